@@ -1,0 +1,77 @@
+# Every verb of the house. `make` alone prints them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PROTOS := $(shell cd proto && find rushes -name '*.proto' | sort)
+SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
+GROUPS := storyboard job provider_gateway compiler studio sandbox cli house dev
+
+.PHONY: help
+help: ## Print the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/house: requirements/house.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/house.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev: requirements/dev.txt $(VENV)/house
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	touch $@
+
+.PHONY: install
+install: $(VENV)/dev ## Create .venv with everything, developer's tools included
+
+.PHONY: film
+film: $(VENV)/house ## Make the example film through the whole house
+	$(BIN)/rushes film docs/examples/the-letter.yaml --output film.mp4 --yes
+
+.PHONY: up
+up: $(VENV)/house ## Run the whole house on this machine until Ctrl-C
+	$(BIN)/rushes up
+
+.PHONY: check
+check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/python tests/contract/breaking.py
+	$(MAKE) --no-print-directory proto
+	git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)"
+
+.PHONY: test
+test: $(VENV)/dev ## Every test, with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=80
+
+.PHONY: bench
+bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
+	$(BIN)/python -m tests.bench
+
+.PHONY: fmt
+fmt: $(VENV)/dev ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/buf format --write
+
+.PHONY: proto
+proto: $(VENV)/dev ## Regenerate proto/gen
+	rm -rf proto/gen && mkdir proto/gen
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto/gen --mypy_out=quiet:proto/gen \
+	  --plugin=$(BIN)/protoc-gen-mypy $(PROTOS)
+	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=proto/gen --mypy_grpc_out=quiet,only_async:proto/gen \
+	  --plugin=$(BIN)/protoc-gen-mypy_grpc $(SERVICE_PROTOS)
+
+.PHONY: lock
+lock: $(VENV)/dev ## Write requirements/<group>.txt anew, with hashes
+	for group in $(GROUPS); do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --no-emit-index-url --no-annotate --no-header \
+	    --python-version 3.11 --group $$group --output-file requirements/$$group.txt pyproject.toml; done

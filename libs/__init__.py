@@ -1,0 +1,1 @@
+"""Machinery every service shares. Nothing here knows a storyboard from a film."""

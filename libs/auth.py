@@ -1,0 +1,178 @@
+"""Who is asking: a bearer token becomes a caller, or is refused."""
+
+import asyncio
+import contextlib
+import contextvars
+import hashlib
+import json
+import logging
+import time
+import urllib.parse
+import urllib.request
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from libs import errors
+
+log = logging.getLogger(__name__)
+
+_ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
+_CLAIMS = ["exp", "iat", "iss", "aud", "sub", "tenant"]
+_LEEWAY_S = 10
+_REFETCH_S = 30
+_FIRST_FETCH_S = 1
+_FETCH_TIMEOUT_S = 5
+_REMEMBERED = 4096
+
+
+class TokenMissing(errors.Unauthenticated):
+    """No bearer token was sent; send the metadata `authorization: Bearer <token>`."""
+
+
+class TokenInvalid(errors.Unauthenticated):
+    """The bearer token is not accepted ({why}); get a new one from the issuer this house trusts."""
+
+
+class TokenExpired(errors.Unauthenticated):
+    """The bearer token has expired; get a new one."""
+
+
+class KeysUnavailable(errors.Unavailable):
+    """The issuer's keys cannot be read, so no token can be checked; check RUSHES_AUTH_JWKS_URL and retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, as the token says: everything done for them stays inside their tenant."""
+
+    tenant_id: str
+    subject: str
+    roles: frozenset[str] = frozenset()
+    token: str = field(default="", repr=False)
+
+
+_caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
+
+
+def caller() -> Caller:
+    """The caller this code acts for. Raises TokenMissing when nobody was authenticated."""
+    try:
+        return _caller.get()
+    except LookupError:
+        raise TokenMissing from None
+
+
+@contextlib.contextmanager
+def acting_as(someone: Caller) -> Iterator[None]:
+    """Make `caller()` answer with someone, inside the block."""
+    reset = _caller.set(someone)
+    try:
+        yield
+    finally:
+        _caller.reset(reset)
+
+
+class Verifier:
+    """Checks tokens with the keys at a `file://` or `https://` address; one issuer, one audience.
+
+    Keys are kept; an unknown key id fetches them again, at most every 30 seconds; a failed fetch keeps the
+    last good ones. `clock` gives Unix seconds.
+    """
+
+    def __init__(self, jwks_url: str, issuer: str, audience: str, clock: Callable[[], float] = time.time) -> None:
+        if urllib.parse.urlsplit(jwks_url).scheme not in ("file", "https"):
+            raise ValueError("the address of the keys should begin with file:// or https://")
+        self._url, self._issuer, self._audience, self._clock = jwks_url, issuer, audience, clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._verified: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+        self._fetching = asyncio.Lock()
+        self._fetched_at = float("-inf")
+
+    async def refresh(self) -> int:
+        """Read the keys anew, and forget what the old ones vouched for; 0, so that it can be a loop's tick.
+
+        Raises KeysUnavailable, with the last good keys kept.
+        """
+        try:
+            keys = await asyncio.to_thread(_read_keys, self._url)
+        except (OSError, ValueError, jwt.PyJWTError) as error:
+            raise KeysUnavailable from error
+        finally:
+            self._fetched_at = self._clock()
+        self._keys = keys
+        self._verified.clear()
+        return 0
+
+    async def verify(self, token: str) -> Caller:
+        """The caller of this token. Raises TokenMissing, TokenInvalid, TokenExpired or KeysUnavailable."""
+        if not token:
+            raise TokenMissing
+        digest = hashlib.sha256(token.encode()).digest()
+        if digest not in self._verified:
+            self._remember(digest, *_checked(token, await self._key_of(token), self._issuer, self._audience))
+        expires_at, someone = self._verified[digest]
+        self._verified.move_to_end(digest)
+        if self._clock() >= expires_at + _LEEWAY_S:
+            del self._verified[digest]
+            raise TokenExpired
+        return someone
+
+    def _remember(self, digest: bytes, expires_at: float, someone: Caller) -> None:
+        self._verified[digest] = (expires_at, someone)
+        if len(self._verified) > _REMEMBERED:
+            self._verified.popitem(last=False)
+
+    async def _key_of(self, token: str) -> jwt.PyJWK:
+        try:
+            key_id = str(jwt.get_unverified_header(token).get("kid", ""))
+        except jwt.PyJWTError:
+            raise TokenInvalid(why="it is not a signed JWT") from None
+        if key_id not in self._keys:
+            await self._refetch_for(key_id)
+        if key_id not in self._keys:
+            raise TokenInvalid(why="no key of the issuer signed it")
+        return self._keys[key_id]
+
+    async def _refetch_for(self, key_id: str) -> None:
+        pause = _REFETCH_S if self._keys else _FIRST_FETCH_S
+        async with self._fetching:  # whoever waited here finds what the one before it fetched
+            if key_id not in self._keys and self._clock() >= self._fetched_at + pause:
+                try:
+                    await self.refresh()
+                except KeysUnavailable:
+                    log.warning("jwks_fetch_failed", exc_info=True)
+        if not self._keys:
+            raise KeysUnavailable
+
+
+def _read_keys(url: str) -> dict[str, jwt.PyJWK]:
+    if url.startswith("file:"):
+        path = urllib.request.url2pathname(urllib.parse.urlsplit(url).path)
+        document = json.loads(Path(path).read_bytes())
+    else:
+        document = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=_FETCH_TIMEOUT_S).fetch_data()
+    keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document) if key.algorithm_name in _ALGORITHMS}
+    return {key_id: key for key_id, key in keys.items() if key_id}
+
+
+def _checked(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> tuple[float, Caller]:
+    options: Any = {"require": _CLAIMS, "enforce_minimum_key_length": True}
+    try:
+        claims = jwt.decode(
+            token, key, [key.algorithm_name], options, audience=audience, issuer=issuer, leeway=_LEEWAY_S
+        )
+    except jwt.ExpiredSignatureError:
+        raise TokenExpired from None
+    except jwt.PyJWTError as error:
+        raise TokenInvalid(why=str(error)) from None
+    tenant, subject, roles = claims["tenant"], claims["sub"], claims.get("roles", [])
+    if not (tenant and isinstance(tenant, str) and subject):
+        raise TokenInvalid(why="its `tenant` and `sub` should be non-empty texts")
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise TokenInvalid(why="its `roles` should be a list of texts")
+    return float(claims["exp"]), Caller(tenant, subject, frozenset(roles), token)

@@ -1,0 +1,222 @@
+"""Carries events between services over JetStream: the outbox out, the inbox in."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import nats
+import nats.errors
+import nats.js.errors
+import prometheus_client
+from google.protobuf.message import DecodeError, Message
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import db, outbox, run, telemetry
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[AsyncConnection, Any], Awaitable[None]]
+Handlers = Mapping[type[Message], Handler]
+"""What a service does about each event it hears; runs in one transaction with the inbox row and what it says."""
+
+MOST_DELIVERIES = 8
+_BATCH = 64
+_PUBLISH_TIMEOUT_S = 5.0
+_LOOK_EVERY_S = 5.0
+
+_PUBLISHED = prometheus_client.Counter("rushes_outbox_published", "Events JetStream has acknowledged.", ["subject"])
+_HANDLED = prometheus_client.Counter("rushes_events_handled", "Events taken from the bus.", ["subject", "result"])
+
+
+class Bus:
+    """One connection to NATS; it reconnects for ever."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._js = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
+
+    @classmethod
+    async def connect(cls, url: str, service: str) -> "Bus":
+        """Connect, waiting for the server as long as it takes; health says meanwhile that we are not ready."""
+
+        async def on_error(fault: Exception) -> None:
+            log.warning("nats_fault", extra={"fault": type(fault).__name__})
+
+        client = await nats.connect(
+            url,
+            name=f"rushes-{service}",
+            inbox_prefix=f"_INBOX_{service}".encode(),
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,
+            connect_timeout=5,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            error_cb=on_error,
+        )
+        return cls(client)
+
+    async def close(self) -> None:
+        """Send what is buffered and leave."""
+        await self._client.close()
+
+    def relay(self, database: db.Database, service: str) -> run.Part:
+        """A part that publishes the outbox to the service's own stream; at least once, in no promised order."""
+        relay = _Relay(self._js, database, service)
+        return run.every("outbox_relay", 0.5, relay.tick, database.spoken)
+
+    def deliver(self, database: db.Database, service: str, handlers: Handlers) -> run.Part:
+        """A part that hands events to their handlers: once each, whatever JetStream does."""
+        by_stream: dict[str, dict[str, tuple[type[Message], Handler]]] = defaultdict(dict)
+        for event, handler in handlers.items():
+            by_stream[publisher(event)][event.DESCRIPTOR.full_name] = (event, handler)
+
+        async def part(stop: asyncio.Event) -> None:
+            async with asyncio.TaskGroup() as group:
+                for stream, heard in by_stream.items():
+                    inlet = _Inlet(self._js, database, stream, service, heard)
+                    group.create_task(_coroutine(run.every(f"deliver_{stream}", 0, inlet.tick), stop))
+
+        return part
+
+
+def publisher(event: type[Message]) -> str:
+    """The service that says this: the second segment of `rushes.<service>.v1.Name`; it is also the stream."""
+    return str(event.DESCRIPTOR.full_name).split(".")[1]
+
+
+async def _coroutine(part: run.Part, stop: asyncio.Event) -> None:
+    await part(stop)
+
+
+class _Relay:
+    """Moves rows of the outbox to JetStream."""
+
+    def __init__(self, js: Any, database: db.Database, service: str) -> None:
+        self._js, self._database, self._service = js, database, service
+        self._looked_at = 0.0
+
+    async def tick(self) -> int:
+        """Publish one batch; returns how many were acknowledged."""
+        await self._look_at_stream()
+        async with self._database.house() as conn:
+            events = await outbox.unpublished(conn, _BATCH * 4)
+            if not events:
+                return 0
+            results = await asyncio.gather(*map(self._publish, events), return_exceptions=True)
+            published = [event.id for event, result in zip(events, results, strict=True) if result is None]
+            if published:
+                await outbox.mark_published(conn, published)
+        faults = [result for result in results if isinstance(result, Exception)]
+        if faults:
+            self._looked_at = 0.0
+            raise faults[0]
+        return len(published)
+
+    async def _publish(self, event: outbox.Event) -> None:
+        headers = {**event.headers, "Nats-Msg-Id": event.id}
+        await self._js.publish(event.subject, event.payload, headers=headers, stream=self._service)
+        _PUBLISHED.labels(event.subject).inc()
+
+    async def _look_at_stream(self) -> None:
+        """A stream that was lost and made anew is filled again from the outbox."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at < _LOOK_EVERY_S:
+            return
+        stream = await self._js.stream_info(self._service)
+        async with self._database.house() as conn:
+            if again := await outbox.publish_again_if_lost(conn, str(stream.created)):
+                log.warning("stream_lost_publishing_again", extra={"stream": self._service, "events": again})
+            await outbox.sweep(conn)
+        self._looked_at = now
+
+
+class _Inlet:
+    """Takes one stream's events to their handlers."""
+
+    def __init__(
+        self,
+        js: Any,
+        database: db.Database,
+        stream: str,
+        service: str,
+        heard: Mapping[str, tuple[type[Message], Handler]],
+    ) -> None:
+        self._js, self._database, self._stream, self._service, self._heard = (
+            js,
+            database,
+            stream,
+            service,
+            heard,
+        )
+        self._subscription: Any = None
+
+    async def tick(self) -> int:
+        """Handle what has come; returns 1 so that the next fetch follows at once."""
+        if self._subscription is None:
+            self._subscription = await self._js.pull_subscribe_bind(durable=self._service, stream=self._stream)
+        try:
+            messages = await self._subscription.fetch(_BATCH, timeout=2)
+        except nats.errors.TimeoutError:
+            # A consumer deleted under a waiting fetch looks like silence: ask whether it is still there.
+            await self._js.consumer_info(self._stream, self._service)
+            return 1
+        except nats.js.errors.Error:
+            self._subscription = None
+            raise
+        await self._handle(messages)
+        return 1
+
+    async def _handle(self, messages: list[Msg]) -> None:
+        """All in one transaction; when one of them fails, each in its own, so that it cannot hold up the others."""
+        try:
+            await self._transact(messages)
+        except Exception:
+            for message in messages:
+                await self._handle_alone(message)
+            return
+        for message in messages:
+            await message.ack()
+
+    async def _handle_alone(self, message: Msg) -> None:
+        try:
+            await self._transact([message])
+        except Exception as fault:
+            await self._failed(message, fault)
+        else:
+            await message.ack()
+
+    async def _transact(self, messages: list[Msg]) -> None:
+        async with self._database.house() as conn:
+            fresh = await outbox.first_times(conn, {_event_id(message) for message in messages})
+            for message in messages:
+                result = "duplicate"
+                if _event_id(message) in fresh:
+                    fresh.discard(_event_id(message))
+                    kind, handler = self._heard[message.subject]
+                    with telemetry.span(f"process {message.subject}", message.headers):
+                        await handler(conn, kind.FromString(message.data))
+                    result = "handled"
+                _HANDLED.labels(message.subject, result).inc()
+
+    async def _failed(self, message: Msg, fault: Exception) -> None:
+        attempts = message.metadata.num_delivered
+        facts = {"subject": message.subject, "event_id": _event_id(message), "attempts": attempts}
+        if attempts < MOST_DELIVERIES and not isinstance(fault, DecodeError):
+            log.warning("event_failed", extra=facts, exc_info=fault)
+            _HANDLED.labels(message.subject, "failed").inc()
+            await message.nak(delay=min(2.0**attempts / 2, 60.0))
+            return
+        log.error("event_buried", extra=facts, exc_info=fault)
+        _HANDLED.labels(message.subject, "buried").inc()
+        async with self._database.house() as conn:
+            event = outbox.Event(_event_id(message), message.subject, message.data, dict(message.headers or {}))
+            await outbox.bury(conn, event, type(fault).__name__, attempts)
+        await message.term()
+
+
+def _event_id(message: Msg) -> str:
+    return str((message.headers or {})["Nats-Msg-Id"])

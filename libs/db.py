@@ -1,0 +1,87 @@
+"""Connections to a service's own PostgreSQL database, with the time limits and the tenant scope we always want."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs import errors
+
+EVERY_TENANT = "*"
+"""The row-level-security scope of events and ticks, which serve all tenants."""
+
+_SCOPE = sa.text("SELECT set_config('rushes.tenant', :tenant, true)")
+_LIMITS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "15s",
+    "timezone": "UTC",
+}
+
+
+class DatabaseAway(errors.Unavailable):
+    """The database cannot be reached; retry in a moment."""
+
+
+class Database:
+    """One service's database: short transactions in the scope of one tenant, or of the whole house.
+
+    `spoken` is set after each commit that left an event in the outbox: the relay waits for it.
+    """
+
+    def __init__(self, url: str, pool: int = 8) -> None:
+        self._scoped = _engine(url, pool, {})
+        self._house = _engine(url, pool, {"rushes.tenant": EVERY_TENANT})
+        self.spoken = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def tenant(self, tenant_id: str) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees this tenant's rows only. Raises DatabaseAway."""
+        async with self._begin(self._scoped) as conn:
+            # Set for the transaction, not the session: a pooled connection can never carry it to the next caller.
+            await conn.execute(_SCOPE, {"tenant": tenant_id})
+            yield conn
+
+    @contextlib.asynccontextmanager
+    async def house(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction across tenants, for events and ticks. Raises DatabaseAway."""
+        async with self._begin(self._house) as conn:
+            yield conn
+
+    async def answers(self) -> bool:
+        """Whether the database answers now and its schema is there; for health checks."""
+        try:
+            async with asyncio.timeout(2), self.house() as conn:
+                await conn.execute(sa.text("SELECT version_num FROM alembic_version"))
+        except (errors.Unavailable, sa.exc.DBAPIError, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._scoped.dispose()
+        await self._house.dispose()
+
+    @contextlib.asynccontextmanager
+    async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                conn = await stack.enter_async_context(engine.connect())
+            except (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError) as fault:
+                raise DatabaseAway from fault
+            info = conn.info
+            info.pop("spoken", None)
+            async with conn.begin():
+                yield conn
+            if info.pop("spoken", False):
+                self.spoken.set()
+
+
+def _engine(url: str, pool: int, session: dict[str, str]) -> AsyncEngine:
+    arguments: dict[str, Any] = {"server_settings": _LIMITS | session, "timeout": 5}
+    return create_async_engine(
+        url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True, connect_args=arguments
+    )

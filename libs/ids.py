@@ -1,0 +1,20 @@
+"""Ids: a prefix that tells the noun, and a ULID that sorts by time."""
+
+import re
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+PATTERN = re.compile(r"([a-z][a-z0-9_]*)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+
+
+def new(prefix: str) -> str:
+    """A new id, such as `job_01jd8x…`: milliseconds (48 bits), then chance (80), in Crockford's base 32."""
+    number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
+    return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def valid(id: str, prefix: str) -> bool:
+    """Whether this has the shape of an id with this prefix."""
+    match = PATTERN.fullmatch(id)
+    return match is not None and match[1] == prefix

@@ -1,0 +1,179 @@
+"""What a service says and has heard, written down in the same transaction as the work itself."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from google.protobuf.message import Message
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import ids, telemetry
+
+METADATA = sa.MetaData()
+
+OUTBOX = sa.Table(
+    "outbox",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("headers", pg.JSONB, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("published_at", sa.DateTime(timezone=True)),
+)
+
+INBOX = sa.Table(
+    "inbox",
+    METADATA,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("handled_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+DEAD_LETTERS = sa.Table(
+    "dead_letters",
+    METADATA,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("headers", pg.JSONB, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("died_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+STREAM = sa.Table(
+    "outbox_stream",
+    METADATA,
+    sa.Column("only", sa.Boolean, primary_key=True),
+    sa.Column("incarnation", sa.Text, nullable=False),
+)
+
+KEPT = timedelta(days=7)
+"""How long published rows stay, so that a lost JetStream store can be filled again from them."""
+
+HEARD_FOR = timedelta(days=14)
+"""How long handled event ids stay: longer than any event can come again."""
+
+DDL = """
+CREATE TABLE outbox (
+  id text PRIMARY KEY,
+  subject text NOT NULL,
+  payload bytea NOT NULL,
+  headers jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  published_at timestamptz
+);
+CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
+CREATE TABLE inbox (
+  event_id text PRIMARY KEY,
+  handled_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE dead_letters (
+  event_id text PRIMARY KEY,
+  subject text NOT NULL,
+  payload bytea NOT NULL,
+  headers jsonb NOT NULL,
+  reason text NOT NULL,
+  attempts integer NOT NULL,
+  died_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE outbox_stream (
+  "only" boolean PRIMARY KEY DEFAULT true CHECK ("only"),
+  incarnation text NOT NULL
+);
+"""
+"""The tables above, for a service's first migration."""
+
+
+async def put(conn: AsyncConnection, *events: Message) -> None:
+    """Say these once the transaction commits; the subject is the message's full name."""
+    if not events:
+        return
+    headers = telemetry.current()
+    await conn.execute(
+        sa.insert(OUTBOX),
+        [
+            {
+                "id": ids.new("evt"),
+                "subject": event.DESCRIPTOR.full_name,
+                "payload": event.SerializeToString(deterministic=True),
+                "headers": headers,
+            }
+            for event in events
+        ],
+    )
+    conn.info["spoken"] = True
+
+
+class Event(NamedTuple):
+    """A row of the outbox, as it goes out; or an event that came in, as it is buried."""
+
+    id: str
+    subject: str
+    payload: bytes
+    headers: dict[str, str]
+
+
+async def unpublished(conn: AsyncConnection, most: int) -> list[Event]:
+    """Events to publish, oldest first, locked until the transaction ends; those another relay holds are skipped."""
+    query = (
+        sa.select(OUTBOX.c.id, OUTBOX.c.subject, OUTBOX.c.payload, OUTBOX.c.headers)
+        .where(OUTBOX.c.published_at.is_(None))
+        .order_by(OUTBOX.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return [Event(*row) for row in await conn.execute(query)]
+
+
+async def mark_published(conn: AsyncConnection, event_ids: Sequence[str]) -> None:
+    """These have been acknowledged by JetStream."""
+    await conn.execute(
+        sa.update(OUTBOX)
+        .where(OUTBOX.c.id == sa.any_(sa.literal(event_ids, pg.ARRAY(sa.Text))))
+        .values(published_at=sa.func.now())
+    )
+
+
+async def first_times(conn: AsyncConnection, event_ids: Collection[str]) -> set[str]:
+    """Note these as handled; returns those that were not before."""
+    insert = pg.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.event_id)
+    rows = await conn.execute(insert.values([{"event_id": event_id} for event_id in event_ids]))
+    return set(rows.scalars())
+
+
+async def bury(conn: AsyncConnection, event: Event, reason: str, attempts: int) -> None:
+    """Keep an event that cannot be handled where a person can see it."""
+    row = {
+        "event_id": event.id,
+        "subject": event.subject,
+        "payload": event.payload,
+        "headers": event.headers,
+        "reason": reason,
+        "attempts": attempts,
+    }
+    await conn.execute(pg.insert(DEAD_LETTERS).values(row).on_conflict_do_nothing())
+
+
+async def publish_again_if_lost(conn: AsyncConnection, incarnation: str) -> int:
+    """Mark every kept event unpublished when the stream is not the one they were published to; returns how many."""
+    known = pg.insert(STREAM).values(only=True, incarnation=incarnation)
+    changed = await conn.execute(
+        known.on_conflict_do_update(
+            index_elements=[STREAM.c.only],
+            set_={"incarnation": incarnation},
+            where=STREAM.c.incarnation != incarnation,
+        ).returning(STREAM.c.only)
+    )
+    if changed.first() is None:
+        return 0
+    again = await conn.execute(sa.update(OUTBOX).where(OUTBOX.c.published_at.is_not(None)).values(published_at=None))
+    return again.rowcount
+
+
+async def sweep(conn: AsyncConnection) -> None:
+    """Forget what is older than it can matter."""
+    await conn.execute(sa.delete(OUTBOX).where(OUTBOX.c.published_at < sa.func.now() - KEPT))
+    await conn.execute(sa.delete(INBOX).where(INBOX.c.handled_at < sa.func.now() - HEARD_FOR))

@@ -1,0 +1,50 @@
+"""Opens channels to other services."""
+
+import json
+
+import grpc
+import grpc.aio
+
+from libs import auth, telemetry
+
+MAX_MESSAGE_BYTES = 8 << 20
+
+# Only UNAVAILABLE is retried, and only because every call is safe to repeat: creates carry a request_id.
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+}
+_OPTIONS = [
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    # Back-off between connection attempts: a service that restarts is away for a moment, not for two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+]
+
+
+def connect(address: str) -> grpc.aio.Channel:
+    """A long-lived channel to `host:port` or `dns:///name:port`; one for each target and process."""
+    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+
+
+def bearer(token: str | None = None) -> tuple[tuple[str, str], ...]:
+    """Call metadata: the token given, or that of the caller we are answering, and the trace we are in."""
+    token = token or auth.caller().token
+    return ("authorization", f"Bearer {token}"), *telemetry.current().items()

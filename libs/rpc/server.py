@@ -1,0 +1,99 @@
+"""Runs a service's gRPC server: not serving until ready, not serving while it drains."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from libs import auth
+from libs.rpc import client, gate
+
+log = logging.getLogger(__name__)
+
+_READY_EVERY_S = 1.0
+_STRIKES = 3
+_GRACE_S = 15.0
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),  # a second server on the port must fail, not silently take half the calls
+    ("grpc.max_receive_message_length", client.MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", client.MAX_MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 1000),
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+    ("grpc.keepalive_time_ms", 120_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+]
+_LIVENESS = "liveness"
+
+
+class Servicer(NamedTuple):
+    """One gRPC service: the generated `add_…_to_server`, our implementation, and the full name."""
+
+    add: Callable[[Any, Any], None]
+    api: Any
+    name: str
+
+
+class Server:
+    """One process's gRPC server; `port` is where it listens once `run` has begun.
+
+    `ready` is asked every second whether the process can do its work; three refusals in a row make it not serving.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        service: str,
+        servicers: Sequence[Servicer],
+        verifier: auth.Verifier,
+        ready: Callable[[], Awaitable[bool]],
+        reflect: bool = True,
+    ) -> None:
+        self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
+        self._gate = gate.Gate(verifier, f"{service}.rushes")
+        self.draining = asyncio.Event()
+        self.port = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until told to stop; then refuse new work, end the streams, and let calls finish."""
+        server = grpc.aio.server(interceptors=[self._gate], options=_OPTIONS)
+        names = [servicer.name for servicer in self._servicers]
+        for servicer in self._servicers:
+            servicer.add(servicer.api, server)
+        checks = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        if self._reflect:
+            reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        await self._say(checks, ["", *names], serving=False)
+        await self._say(checks, [_LIVENESS], serving=True)
+        self.port = server.add_insecure_port(self._listen)
+        await server.start()
+        log.info("listening", extra={"address": self._listen})
+        await self._follow_readiness(checks, ["", *names], stop)
+        await self._say(checks, ["", *names], serving=False)
+        self.draining.set()
+        await server.stop(_GRACE_S)
+
+    async def _follow_readiness(self, checks: Any, names: list[str], stop: asyncio.Event) -> None:
+        refusals, serving = _STRIKES, False
+        while not stop.is_set():
+            refusals = 0 if await self._ready() else refusals + 1
+            if serving != (refusals < _STRIKES):
+                serving = not serving
+                log.info("serving" if serving else "not_serving")
+                await self._say(checks, names, serving)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_READY_EVERY_S if serving else _READY_EVERY_S / 10):
+                    await stop.wait()
+
+    @staticmethod
+    async def _say(checks: Any, names: list[str], serving: bool) -> None:
+        statuses = health_pb2.HealthCheckResponse
+        for name in names:
+            await checks.set(name, statuses.SERVING if serving else statuses.NOT_SERVING)

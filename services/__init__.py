@@ -1,0 +1,1 @@
+"""The household: one folder per service, and none imports another."""

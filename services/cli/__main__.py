@@ -1,0 +1,156 @@
+"""The `rushes` command: each verb in one place, each loading only the rooms it needs."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import rich.console
+import typer
+
+from services.cli import environment, exits
+
+app = typer.Typer(
+    help="Turns a storyboard into a finished film by driving AI video providers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 money, 7 some scenes "
+    "failed, 8 provider, 9 timeout, 10 unconfirmed, 130 interrupted (work goes on).",
+)
+board_app = typer.Typer(help="Check board files, and print their schema.", no_args_is_help=True)
+app.add_typer(board_app, name="board")
+
+out = rich.console.Console(highlight=False, soft_wrap=True)
+err = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)
+
+Home = Annotated[Path | None, typer.Option(help="Folder of the house; RUSHES_HOME or the XDG data folder without it.")]
+
+
+@app.command()
+def up(
+    home: Home = None,
+    detach: Annotated[bool, typer.Option(help="Return when the house is ready; it keeps running.")] = False,
+    while_used: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Start the whole house on this machine and keep it running; Ctrl-C drains it."""
+    from services.cli import household
+
+    household.up(_folder(home), detach, while_used, out, err)
+
+
+@app.command()
+def down(home: Home = None) -> None:
+    """Stop the house: services drain first, then the bus, then the database."""
+    from services.cli import household
+
+    household.down(_folder(home), out)
+
+
+@app.command()
+def status(
+    home: Home = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
+) -> None:
+    """Show every process of the house: pid, address, health, uptime, restarts. Exits with 1 when one is not healthy."""
+    from services.cli import household
+
+    household.status(_folder(home), as_json, out)
+
+
+@app.command()
+def doctor(home: Home = None) -> None:
+    """Examine this machine and the house: what is wrong, and the remedy. Exits with 1 when something is."""
+    from services.cli import household
+
+    household.doctor(_folder(home), out)
+
+
+@app.command()
+def token(home: Home = None) -> None:
+    """Print the bearer token of the house, for grpcurl and other clients."""
+    from services.cli import house
+
+    of = house.load(_folder(home))
+    out.print(of.token.read_text(encoding="utf-8").strip())
+
+
+@app.command()
+def film(
+    board: Annotated[Path, typer.Argument(metavar="BOARD", help="A board file in YAML.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the film goes; the board's name with .mp4 without it.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in a script, give --max-cost too.")] = False,
+    max_cost: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Refuse when the film can cost more, such as 5.00.")
+    ] = None,
+    home: Home = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave a house that this run starts running.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Make the film of a board: quote, clips, cut; the film, its poster and its contact sheet are left here."""
+    from services.cli import screening
+
+    screening.film(board, output, yes, max_cost, _folder(home), keep, as_json, out, err)
+
+
+@app.command()
+def watch(
+    production_id: Annotated[str, typer.Argument(metavar="PRODUCTION_ID")],
+    home: Home = None,
+) -> None:
+    """Follow a production to its end; leaving the view never stops the work of a running house."""
+    from services.cli import screening
+
+    screening.watch(production_id, _folder(home), err)
+
+
+@board_app.command("validate")
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Board files in YAML.")],
+) -> None:
+    """Check board files: every fault at once, with its line and the remedy. Exits with 2 when there is one."""
+    from services.cli import board_file
+
+    faults = []
+    for path in files:
+        try:
+            read = board_file.read(path).board
+            seconds = sum(scene.duration for scene in read.scenes)
+            out.print(f"{path}: fine: {read.name}, {len(read.scenes)} scenes, {seconds} s", markup=False)
+        except board_file.Faulty as faulty:
+            faults.append(str(faulty))
+    if faults:
+        raise exits.Ended("\n".join(faults), exits.Code.USAGE)
+
+
+@board_app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of board files, for editors."""
+    import json
+
+    from services.cli import board
+
+    print(json.dumps(board.schema(), indent=2))
+
+
+def main() -> None:
+    """Run the command; what goes wrong is one sentence on stderr and an exit code."""
+    os.environ.update(environment.past_proxies())
+    try:
+        app()
+    except exits.Ended as ended:
+        if str(ended):
+            err.print(str(ended), markup=False)
+        raise SystemExit(int(ended.code)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(int(exits.Code.INTERRUPTED)) from None
+
+
+def _folder(home: Path | None) -> Path:
+    from services.cli import house
+
+    return (home or house.default_folder()).expanduser().absolute()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Calls the services of a house as its person; a refusal becomes one sentence with its reason and exit code."""
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import grpc.aio
+from google.protobuf import any_pb2, message
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from libs import rpc
+from rushes.compiler.v1 import compiler_service_pb2_grpc
+from rushes.job.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
+from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
+from rushes.storyboard.v1 import storyboard_service_pb2_grpc
+from services.cli import exits, house
+
+ENDS = (job_pb2.Production.STATE_SUCCEEDED, job_pb2.Production.STATE_FAILED, job_pb2.Production.STATE_CANCELED)
+
+_CALL_S = 15.0
+_SILENCE_S = 45.0  # a watch that says less than this is broken: heartbeats come every 30 s at most
+_LONGEST_PAUSE_S = 5.0
+_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+_CODES = {
+    grpc.StatusCode.INVALID_ARGUMENT: exits.Code.USAGE,
+    grpc.StatusCode.NOT_FOUND: exits.Code.NOT_FOUND,
+    grpc.StatusCode.UNAUTHENTICATED: exits.Code.DENIED,
+    grpc.StatusCode.PERMISSION_DENIED: exits.Code.DENIED,
+    grpc.StatusCode.FAILED_PRECONDITION: exits.Code.CONFLICT,
+    grpc.StatusCode.ABORTED: exits.Code.CONFLICT,
+    grpc.StatusCode.DEADLINE_EXCEEDED: exits.Code.TIMEOUT,
+}
+_CODES_OF_REASONS = {
+    "BUDGET_EXCEEDED": exits.Code.MONEY,
+    "QUOTE_EXPIRED": exits.Code.MONEY,
+    "QUOTE_CHANGED": exits.Code.MONEY,
+    "MODEL_NOT_FOUND": exits.Code.USAGE,
+    "MODEL_RETIRED": exits.Code.PROVIDER,
+    "MODEL_UNCONFIGURED": exits.Code.PROVIDER,
+}
+
+
+class Refused(exits.Ended):
+    """A service said no: `reason` as in its ErrorReason, `facts` of the case, and the fields that are wrong."""
+
+    def __init__(self, error: grpc.aio.AioRpcError) -> None:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]
+        details = list(status.details) if status is not None else []
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        _unpack(details, info)
+        _unpack(details, bad)
+        self.reason: str = info.reason
+        self.facts: Mapping[str, str] = info.metadata
+        self.violations: Sequence[tuple[str, str]] = [(one.field, one.description) for one in bad.field_violations]
+        code = _CODES_OF_REASONS.get(self.reason, _CODES.get(error.code(), exits.Code.ERROR))
+        super().__init__(error.details() or error.code().name, code)
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """The services, by what they keep."""
+
+    storyboards: storyboard_service_pb2_grpc.StoryboardServiceStub
+    gateway: provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub
+    jobs: job_service_pb2_grpc.JobServiceStub
+    films: compiler_service_pb2_grpc.CompilerServiceStub
+    token: str = dataclasses.field(repr=False)
+
+    async def call(self, method: Callable[..., Any], request: message.Message) -> Any:
+        """One call; repeated while the service is away for a moment. Raises Refused."""
+        try:
+            return await method(request, timeout=_CALL_S, metadata=rpc.bearer(self.token), wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            raise Refused(error) from None
+
+    async def watch(
+        self, production_id: str, away: Callable[[bool], None]
+    ) -> AsyncGenerator[job_service_pb2.WatchProductionResponse, None]:
+        """What happens to a production until its end, through restarts of the service. Raises Refused.
+
+        `away` is told when the service cannot be reached, and when it is back.
+        """
+        token, failures = "", 0
+        while True:
+            request = job_service_pb2.WatchProductionRequest(production_id=production_id, resume_token=token)
+            stream: Any = self.jobs.WatchProduction(request, metadata=rpc.bearer(self.token))
+            try:
+                while (news := await asyncio.wait_for(stream.read(), _SILENCE_S)) is not grpc.aio.EOF:
+                    token, failures = news.resume_token or token, 0
+                    away(False)
+                    yield news
+                    if _is_end(news):
+                        return
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _AWAY:
+                    raise Refused(error) from None
+            except TimeoutError:
+                pass  # it hangs: ask again
+            finally:
+                stream.cancel()
+            away(True)
+            failures += 1
+            await asyncio.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**failures) * random.uniform(0.5, 1))
+
+
+@contextlib.asynccontextmanager
+async def connect(of: house.House) -> AsyncIterator[Client]:
+    """A client with the token of the house."""
+    async with contextlib.AsyncExitStack() as channels:
+
+        async def channel(service: str) -> grpc.aio.Channel:
+            return await channels.enter_async_context(rpc.connect(of.address(service)))
+
+        yield Client(
+            storyboards=storyboard_service_pb2_grpc.StoryboardServiceStub(await channel("storyboard")),
+            gateway=provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(await channel("provider_gateway")),
+            jobs=job_service_pb2_grpc.JobServiceStub(await channel("job")),
+            films=compiler_service_pb2_grpc.CompilerServiceStub(await channel("compiler")),
+            token=of.token.read_text(encoding="utf-8").strip(),
+        )
+
+
+def _is_end(news: job_service_pb2.WatchProductionResponse) -> bool:
+    return news.snapshot.state in ENDS or news.production.state in ENDS
+
+
+def _unpack(details: Sequence[any_pb2.Any], into: message.Message) -> None:
+    for detail in details:
+        detail.Unpack(into)  # and does nothing when it is of another type

@@ -1,0 +1,83 @@
+"""What each child of a house is told through its environment, and nothing more."""
+
+import os
+import sys
+import urllib.parse
+
+from services.cli import house
+
+_PASSED_ON = ("RUSHES_LOG_LEVEL", "RUSHES_SANDBOX_LATENCY", "RUSHES_SANDBOX_INSTANT")
+_NEIGHBOURS = {
+    "job": ("storyboard", "provider_gateway"),
+    "studio": ("storyboard", "job", "provider_gateway", "compiler"),
+}
+ISSUER = "rushes-local"
+AUDIENCE = "rushes"
+
+
+def base() -> dict[str, str]:
+    """Our own environment without our settings; children import what we import."""
+    told = {name: value for name, value in os.environ.items() if not name.startswith("RUSHES_")}
+    told["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
+    return told | past_proxies()
+
+
+def past_proxies() -> dict[str, str]:
+    """Whatever proxy leads to the world, this machine is reached without it."""
+    told = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY", ""), "127.0.0.1", "localhost"]
+    around = ",".join(dict.fromkeys(host for hosts in told for host in hosts.split(",") if host))
+    return {"no_proxy": around, "NO_PROXY": around}
+
+
+def database_url(of: house.House, service: str, role: str) -> str:
+    """Where a service's database is, for one of its two roles."""
+    return f"postgresql+asyncpg://{role}:{of.secrets[role]}@{of.address('postgres')}/{service}"
+
+
+def nats_url(of: house.House) -> str:
+    """Where the bus is, with the house's user and password."""
+    return f"nats://rushes:{of.secrets['nats']}@{of.address('nats')}"
+
+
+def blobs_url(of: house.House) -> str:
+    """The folder of the clips and films; the studio serves its signed URLs."""
+    facts = {"public": f"http://{of.address('studio')}", "secret": of.secrets["blobs"]}
+    return f"{(of.folder / 'blobs').as_uri()}?{urllib.parse.urlencode(facts, safe=':/')}"
+
+
+def of_migration(of: house.House, service: str) -> dict[str, str]:
+    """For `python -m libs.migrate`, which acts as the owner of the database."""
+    return base() | passed_on() | {"RUSHES_DATABASE_URL": database_url(of, service, f"{service}_owner")}
+
+
+def of_topology(of: house.House) -> dict[str, str]:
+    """For `python -m libs.topology`."""
+    return base() | passed_on() | {"RUSHES_NATS_URL": nats_url(of)}
+
+
+def of_service(of: house.House, service: str) -> dict[str, str]:
+    """For `python -m services.<service>`."""
+    told = base() | {
+        "RUSHES_LOG_LEVEL": "INFO",
+        "RUSHES_LISTEN": of.address(service),
+        "RUSHES_METRICS_LISTEN": of.address(f"{service}_metrics"),
+        "RUSHES_NATS_URL": nats_url(of),
+        "RUSHES_BLOBS_URL": blobs_url(of),
+        "RUSHES_AUTH_JWKS_URL": (of.folder / "jwks.json").as_uri(),
+        "RUSHES_AUTH_ISSUER": ISSUER,
+        "RUSHES_AUTH_AUDIENCE": AUDIENCE,
+    }
+    if service in house.DATABASES:
+        told["RUSHES_DATABASE_URL"] = database_url(of, service, service)
+    if service == "provider_gateway":
+        told["RUSHES_ENDPOINTS_FILE"] = str(of.endpoints)
+    if service == "sandbox":
+        told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
+    for neighbour in _NEIGHBOURS.get(service, ()):
+        told[f"RUSHES_{neighbour.upper()}_ADDRESS"] = of.address(neighbour)
+    return told | passed_on()
+
+
+def passed_on() -> dict[str, str]:
+    """Those of our settings that every child gets."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -1,0 +1,191 @@
+"""The folder a house lives in: where things are, which ports it uses, which secrets only it knows."""
+
+import dataclasses
+import json
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from services.cli import exits
+
+DATABASES = ("storyboard", "job", "provider_gateway", "compiler")
+SERVICES = ("sandbox", "provider_gateway", "storyboard", "compiler", "job", "studio")
+HTTP_SERVICES = ("sandbox", "studio")
+PORTS = ("postgres", "nats", "nats_monitor", *SERVICES, *(f"{service}_metrics" for service in SERVICES))
+SECRETS = (
+    "postgres",
+    *(name for service in DATABASES for name in (f"{service}_owner", service)),
+    "nats",
+    "blobs",
+    "sandbox-openai",
+    "sandbox-google",
+)
+# Below the ephemeral range (32768 and up on Linux), so that no outgoing connection takes a remembered port.
+_PORT_RANGE = range(20000, 32000)
+
+
+@dataclasses.dataclass(frozen=True)
+class House:
+    """One house: its folder, the port of each listener by name, and its secrets by name."""
+
+    folder: Path
+    ports: Mapping[str, int]
+    secrets: Mapping[str, str] = dataclasses.field(repr=False)
+
+    def address(self, name: str) -> str:
+        """`127.0.0.1:port` of a listener; nothing in a house listens anywhere else."""
+        return f"127.0.0.1:{self.ports[name]}"
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's data folder."""
+        return self.folder / "postgres"
+
+    @property
+    def nats(self) -> Path:
+        """JetStream's store folder."""
+        return self.folder / "nats"
+
+    @property
+    def token(self) -> Path:
+        """The file with the bearer token of the person at this machine."""
+        return self.folder / "token"
+
+    @property
+    def endpoints(self) -> Path:
+        """The file that tells the gateway where the sandbox listens, and its keys."""
+        return self.folder / "endpoints.json"
+
+    def log(self, name: str) -> Path:
+        """Where a child's output goes."""
+        return self.folder / "logs" / f"{name}.log"
+
+
+def default_folder() -> Path:
+    """RUSHES_HOME, else the XDG data folder."""
+    if home := os.environ.get("RUSHES_HOME"):
+        return Path(home)
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "rushes"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner only."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def exists(folder: Path) -> bool:
+    """Whether a house was ever started in this folder."""
+    return (folder / "house.json").exists()
+
+
+def load(folder: Path) -> House:
+    """The house in this folder as its last start left it. Raises Ended when there is none, or it is not whole."""
+    if not exists(folder):
+        raise exits.Ended(f"No house was ever started in {folder}; `rushes up` starts one.", exits.Code.NOT_FOUND)
+    ports = _read(folder / "house.json").get("ports")
+    kept = _read(folder / "secrets.json")
+    if not isinstance(ports, dict) or not set(PORTS) <= ports.keys() or not set(SECRETS) <= kept.keys():
+        raise exits.Ended(f"{folder}/house.json or secrets.json is not complete; `rushes up` completes it.")
+    return House(folder, ports, kept)
+
+
+def prepare(folder: Path, say: Callable[[str], None]) -> House:
+    """Make or complete the folder; a port that another program took is replaced, and said so.
+
+    Call it only as the one supervisor of this folder, while nothing of the house runs.
+    """
+    _make_folders(folder)
+    stored = _read(folder / "secrets.json")
+    house = House(
+        folder,
+        _choose_ports(_read(folder / "house.json").get("ports", {}), say),
+        {name: stored.get(name) or secrets.token_hex(24) for name in SECRETS},
+    )
+    write_private(folder / "secrets.json", json.dumps(house.secrets, indent=1))
+    write_private(folder / "house.json", json.dumps({"ports": house.ports}, indent=1))
+    write_private(house.endpoints, json.dumps(_endpoints(house), indent=1))
+    return house
+
+
+def make_folder(folder: Path) -> Path:
+    """The home itself, absolute; fails with the remedy when it cannot be written."""
+    folder = folder.expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "logs").mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise exits.Ended(
+            f"The home {folder} cannot be written: {error.strerror}. Choose another with --home or RUSHES_HOME."
+        ) from None
+    return folder
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just closed is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _make_folders(folder: Path) -> None:
+    make_folder(folder)
+    for name in ("blobs", "sandbox", "nats"):
+        (folder / name).mkdir(exist_ok=True, mode=0o700)
+
+
+def _choose_ports(remembered: Mapping[str, int], say: Callable[[str], None]) -> dict[str, int]:
+    ports = dict(zip(PORTS, _free_block(len(PORTS), remembered.values()), strict=True))
+    for name, port in remembered.items():
+        if name not in ports:
+            continue
+        if is_free(port):
+            ports[name] = port
+        else:
+            say(f"Port {port} of {name} is taken by another program; {name} moves to port {ports[name]}.")
+    return ports
+
+
+def _free_block(count: int, avoid: Iterable[int]) -> range:
+    """Neighbouring free ports: two houses that start at the same instant then rarely pick the same."""
+    taken = set(avoid)
+    for _ in range(200):
+        first = random.choice(_PORT_RANGE[::count])
+        block = range(first, first + count)
+        if taken.isdisjoint(block) and all(is_free(port) for port in block):
+            return block
+    raise exits.Ended(f"No {count} free neighbouring ports between {_PORT_RANGE[0]} and {_PORT_RANGE[-1]}.")
+
+
+def _endpoints(house: House) -> dict[str, dict[str, str]]:
+    sandbox = f"http://{house.address('sandbox')}"
+    return {
+        "sandbox-openai": {"base_url": f"{sandbox}/v1", "key": house.secrets["sandbox-openai"]},
+        "sandbox-google": {"base_url": sandbox, "key": house.secrets["sandbox-google"]},
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except PermissionError:
+        raise exits.Ended(f"{path} cannot be read: it belongs to another user. Use --home.") from None
+    except ValueError:
+        raise exits.Ended(f"{path} is not JSON; restore it, or move the folder away.") from None
+    return content if isinstance(content, dict) else {}

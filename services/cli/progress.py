@@ -1,0 +1,153 @@
+"""Shows a production as it happens: one line per scene on a terminal, one line per change in a pipe."""
+
+import contextlib
+import datetime
+from collections.abc import Callable, Iterator
+
+import rich.console
+import rich.live
+import rich.table
+import rich.text
+
+from rushes.job.v1 import job_pb2, job_service_pb2
+from services.cli import wire
+
+Clock = Callable[[], datetime.datetime]
+
+_MARKS = {"done": "✓", "failed": "✕", "cancelled": "✕", "waiting": "·", "checking": "?"}
+_OF_SUBMISSION = {
+    "INTENT": "reserved",
+    "SENDING": "sending",
+    "ACCEPTED": "filming",
+    "UNKNOWN": "checking",
+    "PROVIDER_DONE": "fetching",
+    "FETCHING": "fetching",
+    "STORED": "fetching",
+}
+_OF_JOB = {
+    job_pb2.Job.STATE_WAITING: "waiting",
+    job_pb2.Job.STATE_SUCCEEDED: "done",
+    job_pb2.Job.STATE_FAILED: "failed",
+    job_pb2.Job.STATE_CANCELING: "cancelling",
+    job_pb2.Job.STATE_CANCELED: "cancelled",
+}
+_WAITS = {
+    job_pb2.Job.WAIT_REASON_SEAM: "for the last frame of the scene before",
+    job_pb2.Job.WAIT_REASON_BUDGET: "for money: the budget is used up",
+    job_pb2.Job.WAIT_REASON_APPROVAL: "for a person's yes",
+    job_pb2.Job.WAIT_REASON_PAUSED: "for the production to be resumed",
+}
+
+
+class Production:
+    """A production as far as the news went."""
+
+    def __init__(self) -> None:
+        self.told = job_pb2.Production()
+        self.jobs: dict[str, job_pb2.Job] = {}
+        self.away = False
+
+    def hear(self, news: job_service_pb2.WatchProductionResponse) -> list[str]:
+        """Take the news in; returns a line for each change that a person would notice."""
+        match news.WhichOneof("change"):
+            case "snapshot":
+                changed = [line for job in news.snapshot.jobs for line in self._hear_job(job)]
+                return changed + self._hear_production(news.snapshot)
+            case "production":
+                return self._hear_production(news.production)
+            case "job":
+                return self._hear_job(news.job)
+            case _:
+                return []
+
+    def lines(self) -> list[job_pb2.Job]:
+        """The jobs in film order."""
+        return sorted(self.jobs.values(), key=lambda job: job.scene_number)
+
+    def headline(self) -> str:
+        """The production in one line."""
+        done = sum(job.state == job_pb2.Job.STATE_SUCCEEDED for job in self.jobs.values())
+        parts = [self.told.title, f"{done}/{len(self.jobs)} scenes"]
+        if self.told.state == job_pb2.Production.STATE_COMPILING:
+            parts.append(f"cutting the film {self.told.film_progress:.0%}")
+        parts.append(f"{wire.amount(self.told.cost)} of up to {wire.amount(self.told.most_you_can_pay)}")
+        if self.away:
+            parts.append("the job service is away, asking again")
+        return " · ".join(parts)
+
+    def _hear_job(self, job: job_pb2.Job) -> list[str]:
+        before = self.jobs.get(job.id)
+        self.jobs[job.id] = job
+        said = f"{state(job)} {detail(job)}".rstrip()
+        if before is not None and said == f"{state(before)} {detail(before)}".rstrip():
+            return []
+        return [f"scene {job.scene_number} {job.scene_title}: {said}"]
+
+    def _hear_production(self, told: job_pb2.Production) -> list[str]:
+        before, self.told = self.told, told
+        cutting = job_pb2.Production.STATE_COMPILING
+        if told.state == cutting and before.state != cutting:
+            return ["cutting the film"]
+        return []
+
+
+def state(job: job_pb2.Job) -> str:
+    """Where a scene is, in a word."""
+    if job.state == job_pb2.Job.STATE_RUNNING:
+        return _OF_SUBMISSION.get(job.submission_state, "in line")
+    return _OF_JOB.get(job.state, "in line")
+
+
+def detail(job: job_pb2.Job) -> str:
+    """What a person wants to know about that state."""
+    match job.state:
+        case job_pb2.Job.STATE_WAITING:
+            return _WAITS.get(job.wait_reason, "")
+        case job_pb2.Job.STATE_FAILED:
+            charged = {"no": "nothing was charged", "yes": "it was charged"}
+            return f"{job.error.message} ({charged.get(job.error.metadata['charged'], 'it may be charged')})"
+        case job_pb2.Job.STATE_SUCCEEDED:
+            return wire.amount(job.cost) if job.HasField("cost") else ""
+        case _ if job.submission_state == "UNKNOWN":
+            return "sent, but the answer was lost: asking the provider"
+        case _:
+            return ""
+
+
+@contextlib.contextmanager
+def showing(of: Production, console: rich.console.Console, clock: Clock) -> Iterator[Callable[[list[str]], None]]:
+    """Show it while the block runs; yields what to tell the lines of each change."""
+
+    def tell(lines: list[str]) -> None:
+        for line in lines if not console.is_terminal else ():
+            console.print(line, markup=False)
+
+    if not console.is_terminal:
+        yield tell
+        return
+    with rich.live.Live(console=console, refresh_per_second=4, get_renderable=lambda: _table(of, clock())):
+        yield tell
+
+
+def _table(of: Production, now: datetime.datetime) -> rich.console.Group:
+    drawn = rich.table.Table.grid(padding=(0, 2))
+    for justify in ("right", "left", "left", "left", "right", "left"):
+        drawn.add_column(justify=justify, no_wrap=True, overflow="ellipsis")
+    for job in of.lines():
+        word = state(job)
+        drawn.add_row(
+            str(job.scene_number),
+            _MARKS.get(word, "◴"),
+            rich.text.Text(job.scene_title or job.spec.prompt[:40]),
+            word,
+            _lasting(job, now),
+            rich.text.Text(detail(job) or job.spec.model),
+        )
+    return rich.console.Group(rich.text.Text(of.headline()), drawn, "Ctrl-C leaves this view")
+
+
+def _lasting(job: job_pb2.Job, now: datetime.datetime) -> str:
+    if job.state in (job_pb2.Job.STATE_WAITING, job_pb2.Job.STATE_SUCCEEDED, job_pb2.Job.STATE_FAILED):
+        return ""
+    seconds = max(0, int(now.timestamp() - job.update_time.ToSeconds()))
+    return f"{seconds // 60}:{seconds % 60:02}"

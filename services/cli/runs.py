@@ -1,0 +1,56 @@
+"""Remembers the runs of `rushes film` that have not finished, so that the next run of the same board resumes them."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.cli import board
+
+
+class Run:
+    """One run: all its request ids come from one, so that a repeat returns what the first time made."""
+
+    def __init__(self, path: Path, resumed: bool) -> None:
+        self.resumed = resumed
+        self._path = path
+        self._id = uuid.UUID(path.suffix[1:])
+
+    def request_id(self, verb: str) -> str:
+        """The id of this run's one request of that kind."""
+        return str(uuid.uuid5(self._id, verb))
+
+    def finish(self) -> None:
+        """Forget the run: the next one of this board starts anew."""
+        self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def claim(folder: Path, of: board.Board) -> Iterator[Run]:
+    """An unfinished run of this very board that no living process holds, else a new one."""
+    runs = folder / "runs"
+    runs.mkdir(exist_ok=True, mode=0o700)
+    digest = hashlib.sha256(of.model_dump_json().encode()).hexdigest()
+    for path in sorted(runs.glob(f"{digest}.*")):
+        with contextlib.suppress(FileNotFoundError), _held(path, os.O_RDWR) as held:
+            if held:
+                yield Run(path, resumed=True)
+                return
+    path = runs / f"{digest}.{uuid.uuid4()}"
+    with _held(path, os.O_RDWR | os.O_CREAT):
+        yield Run(path, resumed=False)
+
+
+@contextlib.contextmanager
+def _held(path: Path, flags: int) -> Iterator[bool]:
+    with open(os.open(path, flags, 0o600), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        else:
+            held = os.fstat(file.fileno()).st_nlink > 0  # else it was finished while we opened it
+        yield held

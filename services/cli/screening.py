@@ -1,0 +1,78 @@
+"""The verbs about a film, as a person types them: film and watch."""
+
+import asyncio
+import decimal
+import os
+from pathlib import Path
+
+import rich.console
+
+from services.cli import board_file, client, exits, state, visit
+from services.cli import film as filming
+
+
+def film(
+    board: Path,
+    output: Path | None,
+    yes: bool,
+    max_cost: str | None,
+    home: Path,
+    keep: bool,
+    as_json: bool,
+    out: rich.console.Console,
+    err: rich.console.Console,
+) -> None:
+    """Film a board; what can be refused without a house is refused first."""
+    wanted = filming.Wanted(
+        board=_board(board),
+        output=_output(output or Path(board.name).with_suffix(".mp4")),
+        home=home,
+        yes=yes,
+        max_cost_micros=None if max_cost is None else _micros(max_cost),
+        keep=keep,
+        as_json=as_json,
+    )
+    try:
+        asyncio.run(filming.make(wanted, out, err))
+    except board_file.Faulty as faulty:
+        raise exits.Ended(str(faulty), exits.Code.USAGE) from None
+    except KeyboardInterrupt:
+        running = state.read(home) is not None
+        goes_on = "The work goes on; the same command shows it again." if running else "The same command resumes."
+        raise exits.Ended(goes_on, exits.Code.INTERRUPTED) from None
+
+
+def watch(production_id: str, home: Path, err: rich.console.Console) -> None:
+    """Follow a production; Ended when it fails."""
+
+    async def follow() -> None:
+        async with visit.visiting(home, lambda note: err.print(note, markup=False)) as of:
+            async with client.connect(of) as services:
+                filming.judge(await filming.watch(services, production_id, err))
+
+    asyncio.run(follow())
+
+
+def _board(path: Path) -> board_file.BoardFile:
+    try:
+        return board_file.read(path)
+    except board_file.Faulty as faulty:
+        raise exits.Ended(str(faulty), exits.Code.USAGE) from None
+
+
+def _output(path: Path) -> Path:
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise exits.Ended(
+            f"-o {path}: no file can be written there. Name a file in a folder of yours.", exits.Code.USAGE
+        )
+    return path
+
+
+def _micros(amount: str) -> int:
+    try:
+        micros = int(decimal.Decimal(amount) * 1_000_000)
+    except (decimal.InvalidOperation, ValueError, OverflowError):
+        micros = -1
+    if micros < 0:
+        raise exits.Ended(f"--max-cost {amount}: write an amount such as 5.00.", exits.Code.USAGE)
+    return micros

@@ -1,0 +1,120 @@
+"""Finds the facts of one clip: what it shows, how long, and whether its pictures could be copied."""
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from services.compiler import film, media, parameters
+
+_MAX_FPS = 120
+_JITTER = Fraction(1, 2000)  # seconds; half the millisecond that some writers count in
+_IDR = 5
+_HD_LINES = 720
+_MATRICES = {1: "bt709", 5: "smpte170m", 6: "smpte170m"}  # ISO/IEC 23091-2, MatrixCoefficients
+
+
+def probe(path: Path) -> film.Facts:
+    """Read every packet's time and decode the first picture. Raises media.Unreadable."""
+    with media.opened(path) as container:
+        stream = container.streams.video[0]
+        times, hidden, starts_clean = _packets(container, stream, path.stat().st_size)
+        seconds, fps, steady = _rate(stream, times)
+        picture = _first(container, stream)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        width, height = film.nearest(picture.width * aspect), picture.height
+        rotation = -picture.rotation % 360
+        return film.Facts(
+            *((height, width) if rotation in (90, 270) else (width, height)),
+            fps=fps,
+            frames=len(times),
+            seconds=seconds,
+            codec=stream.codec_context.name,
+            profile=str(stream.codec_context.profile),
+            pixels=picture.format.name,
+            parameters=_parameters(stream),
+            steady=steady,
+            plain=starts_clean and not hidden and rotation == 0 and aspect == 1,
+            rotation=rotation,
+            matrix=_MATRICES.get(int(picture.colorspace), "bt709" if height >= _HD_LINES else "smpte170m"),
+            reorder=max(position - rank for position, rank in enumerate(_ranks(times))),
+            sound=bool(container.streams.audio),
+        )
+
+
+def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple[list[int], bool, bool]:
+    """Every picture's time in decoding order; whether some are not shown; whether the first is an IDR."""
+    times: list[int] = []
+    hidden, starts_clean = False, False
+    if any(entry.pos + entry.size > size for entry in stream.index_entries):
+        raise media.Unreadable("is cut short")
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is None:
+                continue
+            if packet.is_corrupt:
+                raise media.Unreadable("is damaged")
+            starts_clean = starts_clean if times else _is_idr(bytes(packet))
+            hidden = hidden or packet.is_discard
+            times.append(packet.pts)
+    except av.error.InvalidDataError as error:
+        raise media.Unreadable("is damaged") from error
+    if len(set(times)) < max(1, len(times)):
+        raise media.Unreadable("shows no picture, or two at one time")
+    return times, hidden, starts_clean
+
+
+def _rate(stream: VideoStream, times: Sequence[int]) -> tuple[Fraction, Fraction, bool]:
+    """Seconds shown, frames a second, and whether every picture sits on that grid."""
+    tick = stream.time_base or Fraction(1)
+    shown = sorted((time - min(times)) * tick for time in times)
+    if len(shown) == 1:
+        fps = min(stream.average_rate or Fraction(24), Fraction(_MAX_FPS))
+        return 1 / fps, fps, True
+    exact = (len(shown) - 1) / shown[-1]
+    guesses = (Fraction(round(exact)), Fraction(round(exact * 1001 / 1000) * 1000, 1001))
+    for fps in (*sorted(guesses, key=lambda guess: abs(guess - exact)), exact.limit_denominator(1001)):
+        slack = max(_JITTER, 2 * tick)
+        if 0 < fps <= _MAX_FPS and all(abs(time - n / fps) <= slack for n, time in enumerate(shown)):
+            return len(shown) / fps, fps, True
+    gaps = [after - before for before, after in itertools.pairwise(shown)]
+    fps = Fraction(max(1, min(round(1 / sorted(gaps)[len(gaps) // 2]), _MAX_FPS)))
+    return shown[-1] + gaps[-1], fps, False
+
+
+def _first(container: InputContainer, stream: VideoStream) -> av.VideoFrame:
+    container.seek(0)
+    try:
+        return next(container.decode(stream))
+    except (av.error.InvalidDataError, StopIteration) as error:
+        raise media.Unreadable("is damaged") from error
+
+
+def _parameters(stream: VideoStream) -> bytes:
+    """The `avcC` of the track; empty when there is none that pictures beside it could share."""
+    avcc = stream.codec_context.extradata or b""
+    try:
+        parameters.read(avcc)
+    except ValueError:
+        return b""
+    return avcc if stream.codec_context.name == "h264" and stream.codec_tag == "avc1" else b""
+
+
+def _is_idr(picture: bytes) -> bool:
+    """Whether one of the units, each behind four bytes of length, is a slice of an IDR picture."""
+    at = 0
+    while at + 4 < len(picture):
+        if picture[at + 4] & 31 == _IDR:
+            return True
+        at += 4 + int.from_bytes(picture[at : at + 4], "big")
+    return False
+
+
+def _ranks(times: Sequence[int]) -> list[int]:
+    """For each picture in decoding order, its place in showing order."""
+    places = {time: rank for rank, time in enumerate(sorted(times))}
+    return [places[time] for time in times]

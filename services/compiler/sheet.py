@@ -1,0 +1,121 @@
+"""Draws the contact sheet: one picture for each scene on neutral dark ground, with number, title and time."""
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from services.compiler import film
+
+_ROOM, _WELL, _HAIR = "#131313", "#0c0c0c", "#343434"
+_INK, _INK_2, _INK_3 = "#efeeea", "#bdbcb7", "#a3a29c"
+_WIDTH, _MARGIN, _GAP = 1920, 56, 28
+_HEAD, _CAPTION = 108, 62
+_NARROWEST, _MOST_COLUMNS = 176, 10
+_SHAPE = 1.5
+"""The sheet's width by its height, as near as whole rows allow."""
+_QUALITY = 90
+_WIDE_FACES = ("NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf")
+_BUILT_IN = frozenset(chr(code) for code in range(32, 127)) | frozenset("\u2019\u201c\u201d…·")
+_DASHES = {0x2013: "-", 0x2014: "-"}
+
+Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def cell(plan: film.Plan) -> tuple[int, int]:
+    """The size of one picture on the sheet, never larger than in the film."""
+    columns = _columns(plan)
+    width = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
+    width = min(max(width, _NARROWEST), plan.profile.width)
+    return width, max(1, width * plan.profile.height // plan.profile.width)
+
+
+def draw(plan: film.Plan, pictures: Iterable[Image.Image], target: Path) -> None:
+    """Write the sheet as JPEG; one picture for each cut, in order."""
+    columns, (width, height) = _columns(plan), cell(plan)
+    rows = math.ceil(len(plan.cuts) / columns)
+    across = max(width, _NARROWEST)
+    sheet = Image.new(
+        "RGB",
+        (
+            2 * _MARGIN + columns * across + (columns - 1) * _GAP,
+            _MARGIN + _HEAD + rows * (height + _CAPTION) + (rows - 1) * _GAP + _MARGIN // 2,
+        ),
+        _ROOM,
+    )
+    pen = ImageDraw.Draw(sheet)
+    _head(pen, plan, sheet.width)
+    for number, (cut, picture) in enumerate(zip(plan.cuts, pictures, strict=True)):
+        x = _MARGIN + number % columns * (across + _GAP)
+        y = _MARGIN + _HEAD + number // columns * (height + _CAPTION + _GAP)
+        pen.rectangle((x - 1, y - 1, x + width, y + height), _WELL, _HAIR)
+        sheet.paste(picture, (x + (width - picture.width) // 2, y + (height - picture.height) // 2))
+        _caption(pen, (x, y + height + 12), across, cut, plan)
+    sheet.save(target, "JPEG", quality=_QUALITY, optimize=True)
+
+
+def _columns(plan: film.Plan) -> int:
+    """As many columns as bring the sheet nearest to its shape with the fewest empty places."""
+    count, ratio = len(plan.cuts), plan.profile.width / plan.profile.height
+
+    def badness(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        shape = columns / (rows * (1 / ratio + 0.15))  # a caption is about that share of a picture's width
+        return abs(math.log(shape / _SHAPE)) + 0.5 * (rows * columns - count) / columns
+
+    return min(range(1, min(count, _MOST_COLUMNS) + 1), key=badness)
+
+
+def _head(pen: ImageDraw.ImageDraw, plan: film.Plan, width: int) -> None:
+    _write(pen, (_MARGIN, _MARGIN - 10), plan.title, 38, _INK, width - 2 * _MARGIN)
+    count = len(plan.cuts)
+    facts = (
+        f"{count} scene{'s' if count > 1 else ''}",
+        _clock(plan.seconds),
+        f"{plan.profile.width} x {plan.profile.height}",
+        f"{float(plan.profile.fps):.5g} fps",
+    )
+    _write(pen, (_MARGIN, _MARGIN + 42), "  ·  ".join(facts), 18, _INK_3, width - 2 * _MARGIN)
+    pen.line((_MARGIN, _MARGIN + 80, width - _MARGIN, _MARGIN + 80), _HAIR)
+
+
+def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], width: int, cut: film.Cut, plan: film.Plan) -> None:
+    """The slate number, the title behind it, and beneath when the scene starts and how long it is."""
+    x, y = at
+    indent = _write(pen, at, f"{cut.number:02d}", 22, _INK, width) + 12
+    _write(pen, (x + indent, y + 2), cut.title, 19, _INK_2, width - indent)
+    start, length = cut.start / plan.profile.fps, cut.frames / plan.profile.fps
+    _write(pen, (x + indent, y + 28), f"{_clock(start)}  ·  {float(length):.1f} s", 15, _INK_3, width - indent)
+
+
+def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, ink: str, most: int) -> int:
+    """Write one line, cut with an ellipsis to `most` pixels; returns its width."""
+    text, face = _legible(" ".join(text.split()), size)
+    shown = text
+    while shown and pen.textlength(shown, face) > most:
+        text = text[:-1].rstrip()
+        shown = text + "…" if text else ""
+    pen.text(at, shown, ink, face)
+    return math.ceil(pen.textlength(shown, face))
+
+
+def _legible(text: str, size: int) -> tuple[str, Face]:
+    """A face that can write the text; the text in plain letters where this machine has none."""
+    if not set(text) <= _BUILT_IN:
+        for name in _WIDE_FACES:
+            try:
+                return text, ImageFont.truetype(name, size)
+            except OSError:
+                continue
+        plain = unicodedata.normalize("NFKD", text.translate(_DASHES))
+        text = "".join(letter for letter in plain if letter in _BUILT_IN)
+    return text, ImageFont.load_default(size)
+
+
+def _clock(seconds: Fraction) -> str:
+    minutes, rest = divmod(film.nearest(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,126 @@
+"""Holds a finished file against its plan; nothing is called a film before it passed."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from services.compiler import domain, film, media, sound
+
+
+def verify(path: Path, plan: film.Plan) -> None:
+    """Check streams, grid, lengths, chapters, order of boxes, and that every join decodes.
+
+    Raises domain.FilmNotAsPlanned naming the check, or domain.ClipUnreadable when a copied clip is damaged.
+    """
+    _expect("the index comes before the data", _index_first(path))
+    try:
+        with media.opened(path) as container:
+            _check_streams(container, plan)
+            _check_pictures(container, plan)
+            _check_sound(container, plan)
+        for start, end in _windows(plan):
+            _check_decodes(path, plan, start, end)
+    except media.Unreadable as error:
+        raise domain.FilmNotAsPlanned(check=f"it can be read: it {error}") from error
+
+
+def _expect(check: str, holds: bool) -> None:
+    if not holds:
+        raise domain.FilmNotAsPlanned(check=check)
+
+
+def _index_first(path: Path) -> bool:
+    """Whether the `moov` box comes before the first `mdat` (ISO/IEC 14496-12, 4.2)."""
+    with path.open("rb") as file:
+        while header := file.read(8):
+            size, kind = int.from_bytes(header[:4], "big"), header[4:]
+            if kind in (b"moov", b"mdat"):
+                return kind == b"moov"
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big") - 8
+            file.seek(max(size - 8, 0), 1)
+    return False
+
+
+def _check_streams(container: InputContainer, plan: film.Plan) -> None:
+    video, audio = container.streams.video, container.streams.audio
+    _expect("one track of pictures and one of sound", (len(video), len(audio)) == (1, 1))
+    shape = (video[0].codec_context.name, video[0].width, video[0].height)
+    _expect("H.264 of the planned size", shape == ("h264", plan.profile.width, plan.profile.height))
+    heard = (audio[0].codec_context.name, audio[0].rate, audio[0].channels)
+    _expect("AAC stereo at 48 kHz", heard == ("aac", sound.RATE, 2))
+    _expect("the title", container.metadata.get("title") == plan.title)
+    starts = [chapter["start"] * (chapter["time_base"] or 1) for chapter in container.chapters()]
+    planned = [cut.start / plan.profile.fps for cut in plan.cuts]
+    _expect("a chapter for each scene", len(starts) == len(planned))
+    close = (abs(start - want) < 1 / plan.profile.fps for start, want in zip(starts, planned, strict=True))
+    _expect("every chapter starts with its scene", all(close))
+
+
+def _check_pictures(container: InputContainer, plan: film.Plan) -> None:
+    stream = container.streams.video[0]
+    step = (stream.time_base or Fraction(1)) * plan.profile.fps
+    shown: list[Fraction] = []
+    before = None
+    for packet in container.demux(stream):
+        if packet.pts is None or packet.dts is None:
+            continue
+        _expect("decoding times rise", before is None or packet.dts > before)
+        before = packet.dts
+        shown.append(packet.pts * step)
+    _expect("the planned number of pictures", len(shown) == plan.frames)
+    _expect("every picture on the grid", sorted(shown) == list(range(plan.frames)))
+    _expect("the planned length", (stream.duration or 0) * step == plan.frames)
+
+
+def _check_sound(container: InputContainer, plan: film.Plan) -> None:
+    container.seek(0)
+    stream = container.streams.audio[0]
+    tick = (stream.time_base or Fraction(1)) * sound.RATE
+    ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
+    planned = sound.edge(plan.frames, plan.profile.fps)
+    _expect("sound to the end", abs(ends[-1] * tick - planned) < sound.PACKET if ends else False)
+    _expect("sound of the planned length", abs((stream.duration or 0) * tick - planned) < sound.PACKET)
+
+
+def _windows(plan: film.Plan) -> Iterator[tuple[int, int]]:
+    """The frames to decode: the first and last second, and a second around each join; overlaps are one."""
+    second = max(2, film.nearest(plan.profile.fps))
+    start, end = 0, second
+    for join in [*(cut.start for cut in plan.cuts[1:]), plan.frames]:
+        first = join - (second if join == plan.frames else second // 2)
+        if first > end:
+            yield start, min(end, plan.frames)
+            start = first
+        end = join + second // 2
+    yield start, min(end, plan.frames)
+
+
+def _check_decodes(path: Path, plan: film.Plan, start: int, end: int) -> None:
+    """Decode pictures and sound strictly from `start` up to `end`, each picture in its place."""
+    expected = start
+    try:
+        with media.opened(path) as container:
+            stream = container.streams.video[0]
+            step = (stream.time_base or Fraction(1)) * plan.profile.fps
+            container.seek(int(start / step), stream=stream)
+            for frame in container.decode(stream, container.streams.audio[0]):
+                if not isinstance(frame, av.VideoFrame):
+                    continue
+                number = film.nearest((frame.pts or 0) * step)
+                if number >= end:
+                    break
+                if number >= start:
+                    _expect(f"picture {expected} decodes", number == expected)
+                    expected += 1
+                if frame.is_corrupt:
+                    raise media.Unreadable("is damaged")
+        _expect(f"picture {expected} decodes", expected == end)
+    except (av.error.InvalidDataError, media.Unreadable) as error:
+        cut = plan.at(min(expected, plan.frames - 1))
+        _expect(f"picture {expected} decodes", not cut.conform)
+        with media.blamed_on(cut.clip.scene):
+            raise media.Unreadable("is damaged") from error

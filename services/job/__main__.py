@@ -1,0 +1,47 @@
+"""Wires the job service: settings, database, bus, doors; then runs them together."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from libs import auth, bus, db, rpc, run, telemetry
+from libs import settings as settings_reader
+from rushes.job.v1 import job_service_pb2_grpc
+from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
+from rushes.storyboard.v1 import storyboard_service_pb2_grpc
+from services.job import api, events, settings
+
+
+async def main() -> None:
+    """Run until SIGTERM."""
+    told = settings_reader.load(settings.Settings)
+    telemetry.setup("job", told.log_level, told.otlp_endpoint)
+    database = db.Database(told.database_url)
+    channel = await bus.Bus.connect(told.nats_url, "job")
+    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
+    job_api = api.JobApi(
+        database,
+        storyboard_service_pb2_grpc.StoryboardServiceStub(rpc.connect(told.storyboard_address)),
+        provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(rpc.connect(told.provider_gateway_address)),
+        clock=lambda: datetime.now(UTC),
+    )
+    servicer = rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, job_api, "rushes.job.v1.JobService")
+    server = rpc.Server(told.listen, "job", [servicer], verifier, database.answers, told.reflection)
+    job_api.draining = server.draining
+    metrics = telemetry.serve_metrics(told.metrics_listen)
+    try:
+        await run.together(
+            {
+                "rpc": server.run,
+                "relay": channel.relay(database, "job"),
+                "deliver": channel.deliver(database, "job", events.HANDLERS),
+                "loop": telemetry.watch_loop,
+            }
+        )
+    finally:
+        metrics.close()
+        await channel.close()
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,1 @@
+"""Owns the catalogue, quotes, budgets and submissions; alone holds provider keys and calls providers."""

@@ -1,0 +1,238 @@
+"""The tables of quotes, submissions and what claims them, and every query on them."""
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.provider_gateway import domain
+
+METADATA = sa.MetaData()
+_TIME = sa.DateTime(timezone=True)
+
+QUOTES = sa.Table(
+    "quotes",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("request_digest", sa.LargeBinary, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+)
+
+SUBMISSIONS = sa.Table(
+    "submissions",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("job_id", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("production_id", sa.Text, nullable=False),
+    sa.Column("storyboard_id", sa.Text, nullable=False),
+    sa.Column("scene_id", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("wire_model", sa.Text, nullable=False),
+    sa.Column("spec", sa.LargeBinary, nullable=False),
+    sa.Column("last_frame_wanted", sa.Boolean, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("reserved_micros", sa.BigInteger, nullable=False),
+    sa.Column("cost_micros", sa.BigInteger),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("provider_job_id", sa.Text),
+    sa.Column("clip", pg.JSONB(none_as_null=True)),
+    sa.Column("fault", pg.JSONB(none_as_null=True)),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("updated_at", _TIME, nullable=False),
+    sa.Column("sent_at", _TIME),
+    sa.Column("clip_expires_at", _TIME),
+    sa.Column("next_action_at", _TIME),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_epoch", sa.BigInteger, nullable=False),
+    sa.Column("lease_until", _TIME),
+)
+
+SUBMISSION_LOG = sa.Table(
+    "submission_log",
+    METADATA,
+    sa.Column("submission_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("at", _TIME, nullable=False),
+)
+
+_FIELDS = [field.name for field in dataclasses.fields(domain.Submission)]
+
+
+class LeaseLost(Exception):
+    """Somebody else decides about this submission now: stop, and leave it alone."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claimed:
+    """A submission this process may act on, and the state it was found in."""
+
+    submission: domain.Submission
+    was: domain.State
+
+
+async def insert_quote_once(conn: AsyncConnection, row: dict[str, Any]) -> bool:
+    """Keep a quote; False when its request_id has one already."""
+    inserted = await conn.execute(pg.insert(QUOTES).values(row).on_conflict_do_nothing().returning(QUOTES.c.id))
+    return inserted.first() is not None
+
+
+async def find_requested_quote(conn: AsyncConnection, tenant_id: str, request_id: str) -> tuple[bytes, bytes] | None:
+    """The content and the request digest of the quote this request_id made before."""
+    query = sa.select(QUOTES.c.content, QUOTES.c.request_digest).where(
+        QUOTES.c.tenant_id == tenant_id, QUOTES.c.request_id == request_id
+    )
+    row = (await conn.execute(query)).first()
+    return (row.content, row.request_digest) if row else None
+
+
+async def get_quote(conn: AsyncConnection, tenant_id: str, quote_id: str) -> bytes:
+    """A quote's content. Raises QuoteNotFound."""
+    query = sa.select(QUOTES.c.content).where(QUOTES.c.tenant_id == tenant_id, QUOTES.c.id == quote_id)
+    content: bytes | None = (await conn.execute(query)).scalar()
+    if content is None:
+        raise domain.QuoteNotFound(quote_id=quote_id)
+    return content
+
+
+async def attempt_exists(conn: AsyncConnection, job_id: str, attempt: int) -> bool:
+    """Whether this attempt of the job has its submission already."""
+    query = sa.select(SUBMISSIONS.c.id).where(SUBMISSIONS.c.job_id == job_id, SUBMISSIONS.c.attempt == attempt)
+    return (await conn.execute(query)).first() is not None
+
+
+async def insert_submission(conn: AsyncConnection, submission: domain.Submission) -> None:
+    """Write the intent. The database refuses a second one for the same attempt."""
+    await conn.execute(sa.insert(SUBMISSIONS).values(_row(submission)))
+
+
+async def claim(conn: AsyncConnection, owner: str, lease_s: float, most: int) -> list[Claimed]:
+    """Take what is due and nobody holds, paid clips that expire soonest first; the database's clock alone decides.
+
+    Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out.
+    """
+    now = sa.func.now()
+    due = (
+        sa.select(SUBMISSIONS.c.id, SUBMISSIONS.c.state)
+        .where(
+            SUBMISSIONS.c.next_action_at <= now,
+            sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < now),
+        )
+        .order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    begins = SUBMISSIONS.c.state == domain.State.INTENT
+    query = (
+        sa.update(SUBMISSIONS)
+        .where(SUBMISSIONS.c.id == due.c.id)
+        .values(
+            state=sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state),
+            sent_at=sa.case((begins, now), else_=SUBMISSIONS.c.sent_at),
+            lease_owner=owner,
+            lease_epoch=SUBMISSIONS.c.lease_epoch + 1,
+            lease_until=now + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
+        )
+        .returning(SUBMISSIONS, due.c.state.label("was"))
+    )
+    rows = (await conn.execute(query)).mappings()
+    return [Claimed(_submission(row), domain.State(row["was"])) for row in rows]
+
+
+async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_ids: Collection[str]) -> None:
+    """Hold on to these for another while."""
+    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+    mine = SUBMISSIONS.c.id == sa.any_(sa.literal(list(submission_ids), pg.ARRAY(sa.Text)))
+    await conn.execute(sa.update(SUBMISSIONS).where(mine, SUBMISSIONS.c.lease_owner == owner).values(lease_until=until))
+
+
+async def save(conn: AsyncConnection, before: domain.Submission, after: domain.Submission) -> domain.Submission:
+    """Compare and set, and give the lease back. Raises LeaseLost when somebody else has decided since."""
+    changed = {name: value for name, value in _row(after).items() if name not in ("id", "version", "lease_epoch")}
+    query = (
+        sa.update(SUBMISSIONS)
+        .where(
+            SUBMISSIONS.c.id == before.id,
+            SUBMISSIONS.c.state == before.state,
+            SUBMISSIONS.c.lease_epoch == before.lease_epoch,
+        )
+        .values(changed | {"lease_owner": None, "lease_until": None})
+        .returning(SUBMISSIONS.c.version)
+    )
+    version = (await conn.execute(query)).scalar()
+    if version is None:
+        raise LeaseLost(before.id)
+    return dataclasses.replace(after, version=version)
+
+
+async def lock_unsent(conn: AsyncConnection, tenant_id: str, job_id: str) -> domain.Submission | None:
+    """The job's submission if nothing has been sent for it, locked until the transaction ends."""
+    query = (
+        sa.select(SUBMISSIONS)
+        .where(
+            SUBMISSIONS.c.tenant_id == tenant_id,
+            SUBMISSIONS.c.job_id == job_id,
+            SUBMISSIONS.c.state == domain.State.INTENT,
+        )
+        .with_for_update()
+    )
+    row = (await conn.execute(query)).mappings().first()
+    return _submission(row) if row else None
+
+
+async def get_submission(conn: AsyncConnection, tenant_id: str, submission_id: str) -> domain.Submission:
+    """One submission. Raises SubmissionNotFound."""
+    query = sa.select(SUBMISSIONS).where(SUBMISSIONS.c.tenant_id == tenant_id, SUBMISSIONS.c.id == submission_id)
+    row = (await conn.execute(query)).mappings().first()
+    if row is None:
+        raise domain.SubmissionNotFound(submission_id=submission_id)
+    return _submission(row)
+
+
+async def list_submissions(
+    conn: AsyncConnection, tenant_id: str, state: domain.State | None, job_id: str, below: str | None, most: int
+) -> list[domain.Submission]:
+    """Submissions, newest first, whose id is below the one given."""
+    query = sa.select(SUBMISSIONS).where(SUBMISSIONS.c.tenant_id == tenant_id)
+    if state:
+        query = query.where(SUBMISSIONS.c.state == state)
+    if job_id:
+        query = query.where(SUBMISSIONS.c.job_id == job_id)
+    if below:
+        query = query.where(SUBMISSIONS.c.id < below)
+    rows = await conn.execute(query.order_by(SUBMISSIONS.c.id.desc()).limit(most))
+    return [_submission(row) for row in rows.mappings()]
+
+
+def _submission(row: sa.RowMapping) -> domain.Submission:
+    values = {name: row[name] for name in _FIELDS}
+    values["state"] = domain.State(row["state"])
+    values["clip"] = _clip(row["clip"]) if row["clip"] else None
+    values["fault"] = domain.Fault(**row["fault"]) if row["fault"] else None
+    return domain.Submission(**values)
+
+
+def _clip(value: dict[str, Any]) -> domain.Clip:
+    last = value["last_frame"]
+    media, last_frame = domain.Media(**value["media"]), domain.Media(**last) if last else None
+    return domain.Clip(media, value["seconds"], value["width"], value["height"], last_frame)
+
+
+def _row(submission: domain.Submission) -> dict[str, Any]:
+    values = {name: getattr(submission, name) for name in _FIELDS}
+    values["clip"] = dataclasses.asdict(submission.clip) if submission.clip else None
+    values["fault"] = dataclasses.asdict(submission.fault) if submission.fault else None
+    return values

@@ -1,0 +1,179 @@
+"""Moves every submission that is due one step: send, resolve, poll or fetch, under a lease."""
+
+import asyncio
+import logging
+import pathlib
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+import prometheus_client
+
+from libs import db, outbox, telemetry
+from services.provider_gateway import domain, fetch, ledger, providers, store, wire
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[domain.Submission], Awaitable[domain.Submission]]
+
+_STEPS = prometheus_client.Counter("rushes_submission_steps", "Steps taken with submissions.", ["endpoint", "state"])
+
+
+class Driver:
+    """Drives the submissions this process has claimed; a crash at any line is a lease that runs out."""
+
+    def __init__(
+        self,
+        database: db.Database,
+        sellers: Mapping[str, providers.Provider],
+        fetcher: fetch.Fetcher,
+        clock: Callable[[], datetime],
+        owner: str,
+        lease_s: float,
+        most: int,
+    ) -> None:
+        self._database, self._sellers, self._fetcher, self._clock = database, sellers, fetcher, clock
+        self._owner, self._lease_s, self._most = owner, lease_s, most
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._downloads: dict[str, providers.Done] = {}
+        self.due = asyncio.Event()
+        self._steps: dict[domain.State, Step] = {
+            domain.State.SENDING: self._send,
+            domain.State.UNKNOWN: self._resolve,
+            domain.State.UNRESOLVED: self._resolve,
+            domain.State.ACCEPTED: self._poll,
+            domain.State.FETCHING: self._fetch,
+        }
+
+    async def claim(self) -> int:
+        """Claim as many as there are free hands; returns how many."""
+        free = self._most - len(self._running)
+        if free <= 0:
+            return 0
+        claimed_at = time.monotonic()
+        async with self._database.house() as conn:
+            claimed = await store.claim(conn, self._owner, self._lease_s, free)
+            lost = [one.submission for one in claimed if one.was is domain.State.SENDING]
+            await outbox.put(conn, *filter(None, map(wire.news, lost)))
+        for one in claimed:
+            task = asyncio.create_task(self._drive(one.submission, claimed_at))
+            self._running[one.submission.id] = task
+            task.add_done_callback(lambda _, key=one.submission.id: self._ended(key))  # type: ignore[misc]
+        return len(claimed)
+
+    async def renew(self) -> int:
+        """Hold on to what is being worked on; 0, so that it can be a loop's tick."""
+        if self._running:
+            async with self._database.house() as conn:
+                await store.renew(conn, self._owner, self._lease_s, list(self._running))
+        return 0
+
+    async def drain(self, stop: asyncio.Event) -> None:
+        """A part that waits for the steps under way once it is told to stop: a paid call is never cut off."""
+        await stop.wait()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _ended(self, submission_id: str) -> None:
+        del self._running[submission_id]
+        self.due.set()
+
+    async def _drive(self, before: domain.Submission, claimed_at: float) -> None:
+        facts = {"submission_id": before.id, "job_id": before.job_id, "state": before.state}
+        with telemetry.span(f"step {before.state}"):
+            try:
+                if before.state is domain.State.SENDING and time.monotonic() - claimed_at > self._lease_s / 2:
+                    after = domain.not_sent(before, self._clock())  # too late to send under this lease
+                else:
+                    after = await self._steps[before.state](before)
+                await self._record(before, after)
+                _STEPS.labels(before.endpoint, before.state).inc()
+            except store.LeaseLost:
+                log.warning("lease_lost", extra=facts)
+            except Exception:
+                log.exception("step_failed", extra=facts)
+
+    async def _record(self, before: domain.Submission, after: domain.Submission) -> None:
+        async with self._database.house() as conn:
+            saved = await store.save(conn, before, after)
+            if posting := domain.posting(before, after):
+                await ledger.post(conn, saved, posting, saved.updated_at)
+            if saved.state is not before.state and (news := wire.news(saved)):
+                await outbox.put(conn, news)
+        if saved.state is not before.state:
+            log.info(
+                "submission_moved",
+                extra={"submission_id": saved.id, "job_id": saved.job_id, "from": before.state, "to": saved.state},
+            )
+
+    async def _send(self, before: domain.Submission) -> domain.Submission:
+        """The one paid call."""
+        seller = self._sellers[before.endpoint]
+        with tempfile.TemporaryDirectory(prefix="rushes-order-") as folder:
+            first_frame = await self._first_frame(before, pathlib.Path(folder))
+            outcome = await seller.create(wire.order(before, first_frame))
+        return self._created(before, outcome)
+
+    async def _resolve(self, before: domain.Submission) -> domain.Submission:
+        """Find out what became of a call whose answer was lost: only where the provider promises to know it again."""
+        if self._sellers[before.endpoint].capabilities.idempotent and before.state is domain.State.UNKNOWN:
+            return await self._send(before)
+        return domain.unknown(before, self._clock())
+
+    def _created(self, before: domain.Submission, outcome: providers.CreateOutcome) -> domain.Submission:
+        now = self._clock()
+        match outcome:
+            case providers.Accepted(provider_job_id):
+                return domain.accepted(before, provider_job_id, now)
+            case providers.Rejected(message, retryable):
+                return domain.rejected(before, message, retryable, now)
+            case providers.NotSent(why) if before.state is domain.State.SENDING:
+                log.warning("not_sent", extra={"submission_id": before.id, "why": why})
+                return domain.not_sent(before, now)
+            case providers.NotSent(why) | providers.Unknown(why):
+                log.warning("outcome_unknown", extra={"submission_id": before.id, "why": why})
+                return domain.unknown(before, now)
+
+    async def _poll(self, before: domain.Submission) -> domain.Submission:
+        try:
+            outcome = await self._sellers[before.endpoint].poll(before.provider_job_id or "")
+        except providers.ProviderAway as fault:
+            log.warning("provider_away", extra={"submission_id": before.id, "why": str(fault)})
+            return domain.away(before, self._clock())
+        now = self._clock()
+        match outcome:
+            case providers.Pending(after_s):
+                return domain.pending(before, after_s, now)
+            case providers.Missing():
+                return domain.missing(before, now)
+            case providers.Failed(message, retryable, charged):
+                return domain.provider_failed(before, message, retryable, charged, now)
+            case providers.Done() as done:
+                self._downloads[before.id] = done
+                kept_s = self._sellers[before.endpoint].capabilities.retention_s
+                expires_at = done.expires_at or (now + timedelta(seconds=kept_s) if kept_s else None)
+                return domain.provider_done(before, done.cost_micros, expires_at, now)
+
+    async def _fetch(self, before: domain.Submission) -> domain.Submission:
+        try:
+            # A fresh address after every failure: the old one may be what failed.
+            done = self._downloads.pop(before.id, None) or await self._ask_again(before)
+            clip = await self._fetcher.fetch(before, done.url, done.headers)
+        except (fetch.FetchFailed, providers.ProviderAway) as fault:
+            log.warning("fetch_failed", extra={"submission_id": before.id, "why": str(fault)})
+            return domain.fetch_failed(before, str(fault), self._clock())
+        return domain.stored(before, clip, self._clock())
+
+    async def _ask_again(self, before: domain.Submission) -> providers.Done:
+        outcome = await self._sellers[before.endpoint].poll(before.provider_job_id or "")
+        if not isinstance(outcome, providers.Done):
+            raise fetch.FetchFailed("the provider has no clip for it at the moment")
+        return outcome
+
+    async def _first_frame(self, submission: domain.Submission, folder: pathlib.Path) -> pathlib.Path | None:
+        key = wire.first_frame_key(submission)
+        if not key:
+            return None
+        path = folder / pathlib.PurePosixPath(key).name
+        await self._fetcher.still(key, path)
+        return path

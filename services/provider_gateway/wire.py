@@ -1,0 +1,272 @@
+"""Models, quotes, submissions and budgets between protobuf and the domain; checks requests, does no I/O."""
+
+import hashlib
+import pathlib
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf.message import Message
+
+from libs import errors
+from rushes.job.v1 import events_pb2 as job_events_pb2
+from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2, submission_pb2
+from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
+from services.provider_gateway import domain, providers
+
+QUOTE_LASTS = timedelta(minutes=15)
+MOST_ITEMS = 1000
+
+
+class BadRequest(errors.Invalid):
+    """The request cannot be accepted as it is; correct these fields."""
+
+
+def check_create_quote(request: provider_gateway_service_pb2.CreateQuoteRequest) -> list[errors.Violation]:
+    """What is wrong with a request before any model is looked at."""
+    found = []
+    try:
+        uuid.UUID(request.request_id)
+    except ValueError:
+        found.append(errors.Violation("request_id", "should be a UUID that you choose once for this quote"))
+    if not 1 <= len(request.items) <= MOST_ITEMS:
+        found.append(errors.Violation("items", f"should be 1 to {MOST_ITEMS} clips"))
+    seen: set[str] = set()
+    for index, item in enumerate(request.items):
+        if not item.scene_id:
+            found.append(errors.Violation(f"items[{index}].scene_id", "should name the scene"))
+        elif item.scene_id in seen:
+            found.append(errors.Violation(f"items[{index}].scene_id", f"{item.scene_id} is named twice"))
+        seen.add(item.scene_id)
+    return found
+
+
+def limit_micros(request: provider_gateway_service_pb2.SetBudgetRequest, currency: str) -> int:
+    """The limit asked for. Raises BadRequest."""
+    found = []
+    if request.limit.micros < 0:
+        found.append(errors.Violation("limit.micros", "should not be negative"))
+    if request.limit.currency not in (currency, "XTS"):
+        found.append(errors.Violation("limit.currency", f"should be {currency}, or XTS for play money"))
+    if found:
+        raise BadRequest(found)
+    return request.limit.micros
+
+
+def digest(message: Message) -> bytes:
+    """What a repeat of the request must equal."""
+    return hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
+
+
+def spec_digest(spec: clip_pb2.ClipSpec) -> str:
+    """Names a clip by what is asked for; the storyboard service computes the same."""
+    return hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
+
+
+def seconds(spec: clip_pb2.ClipSpec) -> int:
+    """The clip's length; a fraction of a second rounds up, and the model's durations then refuse it."""
+    return spec.duration.seconds + (1 if spec.duration.nanos else 0)
+
+
+def quote(
+    quote_id: str, items: list[quote_pb2.QuoteItem], play_money: bool, warnings: list[str], now: datetime
+) -> quote_pb2.Quote:
+    """A quote over priced items of one currency."""
+    whole = hashlib.sha256("".join(sorted(f"{item.scene_id} {item.digest}" for item in items)).encode()).hexdigest()
+    total = sum(item.most_you_can_pay.micros for item in items)
+    return quote_pb2.Quote(
+        id=quote_id,
+        items=items,
+        most_you_can_pay=money(total, items[0].most_you_can_pay.currency),
+        play_money=play_money,
+        digest=whole,
+        warnings=warnings,
+        create_time=time(now),
+        expire_time=time(now + QUOTE_LASTS),
+    )
+
+
+def submission_of(
+    event: job_events_pb2.ClipRequested,
+    item: quote_pb2.QuoteItem,
+    endpoint: str,
+    wire_model: str,
+    new_id: str,
+    now: datetime,
+) -> domain.Submission:
+    """The intent that an order becomes."""
+    return domain.Submission(
+        id=new_id,
+        tenant_id=event.tenant_id,
+        job_id=event.job_id,
+        attempt=event.attempt,
+        production_id=event.production_id,
+        storyboard_id=event.storyboard_id,
+        scene_id=event.scene_id,
+        model=event.spec.model,
+        endpoint=endpoint,
+        wire_model=wire_model,
+        spec=event.spec.SerializeToString(deterministic=True),
+        last_frame_wanted=event.last_frame_wanted,
+        currency=item.most_you_can_pay.currency,
+        reserved_micros=item.most_you_can_pay.micros,
+        created_at=now,
+        updated_at=now,
+        next_action_at=now,
+    )
+
+
+def quoted_item(quote: quote_pb2.Quote, event: job_events_pb2.ClipRequested) -> quote_pb2.QuoteItem:
+    """The quote's item for this order: the same spec, but for the frames that seams add. Raises QuoteItemMissing."""
+    spec = clip_pb2.ClipSpec()
+    spec.CopyFrom(event.spec)
+    spec.ClearField("first_frame")
+    spec.ClearField("last_frame")
+    wanted = spec_digest(spec)
+    for item in quote.items:
+        if item.scene_id == event.scene_id and item.digest == wanted:
+            return item
+    raise domain.QuoteItemMissing(quote_id=event.quote_id, scene_id=event.scene_id)
+
+
+def first_frame_key(submission: domain.Submission) -> str:
+    """The key of the still the clip starts on; empty for none."""
+    return clip_pb2.ClipSpec.FromString(submission.spec).first_frame.key
+
+
+def order(submission: domain.Submission, first_frame: pathlib.Path | None) -> providers.Order:
+    """What is written to the provider."""
+    spec = clip_pb2.ClipSpec.FromString(submission.spec)
+    return providers.Order(
+        submission_id=submission.id,
+        wire_model=submission.wire_model,
+        prompt=spec.prompt,
+        negative_prompt=spec.negative_prompt,
+        seconds=seconds(spec),
+        width=spec.size.width,
+        height=spec.size.height,
+        seed=spec.seed if spec.HasField("seed") else None,
+        audio=spec.audio,
+        first_frame=first_frame,
+    )
+
+
+def news(value: domain.Submission) -> Message | None:
+    """What others should hear of a submission that has just come to its present state; None when nothing."""
+    if value.state is domain.State.STORED and value.clip:
+        return _clip_stored(value, value.clip)
+    if value.fault:
+        return submission_failed(value, value.fault)
+    if value.state in (domain.State.ACCEPTED, domain.State.UNKNOWN):
+        return events_pb2.SubmissionStateChanged(
+            tenant_id=value.tenant_id,
+            job_id=value.job_id,
+            submission_id=value.id,
+            attempt=value.attempt,
+            state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
+            version=value.version,
+            event_time=time(value.updated_at),
+        )
+    return None
+
+
+def submission_failed(value: domain.Submission, fault: domain.Fault) -> events_pb2.SubmissionFailed:
+    """The paid call ended without a clip."""
+    return events_pb2.SubmissionFailed(
+        tenant_id=value.tenant_id,
+        job_id=value.job_id,
+        submission_id=value.id,
+        attempt=value.attempt,
+        state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
+        reason=fault.reason,
+        message=fault.message,
+        retryable=fault.retryable,
+        cost=money(value.cost_micros, value.currency),
+        event_time=time(value.updated_at),
+    )
+
+
+def order_refused(event: job_events_pb2.ClipRequested, error: errors.Error, currency: str, now: datetime) -> Message:
+    """No paid call was opened for this order; nothing is charged."""
+    return events_pb2.SubmissionFailed(
+        tenant_id=event.tenant_id,
+        job_id=event.job_id,
+        attempt=event.attempt,
+        reason=error.reason,
+        message=str(error),
+        cost=money(0, currency),
+        event_time=time(now),
+    )
+
+
+def submission(value: domain.Submission) -> submission_pb2.Submission:
+    """A submission as callers see it."""
+    message = submission_pb2.Submission(
+        id=value.id,
+        job_id=value.job_id,
+        attempt=value.attempt,
+        production_id=value.production_id,
+        model=value.model,
+        endpoint=value.endpoint,
+        state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
+        provider_job_id=value.provider_job_id or "",
+        reserved=money(value.reserved_micros, value.currency),
+        cost=money(value.cost_micros, value.currency),
+        clip=blob(value.clip.media) if value.clip else None,
+        create_time=time(value.created_at),
+        send_time=time(value.sent_at),
+        update_time=time(value.updated_at),
+        clip_expire_time=time(value.clip_expires_at),
+    )
+    if value.fault:
+        message.error.reason, message.error.message = value.fault.reason, value.fault.message
+    return message
+
+
+def budget(value: domain.Budget) -> submission_pb2.Budget:
+    """A budget as callers see it."""
+    return submission_pb2.Budget(
+        id=value.id,
+        limit=money(value.limit_micros, value.currency),
+        reserved=money(value.reserved_micros, value.currency),
+        spent=money(value.spent_micros, value.currency),
+        suspense=money(value.suspense_micros, value.currency),
+    )
+
+
+def _clip_stored(value: domain.Submission, clip: domain.Clip) -> events_pb2.ClipStored:
+    duration = duration_pb2.Duration()
+    duration.FromNanoseconds(round(clip.seconds * 1e9))
+    return events_pb2.ClipStored(
+        tenant_id=value.tenant_id,
+        job_id=value.job_id,
+        submission_id=value.id,
+        attempt=value.attempt,
+        clip=blob(clip.media),
+        duration=duration,
+        size=media_pb2.FrameSize(width=clip.width, height=clip.height),
+        last_frame=blob(clip.last_frame) if clip.last_frame else None,
+        cost=money(value.cost_micros, value.currency),
+        event_time=time(value.updated_at),
+    )
+
+
+def blob(value: domain.Media) -> media_pb2.Blob:
+    """A stored file."""
+    return media_pb2.Blob(
+        key=value.key, content_type=value.content_type, size_bytes=value.size_bytes, sha256=value.sha256
+    )
+
+
+def money(micros: int | None, currency: str) -> money_pb2.Money | None:
+    """An amount; None stays None."""
+    return money_pb2.Money(currency=currency, micros=micros) if micros is not None else None
+
+
+def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """A moment; None stays None."""
+    if value is None:
+        return None
+    stamp = timestamp_pb2.Timestamp()
+    stamp.FromDatetime(value.astimezone(UTC))
+    return stamp

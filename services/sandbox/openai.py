@@ -1,0 +1,210 @@
+"""The OpenAI Videos dialect: `/v1/videos`, as the `openai` SDK speaks it."""
+
+import asyncio
+import dataclasses
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.sandbox import domain, lab, wire
+
+MODEL = "sandbox-reel-1"
+_MAX_PROMPT = 32_000
+_SECONDS = range(1, 21)
+_SIDES = range(128, 1921)
+_SIZE = re.compile(r"([0-9]{3,4})x([0-9]{3,4})")
+_TRUE = {"true": True, "1": True, "false": False, "0": False}
+
+
+def routes(films: lab.Lab) -> list[BaseRoute]:
+    """The routes of this dialect."""
+    api = _Videos(films)
+    return [
+        Route("/v1/videos", _spoken(api.create), methods=["POST"]),
+        Route("/v1/videos", _spoken(api.list), methods=["GET"]),
+        Route("/v1/videos/{id}", _spoken(api.retrieve), methods=["GET"]),
+        Route("/v1/videos/{id}", _spoken(api.delete), methods=["DELETE"]),
+        Route("/v1/videos/{id}/content", _spoken(api.content), methods=["GET"]),
+    ]
+
+
+def _spoken(handler: Callable[[Request, str], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handler(request, _key(request))
+        except wire.Refused as refused:
+            return _error(refused)
+        except OSError as fault:
+            return _error(wire.Refused(500, "storage_failed", f"The sandbox cannot write: {fault.strerror}."))
+
+    return endpoint
+
+
+def _error(refused: wire.Refused) -> Response:
+    kind = "server_error" if refused.status >= 500 else "invalid_request_error"
+    fault = {"message": refused.message, "type": kind, "param": refused.param, "code": refused.code}
+    return JSONResponse({"error": fault}, refused.status)
+
+
+def _key(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise wire.Refused(401, "invalid_api_key", "Send your API key as 'Authorization: Bearer KEY'.")
+    return key.strip()
+
+
+class _Videos:
+    def __init__(self, films: lab.Lab) -> None:
+        self._lab = films
+
+    async def create(self, request: Request, key: str) -> Response:
+        fields = await _fields(request)
+        try:
+            order = _order(fields, key, request.headers.get("x-client-request-id"))
+            image = await _reference(fields.get("input_reference"))
+        finally:
+            await request.close()
+        if image:
+            order = dataclasses.replace(order, reference=await self._lab.keep(image))
+        return self._video(await self._lab.create(order))
+
+    async def retrieve(self, request: Request, key: str) -> Response:
+        return self._video(self._found(request))
+
+    async def list(self, request: Request, key: str) -> Response:
+        query = request.query_params
+        after, newest_first = query.get("after"), query.get("order", "desc") == "desc"
+        limit = query.get("limit", "20")
+        if not limit.isdigit() or int(limit) > 100:
+            raise _invalid("limit", limit, "0 to 100")
+        if query.get("order", "desc") not in ("asc", "desc"):
+            raise _invalid("order", query["order"], "'asc' and 'desc'")
+        if after and self._lab.find("openai", after) is None:
+            raise wire.Refused(404, "not_found", f"There is no video '{after[:80]}'.", "after")
+        clips, more = self._lab.page("openai", after, int(limit), newest_first)
+        data = [self._shown(clip) for clip in clips]
+        ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+        return JSONResponse({"object": "list", "data": data, **ends, "has_more": more})
+
+    async def content(self, request: Request, key: str) -> Response:
+        clip = self._found(request)
+        variant = request.query_params.get("variant", "video")
+        if variant not in ("video", "thumbnail"):
+            raise _invalid("variant", variant, "'video' and 'thumbnail'")
+        if clip.footage is None or clip.status != "completed":
+            raise wire.Refused(409, "video_not_ready", f"The video is {clip.status}; it has no content yet.")
+        if variant == "thumbnail":
+            return FileResponse(self._lab.reels / f"{clip.footage.name}.webp", media_type="image/webp")
+        return wire.clip_response(request, self._lab.reels, clip.footage)
+
+    async def delete(self, request: Request, key: str) -> Response:
+        clip = self._found(request)
+        await self._lab.delete(clip)
+        return JSONResponse({"id": clip.id, "object": "video.deleted", "deleted": True})
+
+    def _found(self, request: Request) -> domain.Clip:
+        id = request.path_params["id"]
+        clip = self._lab.find("openai", id)
+        if clip is None:
+            raise wire.Refused(404, "not_found", f"There is no video '{id[:80]}'.", "video_id")
+        return clip
+
+    def _video(self, clip: domain.Clip) -> Response:
+        return JSONResponse(self._shown(clip))
+
+    def _shown(self, clip: domain.Clip) -> dict[str, Any]:
+        order = clip.order
+        fault = {"code": "render_failed", "message": "The clip could not be rendered; it is not charged."}
+        return {
+            "id": clip.id,
+            "object": "video",
+            "model": order.model,
+            "status": clip.status,
+            "progress": domain.progress(clip, self._lab.clock(), self._lab.latency_s),
+            "created_at": int(clip.created_at.timestamp()),
+            "completed_at": int(clip.ended_at.timestamp()) if clip.ended_at and clip.status == "completed" else None,
+            "expires_at": None,
+            "error": fault if clip.status == "failed" else None,
+            "prompt": order.prompt,
+            "remixed_from_video_id": None,
+            "seconds": str(order.seconds),
+            "size": order.size,
+        }
+
+
+async def _fields(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await wire.json_object(request)
+    wire.check_length(request)
+    form = await request.form(max_files=1, max_fields=40)
+    return dict(form)
+
+
+def _order(fields: dict[str, Any], key: str, client_ref: str | None) -> domain.Order:
+    prompt = fields.get("prompt")
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise wire.Refused(400, "missing_required_parameter", "Missing required parameter: 'prompt'.", "prompt")
+    if len(prompt) > _MAX_PROMPT:
+        raise wire.Refused(400, "string_too_long", f"'prompt' may have {_MAX_PROMPT} characters.", "prompt")
+    if (model := fields.get("model", MODEL)) != MODEL:
+        raise wire.Refused(400, "invalid_value", f"Unknown model {model!r}. Supported values are: '{MODEL}'.", "model")
+    width, height = _size(fields.get("size", "720x1280"))
+    seed = fields.get("seed")
+    return domain.Order(
+        dialect="openai",
+        model=MODEL,
+        prompt=prompt,
+        seconds=_whole(fields.get("seconds", "4"), "seconds", _SECONDS),
+        width=width,
+        height=height,
+        seed=domain.seed_of(prompt) if seed in (None, "") else _whole(seed, "seed", range(2**63)),
+        sound=_flag(fields.get("generate_sound", True)),
+        negative_prompt=str(fields.get("negative_prompt") or "")[:_MAX_PROMPT],
+        client_ref=client_ref and client_ref[:200],
+        key_sha256=domain.digest(key),
+    )
+
+
+def _invalid(param: str, value: object, allowed: str) -> wire.Refused:
+    message = f"Invalid value for '{param}': {str(value)[:80]!r}. Supported values are: {allowed}."
+    return wire.Refused(400, "invalid_value", message, param)
+
+
+def _whole(value: object, param: str, allowed: range) -> int:
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) not in allowed:
+        raise _invalid(param, value, f"whole numbers from {allowed.start} to {allowed.stop - 1}")
+    return int(text)
+
+
+def _size(value: object) -> tuple[int, int]:
+    match = _SIZE.fullmatch(str(value))
+    sides = (int(match[1]), int(match[2])) if match else (0, 0)
+    if any(side % 2 or side not in _SIDES for side in sides):
+        raise _invalid("size", value, "WIDTHxHEIGHT, both even and from 128 to 1920, such as '1280x720'")
+    return sides
+
+
+def _flag(value: object) -> bool:
+    flag = _TRUE.get(str(value).lower())
+    if flag is None:
+        raise _invalid("generate_sound", value, "'true' and 'false'")
+    return flag
+
+
+async def _reference(value: object) -> bytes | None:
+    if value is None:
+        return None
+    if isinstance(value, UploadFile):
+        return await wire.checked_image(await value.read(), "input_reference")
+    url = value.get("image_url") if isinstance(value, dict) else None
+    if not isinstance(url, str) or not url.startswith("data:"):
+        allowed = 'an uploaded file, or {"image_url": "data:image/png;base64,…"}'
+        raise _invalid("input_reference", "this reference", allowed)
+    data = await asyncio.to_thread(wire.from_base64, url, "input_reference")
+    return await wire.checked_image(data, "input_reference")

@@ -1,0 +1,46 @@
+"""Wires the storyboard service: settings, database, doors; then runs them together."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from libs import auth, db, rpc, run, telemetry
+from libs import settings as settings_reader
+from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
+from services.storyboard import api, settings, ticks
+
+_FORGET_EVERY_S = 3600.0
+
+
+def clock() -> datetime:
+    """The time now."""
+    return datetime.now(UTC)
+
+
+async def main() -> None:
+    """Run until SIGTERM. No bus: nobody listens to storyboards yet, and they listen to nobody."""
+    told = settings_reader.load(settings.Settings)
+    telemetry.setup("storyboard", told.log_level, told.otlp_endpoint)
+    database = db.Database(told.database_url)
+    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
+    servicer = rpc.Servicer(
+        pb_grpc.add_StoryboardServiceServicer_to_server,
+        api.StoryboardApi(database, told.default_model, clock),
+        "rushes.storyboard.v1.StoryboardService",
+    )
+    server = rpc.Server(told.listen, "storyboard", [servicer], verifier, database.answers, told.reflection)
+    metrics = telemetry.serve_metrics(told.metrics_listen)
+    try:
+        await run.together(
+            {
+                "rpc": server.run,
+                "forget": run.every("forget", _FORGET_EVERY_S, ticks.forget(database, clock)),
+                "loop": telemetry.watch_loop,
+            }
+        )
+    finally:
+        metrics.close()
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

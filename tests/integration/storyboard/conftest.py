@@ -1,0 +1,49 @@
+"""A storyboard service of its own for each test, and a client of it."""
+
+import datetime
+import itertools
+import uuid
+from typing import Any
+
+import pytest
+
+from libs import rpc
+from rushes.storyboard.v1 import storyboard_service_pb2 as pb
+from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
+from services.storyboard import api
+
+NAME = "rushes.storyboard.v1.StoryboardService"
+
+
+class Client:
+    """Calls by name, as anybody: `await client("GetStoryboard", storyboard_id=…)`."""
+
+    def __init__(self, door: Any, issuer: Any, place: Any) -> None:
+        self.door, self.issuer, self.place = door, issuer, place
+        self._stub = pb_grpc.StoryboardServiceStub(door.channel)
+
+    async def __call__(self, verb: str, tenant: str = "acme", subject: str = "ada", **fields: Any) -> Any:
+        request = getattr(pb, f"{verb}Request")(**fields)
+        return await getattr(self._stub, verb)(request, metadata=self.issuer.bearer(tenant, subject), timeout=10)
+
+    async def anonymously(self, verb: str) -> Any:
+        """A call without a token."""
+        return await getattr(self._stub, verb)(getattr(pb, f"{verb}Request")(), timeout=10)
+
+    async def create(self, board: Any, **who: str) -> Any:
+        """A new storyboard, as it is kept."""
+        answer = await self("CreateStoryboard", request_id=str(uuid.uuid4()), storyboard=board, **who)
+        return answer.storyboard
+
+
+@pytest.fixture
+async def client(database: Any, serve: Any, issuer: Any) -> Client:
+    """The service on a database of its own; its clock moves one second with each look."""
+    seconds = itertools.count()
+    start = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
+    place = await database("storyboard")
+    storyboard_api = api.StoryboardApi(
+        place.database, "sandbox/reel-1", lambda: start + datetime.timedelta(seconds=next(seconds))
+    )
+    servicer = rpc.Servicer(pb_grpc.add_StoryboardServiceServicer_to_server, storyboard_api, NAME)
+    return Client(await serve("storyboard", servicer), issuer, place)

@@ -1,0 +1,121 @@
+"""Real clips for the tests: every picture carries its number, and the sound what each test wants to hear."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Samples = npt.NDArray[np.float32]
+
+WIDTH, HEIGHT = 160, 96
+_BITS = 8
+NOISE: Samples = np.convolve(np.random.default_rng(7).uniform(-0.9, 0.9, 1200), np.hanning(12) / 6, "same").astype(
+    np.float32
+)
+"""25 ms that are like nothing else, at 48 kHz; without the highest tones, which AAC drops."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """How a clip is made; the default is what a well-behaved provider sends."""
+
+    seconds: Fraction = Fraction(1)
+    fps: Fraction = Fraction(24)
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    rate: int = 48_000
+    layout: str = "stereo"
+    first_number: int = 0
+    rotation: int = 0
+    options: tuple[tuple[str, str], ...] = (("g", "12"), ("bf", "2"))
+    noise_at: Fraction | None = None
+    level: float = 0.3
+    dark: int = 0
+    """How many pictures at the start show nothing."""
+    times: Callable[[int], int] | None = None
+    """For a varying rate: picture number to milliseconds."""
+
+
+def shoot(path: Path, take: Take | None = None) -> Path:
+    """Write the clip."""
+    take = take or Take()
+    with av.open(str(path), "w", format="mp4") as out:
+        video = out.add_stream(
+            "libx264", rate=take.fps, options={"preset": "ultrafast", "crf": "20", **dict(take.options)}
+        )
+        video.width, video.height, video.pix_fmt = *take.size, "yuv420p"
+        if take.times:
+            video.time_base = video.codec_context.time_base = Fraction(1, 1000)
+        if take.rotation:
+            video.set_display_rotation(-take.rotation)
+        sound = out.add_stream("aac", rate=take.rate) if take.layout else None
+        if sound:
+            sound.codec_context.layout = take.layout
+        for number in range(int(take.seconds * take.fps)):
+            frame = av.VideoFrame.from_ndarray(
+                picture(take.first_number + number, take.size) * (number >= take.dark), "rgb24"
+            )
+            frame.pts, frame.time_base = (
+                (take.times(number), Fraction(1, 1000)) if take.times else (number, 1 / take.fps)
+            )
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if sound:
+            out.mux(sound.encode(heard(take)))
+            out.mux(sound.encode(None))
+    return path
+
+
+def picture(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Pixels:
+    """A picture whose upper half tells its number in bright and dark bars; the lower half moves."""
+    width, height = size
+    pixels = np.empty((height, width, 3), np.uint8)
+    pixels[:] = (np.arange(width) * 2 + number * 5)[None, :, None] % 160 + 40
+    for bit in range(_BITS):
+        pixels[: height // 2, bit * width // _BITS : (bit + 1) * width // _BITS] = 235 if number >> bit & 1 else 20
+    return pixels
+
+
+def number_in(frame: av.VideoFrame) -> int:
+    """The number that `picture` has put into this frame, whatever its size now."""
+    luma = frame.to_ndarray(format="gray")
+    row = luma[frame.height // 4]
+    centres = [(2 * bit + 1) * frame.width // (2 * _BITS) for bit in range(_BITS)]
+    return sum(1 << bit for bit, x in enumerate(centres) if row[x] > 128)
+
+
+def heard(take: Take) -> av.AudioFrame:
+    """The sound of a take: a tone, or silence with a burst of noise in it."""
+    channels = len(av.AudioLayout(take.layout).channels)
+    count = int(take.seconds * take.rate)
+    samples = (take.level * np.sin(np.arange(count) * 2 * np.pi * 220 / take.rate)).astype(np.float32)
+    if take.noise_at is not None:
+        samples[:] = 0
+        stretched = np.interp(np.arange(0, NOISE.size, 48_000 / take.rate), np.arange(NOISE.size), NOISE)
+        start = int(take.noise_at * take.rate)
+        samples[start : start + stretched.size] = stretched
+    frame = av.AudioFrame.from_ndarray(np.tile(samples, (channels, 1)), "fltp", take.layout)
+    frame.sample_rate, frame.pts, frame.time_base = take.rate, 0, Fraction(1, take.rate)
+    return frame
+
+
+def numbers(path: Path) -> list[int]:
+    """The number in every picture of a film, in showing order."""
+    with av.open(str(path)) as container:
+        return [number_in(frame) for frame in container.decode(video=0)]
+
+
+def samples(path: Path) -> Samples:
+    """All that is heard, one row for each channel, from the start of the film."""
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def video_packets(path: Path) -> list[bytes]:
+    """The encoded pictures, in decoding order."""
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]

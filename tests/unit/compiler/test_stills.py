@@ -1,0 +1,80 @@
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.compiler import cut, film, sheet, stills
+from tests.unit.compiler import footage
+from tests.unit.compiler.test_film import FACTS, planned
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Path, film.Plan]:
+    """Two scenes with a key picture every half second; the first half second of the first shows nothing."""
+    dark = footage.Take(seconds=Fraction(2), dark=12)
+    clips = [footage.shoot(tmp_path / "0.mp4", dark), footage.shoot(tmp_path / "1.mp4", replace(dark, dark=0))]
+    sources = [cut.Source(film.Scene(path.name, path.name, path.stem), path) for path in clips]
+    return tmp_path / cut.FILM, cut.cut("Film", sources, film.Wish(), tmp_path, lambda share: None)
+
+
+def number_in(picture: Image.Image) -> int:
+    luma = np.asarray(picture.convert("L"))
+    centres = [(2 * bit + 1) * picture.width // 16 for bit in range(8)]
+    return sum(1 << bit for bit, x in enumerate(centres) if luma[picture.height // 4, x] > 128)
+
+
+def test_the_poster_is_the_first_key_picture_that_shows_something(made: tuple[Path, film.Plan], tmp_path: Path) -> None:
+    stills.poster(*made, tmp_path / "poster.jpg")
+    with Image.open(tmp_path / "poster.jpg") as poster:
+        assert poster.size == (footage.WIDTH, footage.HEIGHT)
+        assert number_in(poster) == 12
+
+
+def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: tuple[Path, film.Plan]) -> None:
+    pictures = list(stills.scenes(*made, (160, 96)))
+    assert [number_in(picture) for picture in pictures] == [12, 12]
+
+
+def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:
+    clip = footage.shoot(tmp_path / "a.mp4", footage.Take(dark=24))
+    plan = cut.cut("Film", [cut.Source(film.Scene("a", "a", ""), clip)], film.Wish(), tmp_path, lambda share: None)
+    assert len(list(stills.scenes(tmp_path / cut.FILM, plan, (80, 48)))) == 1
+    assert (tmp_path / cut.POSTER).exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "columns"),
+    [
+        (1, (1280, 720), 1),
+        (2, (1280, 720), 2),
+        (4, (1280, 720), 2),
+        (6, (1280, 720), 3),
+        (9, (1280, 720), 3),
+        (5, (720, 1280), 5),
+    ],
+)
+def test_the_sheet_has_a_fitting_number_of_columns(
+    count: int, size: tuple[int, int], columns: int, tmp_path: Path
+) -> None:
+    plan = planned(*[replace(FACTS, width=size[0], height=size[1])] * count)
+    picture = Image.new("RGB", sheet.cell(plan), "#888888")
+    sheet.draw(plan, [picture] * count, tmp_path / "sheet.jpg")
+    with Image.open(tmp_path / "sheet.jpg") as drawn:
+        row = np.asarray(drawn.convert("L"))[190]
+        assert drawn.getpixel((3, 3)) == (19, 19, 19)
+    assert np.count_nonzero(np.diff((row > 100).astype(int)) == 1) == columns
+
+
+def test_long_and_foreign_titles_fit(tmp_path: Path) -> None:
+    plan = planned(replace(FACTS, width=160, height=90))
+    scene = film.Scene("a", "b", "Die längste Überschrift der Welt — " * 5)
+    plan = replace(
+        plan, title="渡し船 " * 60, cuts=(replace(plan.cuts[0], clip=replace(plan.cuts[0].clip, scene=scene)),)
+    )
+    sheet.draw(plan, [Image.new("RGB", (160, 90), "#888888")], tmp_path / "sheet.jpg")
+    with Image.open(tmp_path / "sheet.jpg") as drawn:
+        right = np.asarray(drawn.convert("L"))[:, -50:]
+    assert right.max() < 60

@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from services.compiler import cut, domain, film, verify
+from tests.unit.compiler import footage
+
+Film = tuple[Path, film.Plan]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Film:
+    """A good film of two scenes, and its plan."""
+    clips = [footage.shoot(tmp_path / f"{n}.mp4", footage.Take(first_number=n * 30)) for n in range(2)]
+    sources = [cut.Source(film.Scene(path.name, path.name, path.stem), path) for path in clips]
+    return tmp_path / cut.FILM, cut.cut("Film", sources, film.Wish(), tmp_path, lambda share: None)
+
+
+def check_fails(path: Path, plan: film.Plan, check: str) -> None:
+    with pytest.raises(domain.FilmNotAsPlanned) as caught:
+        verify.verify(path, plan)
+    assert caught.value.facts["check"] == check
+
+
+def test_a_good_film_passes(made: Film) -> None:
+    verify.verify(*made)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        (lambda plan: replace(plan, title="Other"), "the title"),
+        (lambda plan: replace(plan, profile=replace(plan.profile, width=320)), "H.264 of the planned size"),
+        (lambda plan: replace(plan, cuts=plan.cuts[:1]), "a chapter for each scene"),
+        (
+            lambda plan: replace(plan, cuts=(plan.cuts[0], replace(plan.cuts[1], start=20))),
+            "every chapter starts with its scene",
+        ),
+        (
+            lambda plan: replace(plan, cuts=(plan.cuts[0], replace(plan.cuts[1], frames=25))),
+            "the planned number of pictures",
+        ),
+    ],
+)
+def test_a_film_of_another_plan_fails(made: Film, change: Callable[[film.Plan], film.Plan], check: str) -> None:
+    path, plan = made
+    check_fails(path, change(plan), check)
+
+
+def test_another_rate_fails(made: Film) -> None:
+    path, plan = made
+    faster = replace(plan, profile=replace(plan.profile, fps=Fraction(24001, 1000)))
+    check_fails(path, faster, "every picture on the grid")
+
+
+def remade(path: Path, keep: Callable[[av.Packet], bool], **options: str) -> Path:
+    """The film copied packet by packet, with its title and chapters, as a careless tool would."""
+    target = path.with_name("remade.mp4")
+    with av.open(str(path)) as source, av.open(str(target), "w", container_options=options) as out:
+        out.metadata["title"] = source.metadata["title"]
+        out.set_chapters(source.chapters())
+        streams = {s: out.add_stream_from_template(s) for s in (*source.streams.video, *source.streams.audio)}
+        for packet in source.demux(*streams):
+            if packet.dts is not None and keep(packet):
+                packet.stream = streams[packet.stream]
+                out.mux(packet)
+    return target
+
+
+def test_data_before_the_index_fails(made: Film) -> None:
+    path, plan = made
+    check_fails(remade(path, lambda packet: True), plan, "the index comes before the data")
+
+
+def test_a_missing_picture_fails(made: Film) -> None:
+    path, plan = made
+    lost = remade(
+        path, lambda packet: not (packet.stream.type == "video" and packet.pts == 512 * 23), movflags="faststart"
+    )
+    check_fails(lost, plan, "the planned number of pictures")
+
+
+def test_sound_that_ends_early_fails(made: Film) -> None:
+    path, plan = made
+    deaf = remade(path, lambda packet: packet.stream.type == "video" or packet.pts < 48_000, movflags="faststart")
+    check_fails(deaf, plan, "sound to the end")
+
+
+def test_a_film_cut_short_fails(made: Film) -> None:
+    path, plan = made
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises((domain.FilmNotAsPlanned, domain.ClipUnreadable)):
+        verify.verify(path, plan)
+
+
+def test_what_is_no_film_fails(made: Film) -> None:
+    path, plan = made
+    path.write_bytes(b"\0\0\0\x08moov")
+    check_fails(path, plan, "it can be read: it is no MP4 file")
+
+
+def test_damage_beside_a_join_is_blamed_on_the_clip_it_came_from(made: Film) -> None:
+    path, plan = made
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][26]
+    content = bytearray(path.read_bytes())
+    content[packet.pos + 20 : packet.pos + packet.size] = bytes(packet.size - 20)
+    path.write_bytes(content)
+    with pytest.raises(domain.ClipUnreadable) as caught:
+        verify.verify(path, plan)
+    assert caught.value.facts["scene_id"] == "1.mp4"

@@ -1,0 +1,36 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs import ids
+
+
+@pytest.mark.parametrize("prefix", ["job", "sb", "ledger_entry"])
+def test_a_new_id_is_valid_for_its_prefix_only(prefix: str) -> None:
+    made = ids.new(prefix)
+    assert len(made) == len(prefix) + 27
+    assert ids.valid(made, prefix)
+    assert not ids.valid(made, "film")
+
+
+def test_ids_differ_and_sort_by_time() -> None:
+    early = ids.new("job")
+    now = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == now:
+        pass
+    late = [ids.new("job") for _ in range(1000)]
+    assert len(set(late)) == 1000
+    assert early < min(late)
+
+
+@given(st.text(max_size=40))
+def test_no_other_text_is_valid(text: str) -> None:
+    assert not ids.valid(text, "job")
+    assert not ids.valid(ids.new("job") + "\n" + text, "job")
+
+
+def test_the_letters_people_confuse_are_not_used() -> None:
+    assert not any(set(ids.new("x")[2:]) & set("ilou") for _ in range(200))
+    assert not ids.valid("job_" + "8" + "0" * 25, "job")
