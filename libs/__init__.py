@@ -1,1 +1,1 @@
-"""Machinery every service shares. Nothing here knows a storyboard from a film."""
+"""Machinery every service shares; nothing here knows a storyboard from a film."""

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import nats
-import nats.errors
 import nats.js.errors
 import prometheus_client
 from google.protobuf.message import DecodeError, Message
@@ -19,9 +19,24 @@ from libs import db, outbox, run, telemetry
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[AsyncConnection, Any], Awaitable[None]]
+
+class Heard(NamedTuple):
+    """An event that came in, with the headers that carry its trace."""
+
+    event: Any
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A handler that takes all events of its kind that came at once, for work that is cheaper by the dozen."""
+
+    handle: Callable[[AsyncConnection, Sequence[Heard]], Awaitable[None]]
+
+
+Handler = Callable[[AsyncConnection, Any], Awaitable[None]] | Together
 Handlers = Mapping[type[Message], Handler]
-"""What a service does about each event it hears; runs in one transaction with the inbox row and what it says."""
+"""What a service does about each event it hears; runs in one transaction with the inbox rows and what it says."""
 
 MOST_DELIVERIES = 8
 _BATCH = 64
@@ -160,7 +175,7 @@ class _Inlet:
             self._subscription = await self._js.pull_subscribe_bind(durable=self._service, stream=self._stream)
         try:
             messages = await self._subscription.fetch(_BATCH, timeout=2)
-        except nats.errors.TimeoutError:
+        except TimeoutError:
             # A consumer deleted under a waiting fetch looks like silence: ask whether it is still there.
             await self._js.consumer_info(self._stream, self._service)
             return 1
@@ -192,15 +207,16 @@ class _Inlet:
     async def _transact(self, messages: list[Msg]) -> None:
         async with self._database.house() as conn:
             fresh = await outbox.first_times(conn, {_event_id(message) for message in messages})
+            by_subject: dict[str, list[Heard]] = defaultdict(list)
             for message in messages:
-                result = "duplicate"
-                if _event_id(message) in fresh:
-                    fresh.discard(_event_id(message))
-                    kind, handler = self._heard[message.subject]
-                    with telemetry.span(f"process {message.subject}", message.headers):
-                        await handler(conn, kind.FromString(message.data))
-                    result = "handled"
-                _HANDLED.labels(message.subject, result).inc()
+                is_new = _event_id(message) in fresh
+                fresh.discard(_event_id(message))
+                if is_new:
+                    event = self._heard[message.subject][0].FromString(message.data)
+                    by_subject[message.subject].append(Heard(event, message.headers or {}))
+                _HANDLED.labels(message.subject, "handled" if is_new else "duplicate").inc()
+            for subject, heard in by_subject.items():
+                await _handle(conn, self._heard[subject][1], subject, heard)
 
     async def _failed(self, message: Msg, fault: Exception) -> None:
         attempts = message.metadata.num_delivered
@@ -218,5 +234,16 @@ class _Inlet:
         await message.term()
 
 
+async def _handle(conn: AsyncConnection, handler: Handler, subject: str, heard: Sequence[Heard]) -> None:
+    if isinstance(handler, Together):
+        await handler.handle(conn, heard)
+        return
+    for event, headers in heard:
+        with telemetry.span(f"process {subject}", headers):
+            await handler(conn, event)
+
+
 def _event_id(message: Msg) -> str:
-    return str((message.headers or {})["Nats-Msg-Id"])
+    """The outbox's id; the place in the stream for what came past an outbox, as by hand."""
+    place = message.metadata.sequence
+    return str((message.headers or {}).get("Nats-Msg-Id") or f"{message.metadata.stream}:{place.stream}")

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs import errors
@@ -78,6 +81,23 @@ class Database:
                 yield conn
             if info.pop("spoken", False):
                 self.spoken.set()
+
+
+def one_of(column: sa.ColumnElement[Any], values: Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether the column is one of these texts: one parameter, however many they are."""
+    return column == sa.any_(sa.literal(list(values), pg.ARRAY(sa.Text)))
+
+
+def recordset(table: sa.Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> sa.TableValuedAlias:
+    """These rows, typed as the table's columns of these names, for one statement that changes them all."""
+    text = json.dumps([{name: row[name] for name in names} for row in rows], default=_iso)
+    columns = [sa.column(name, table.c[name].type) for name in names]
+    records = sa.func.jsonb_to_recordset(sa.cast(sa.literal(text, sa.Text), pg.JSONB))
+    return records.table_valued(*columns, name="new").render_derived(with_types=True)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
 
 
 def _engine(url: str, pool: int, session: dict[str, str]) -> AsyncEngine:

@@ -1,6 +1,6 @@
 """What a service says and has heard, written down in the same transaction as the work itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -87,23 +87,33 @@ CREATE TABLE outbox_stream (
 """The tables above, for a service's first migration."""
 
 
+class Said(NamedTuple):
+    """An event to say, and the headers that carry the trace it belongs to."""
+
+    event: Message
+    headers: Mapping[str, str]
+
+
 async def put(conn: AsyncConnection, *events: Message) -> None:
-    """Say these once the transaction commits; the subject is the message's full name."""
-    if not events:
-        return
+    """Say these once the transaction commits, in the running trace; the subject is the message's full name."""
     headers = telemetry.current()
-    await conn.execute(
-        sa.insert(OUTBOX),
-        [
-            {
-                "id": ids.new("evt"),
-                "subject": event.DESCRIPTOR.full_name,
-                "payload": event.SerializeToString(deterministic=True),
-                "headers": headers,
-            }
-            for event in events
-        ],
-    )
+    await put_all(conn, [Said(event, headers) for event in events])
+
+
+async def put_all(conn: AsyncConnection, said: Sequence[Said]) -> None:
+    """As put, each in its own trace."""
+    if not said:
+        return
+    rows = [
+        {
+            "id": ids.new("evt"),
+            "subject": event.DESCRIPTOR.full_name,
+            "payload": event.SerializeToString(deterministic=True),
+            "headers": headers,
+        }
+        for event, headers in said
+    ]
+    await conn.execute(sa.insert(OUTBOX), rows)
     conn.info["spoken"] = True
 
 

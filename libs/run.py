@@ -55,7 +55,7 @@ def every(name: str, seconds: float, tick: Callable[[], Awaitable[int]], wake: a
             _LAST_SUCCESS.labels(name).set_to_current_time()
             if done == 0:
                 await _pause(seconds, events)
-        del _last_success[name]
+        _last_success.pop(name, None)
 
     return loop
 

@@ -73,7 +73,8 @@ def dotted(loc: Loc) -> str:
 
 def _sentence(path: Path, fault: Fault) -> str:
     field = f"{fault.field}: " if fault.field else ""
-    return f"{path}:{fault.line}: {field}{fault.wrong}. {fault.remedy}".rstrip()
+    stop = "" if fault.wrong.endswith((".", "?", "!")) else "."
+    return f"{path}:{fault.line}: {field}{fault.wrong}{stop} {fault.remedy}".rstrip()
 
 
 def _line(lines: Mapping[Loc, int], loc: Loc) -> int:
@@ -98,7 +99,7 @@ def _raw(path: Path, lines: dict[Loc, int], faults: list[Fault]) -> Any:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Faulty(
-            path, [Fault(line, "", f"it holds a character YAML forbids: {error.reason}", "Remove it.")]
+            path, [Fault(line, "", f"it holds a character that YAML forbids: {error.reason}", "Remove it.")]
         ) from None
     if root is None:
         raise Faulty(path, [Fault(1, "", "it is empty", "Write a name and scenes.")])
@@ -151,7 +152,7 @@ class _Unfolding:
                 return dict(self._entries(node, loc))
             case yaml.SequenceNode():
                 return [self.value(child, (*loc, index)) for index, child in enumerate(node.value)]
-            case yaml.ScalarNode(style=None, value="" | "~" | "null"):
+            case yaml.ScalarNode(value="" | "~" | "null") if not node.style:  # plain, not in quotes
                 return None
             case _:
                 return node.value

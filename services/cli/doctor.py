@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
+import asyncpg
 import av
 import psutil
 
@@ -167,7 +168,11 @@ async def _processes(of: house.House, told: state.State) -> AsyncIterator[Findin
 
 async def _roles(of: house.House) -> Finding:
     """A service's role must not be able to pass the walls between tenants."""
-    connection = await postgres.connect(of)
+    try:
+        connection = await postgres.connect(of)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        remedy = f"read {of.log('postgres')}; `rushes down && rushes up` starts it afresh"
+        return Finding("database roles", str(error), "PostgreSQL cannot be asked", remedy)
     try:
         mighty = await connection.fetch(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY($1) AND (rolsuper OR rolbypassrls)", list(house.DATABASES)

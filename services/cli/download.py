@@ -3,40 +3,41 @@
 import asyncio
 import hashlib
 import http.client
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 from rushes.type.v1 import media_pb2
 from services.cli import exits
 
-_TRIES = 4
+_PAUSES_S = (0.2, 0.8)
+_SILENCE_S = 30.0
 _PIECE_BYTES = 1 << 20
 
 
 async def fetch(media: media_pb2.Media, path: Path) -> None:
     """Write the file. Raises Ended when it cannot be fetched, is not what was promised, or cannot be written."""
-    for attempt in range(_TRIES):
+    for pause_s in (*_PAUSES_S, None):
         try:
             return await asyncio.to_thread(_fetch, media, path)
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            trouble = getattr(error, "reason", None) or error
-        await asyncio.sleep(0.2 * 2**attempt)
-    raise exits.Ended(f"{path} cannot be fetched: {trouble}. The same command tries again.")
+            if pause_s is None:
+                trouble = getattr(error, "reason", error)
+                raise exits.Ended(f"{path} cannot be fetched: {trouble}. The same command tries again.") from None
+            await asyncio.sleep(pause_s)
+        except OSError as error:
+            raise exits.Ended(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
 
 
 def _fetch(media: media_pb2.Media, path: Path) -> None:
     draft, digest = path.with_name(f".{path.name}.part"), hashlib.sha256()
     try:
-        with urllib.request.urlopen(media.url, timeout=30) as response, draft.open("wb") as file:
+        with draft.open("wb") as file, urllib.request.urlopen(media.url, timeout=_SILENCE_S) as response:
             while piece := response.read(_PIECE_BYTES):
                 file.write(piece)
                 digest.update(piece)
         if digest.hexdigest() != media.sha256:
             raise http.client.HTTPException("it arrived damaged")
         draft.replace(path)
-    except OSError as error:
-        if error.filename or error.errno == 28:
-            raise exits.Ended(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
-        raise
     finally:
         draft.unlink(missing_ok=True)

@@ -45,11 +45,6 @@ def blobs_url(of: house.House) -> str:
     return f"{(of.folder / 'blobs').as_uri()}?{urllib.parse.urlencode(facts, safe=':/')}"
 
 
-def of_migration(of: house.House, service: str) -> dict[str, str]:
-    """For `python -m libs.migrate`, which acts as the owner of the database."""
-    return base() | passed_on() | {"RUSHES_DATABASE_URL": database_url(of, service, f"{service}_owner")}
-
-
 def of_topology(of: house.House) -> dict[str, str]:
     """For `python -m libs.topology`."""
     return base() | passed_on() | {"RUSHES_NATS_URL": nats_url(of)}

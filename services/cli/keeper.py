@@ -8,11 +8,12 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from services.cli import exits, house, issuer, state, supervisor
 
 ENOUGH_DISK_BYTES = 500 * 2**20
-_LOOK_FOR_USERS_S = 0.5
+_LOOK_S = 0.5
 
 
 async def keep(
@@ -28,8 +29,8 @@ async def keep(
     start, or when another supervisor keeps this folder.
     """
     folder = house.make_folder(folder)
-    with state.supervising(folder) as only:
-        if not only:
+    with state.supervising(folder) as lock:
+        if lock is None:
             note = "" if while_used else f"The house in {folder} is already running."
             raise exits.Ended(note, exits.Code.CONFLICT)
         os.umask(0o077)
@@ -37,38 +38,45 @@ async def keep(
         of = house.prepare(folder, say)
         issuer.prepare(of, datetime.datetime.now(datetime.UTC))
         _rotate_logs(of)
+        kept = supervisor.Supervisor(of, services, say, while_used)
         async with _told_to_stop() as stop:
-            kept = supervisor.Supervisor(of, services, say, while_used)
-            await _live(kept, lambda: ready(of), stop, of.folder if while_used else None)
+            try:
+                if await _started(kept, stop):
+                    ready(of)
+                    await (_disused(folder, lock, stop, kept) if while_used else _over(lock, stop))
+            finally:
+                await kept.stop()
 
 
-async def _live(
-    kept: supervisor.Supervisor,
-    ready: Callable[[], None],
-    stop: asyncio.Event,
-    used: Path | None,
-) -> None:
-    stopped = asyncio.create_task(stop.wait())
-    started = asyncio.create_task(kept.start())
+async def _started(kept: supervisor.Supervisor, stop: asyncio.Event) -> bool:
+    """Whether everything is healthy; False when told to stop before that. Raises Ended."""
+    starting, stopped = asyncio.create_task(kept.start()), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if started.done():
-            await started
-            ready()
-            await (_stop_unused(used, stopped, kept) if used else stopped)
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+        return starting.done()
     finally:
-        for task in (started, stopped):
+        for task in (starting, stopped):
             task.cancel()
-        await asyncio.gather(started, stopped, return_exceptions=True)
-        await kept.stop()
+        await asyncio.gather(starting, stopped, return_exceptions=True)
 
 
-async def _stop_unused(folder: Path, stopped: asyncio.Task[bool], kept: supervisor.Supervisor) -> None:
-    """Return when told to stop, or when nobody used the house and it is stopped; who comes meanwhile waits."""
-    while not (await asyncio.wait({stopped}, timeout=_LOOK_FOR_USERS_S))[0]:
+async def _over(lock: BinaryIO, stop: asyncio.Event) -> None:
+    """Return when told to stop, or when the home was deleted: another house may begin there."""
+    while not stop.is_set() and not state.is_gone(lock):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_S)
+
+
+async def _disused(folder: Path, lock: BinaryIO, stop: asyncio.Event, kept: supervisor.Supervisor) -> None:
+    """As `_over`; also when nobody uses the house and it is stopped: whoever comes meanwhile waits."""
+    while not stop.is_set() and not state.is_gone(lock):
         with state.alone(folder) as alone:
             if alone:
                 return await kept.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_S)
 
 
 @contextlib.asynccontextmanager

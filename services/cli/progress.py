@@ -15,6 +15,7 @@ from services.cli import wire
 Clock = Callable[[], datetime.datetime]
 
 _MARKS = {"done": "✓", "failed": "✕", "cancelled": "✕", "waiting": "·", "checking": "?"}
+_COLOURS = {"done": "green", "failed": "red", "checking": "yellow", "waiting": "dim", "in line": "dim"}
 _OF_SUBMISSION = {
     "INTENT": "reserved",
     "SENDING": "sending",
@@ -69,7 +70,8 @@ class Production:
         done = sum(job.state == job_pb2.Job.STATE_SUCCEEDED for job in self.jobs.values())
         parts = [self.told.title, f"{done}/{len(self.jobs)} scenes"]
         if self.told.state == job_pb2.Production.STATE_COMPILING:
-            parts.append(f"cutting the film {self.told.film_progress:.0%}")
+            measured = f" {self.told.film_progress:.0%}" if self.told.film_progress else ""
+            parts.append(f"cutting the film{measured}")
         parts.append(f"{wire.amount(self.told.cost)} of up to {wire.amount(self.told.most_you_can_pay)}")
         if self.away:
             parts.append("the job service is away, asking again")
@@ -142,8 +144,11 @@ def _table(of: Production, now: datetime.datetime) -> rich.console.Group:
             word,
             _lasting(job, now),
             rich.text.Text(detail(job) or job.spec.model),
+            style=_COLOURS.get(word, ""),
         )
-    return rich.console.Group(rich.text.Text(of.headline()), drawn, "Ctrl-C leaves this view")
+    return rich.console.Group(
+        rich.text.Text(of.headline(), "bold"), drawn, rich.text.Text("Ctrl-C leaves this view", "dim")
+    )
 
 
 def _lasting(job: job_pb2.Job, now: datetime.datetime) -> str:

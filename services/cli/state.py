@@ -77,12 +77,12 @@ async def using(folder: Path) -> AsyncIterator[None]:
 def _locked(path: Path, kind: int) -> Iterator[BinaryIO | None]:
     """Try to hold a lock while the block runs. The system lets go of it for a process that dies."""
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        lock: BinaryIO | None = file
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield None
-        else:
-            yield file
+            lock = None
+        yield lock
 
 
 def _born(pid: int) -> int | None:

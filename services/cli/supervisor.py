@@ -10,6 +10,7 @@ from services.cli import environment, exits, house, nats, postgres, processes, s
 
 _START_WITHIN_S = 90.0
 _HOPELESS_AFTER = 4  # failures before it was ever ready
+_INDEPENDENT = ("sandbox",)  # it needs neither the database nor the bus, and the processor is idle while they start
 _WARDEN = str(Path(__file__).with_name("warden.py"))
 
 
@@ -25,7 +26,8 @@ class Supervisor:
         self._warden: asyncio.subprocess.Process | None = None
 
         async def migrate() -> None:
-            await asyncio.gather(*(_migrate(of, name) for name in house.DATABASES if name in services))
+            if owned := [name for name in house.DATABASES if name in services]:
+                await _migrate(of, owned)
 
         async def apply_topology() -> None:
             if services:
@@ -45,10 +47,15 @@ class Supervisor:
         self._warden = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", _WARDEN, stdin=asyncio.subprocess.PIPE, start_new_session=True
         )
-        for tier in ([self._database, self._bus], self._services):
-            for child in tier:
+        foundation = [self._database, self._bus]
+        early = [child for child in self._services if child.program.name in _INDEPENDENT]
+        for child in (*foundation, *early):
+            child.start()
+        await _all_ready(foundation)
+        for child in self._services:
+            if child not in early:
                 child.start()
-            await _all_ready(tier)
+        await _all_ready(self._services)
         self._enter("ready")
 
     async def stop(self) -> None:
@@ -106,10 +113,9 @@ def _service(of: house.House, name: str) -> processes.Program:
     )
 
 
-async def _migrate(of: house.House, service: str) -> None:
-    command = (sys.executable, "-m", "libs.migrate", service)
-    log = of.log(f"migrate-{service}")
-    await processes.run(f"The migration of {service}", command, environment.of_migration(of, service), log)
+async def _migrate(of: house.House, services: Sequence[str]) -> None:
+    command = (sys.executable, "-m", "services.cli.migrations", str(of.folder), *services)
+    await processes.run("The migration", command, environment.base(), of.log("migrations"))
 
 
 async def _apply_topology(of: house.House) -> None:

@@ -51,8 +51,9 @@ def place(field: str) -> board_rules.Loc:
 
 
 def amount(of: money_pb2.Money) -> str:
-    """Money for a person."""
-    number = f"{of.micros / 1e6:.2f}"
+    """Money for a person, exact, with two decimals or more."""
+    units, micros = divmod(of.micros, 1_000_000)
+    number = f"{units}.{f'{micros:06}'.rstrip('0').ljust(2, '0')}"
     if of.currency == _PLAY_MONEY:
         return f"{number} in play money"
     return f"${number}" if of.currency == "USD" else f"{number} {of.currency}"

@@ -49,7 +49,8 @@ def _encoder(out: av.container.OutputContainer, plan: film.Plan) -> VideoStream:
         "preset": "veryfast",
         "profile": "high",
         "crf": "17",
-        "x264-params": f"keyint={group}:min-keyint={group}:scenecut=0:open-gop=0:stitchable=1"
+        # Without mbtree, which reads memory nobody wrote: the same pictures must always be the same bytes.
+        "x264-params": f"keyint={group}:min-keyint={group}:scenecut=0:open-gop=0:stitchable=1:mbtree=0"
         f":threads={_THREADS}:sps-id={plan.parameter_id}",
     }
     return stream

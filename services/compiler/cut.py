@@ -1,42 +1,29 @@
 """Cuts a film from first probe to last check: the whole of the work that happens in the worker process."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from services.compiler import conform, film, media, mux, probe, sheet, stills, verify
-
-FILM, POSTER, CONTACT_SHEET = "film.mp4", "poster.jpg", "contact_sheet.jpg"
-"""What the folder holds when the work is done."""
+from services.compiler import conform, film, media, mux, orders, probe, sheet, stills, verify
 
 _ENCODE_COST = 12  # encoding a picture takes about that many times as long as copying one
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One entry of the edit list, its clip on this disk."""
-
-    scene: film.Scene
-    path: Path
-
-
-def cut(
-    title: str, sources: Sequence[Source], wish: film.Wish, folder: Path, tell: Callable[[float], None]
-) -> film.Plan:
-    """Leave the verified film, its poster and its contact sheet in `folder`; `tell` hears the share done.
+def cut(order: orders.Order, tell: Callable[[float], None]) -> film.Plan:
+    """Leave the verified film, its poster and its contact sheet in the folder; `tell` hears the share done.
 
     Raises domain.ClipUnreadable and domain.FilmNotAsPlanned; OSError for a full disk and the like.
     """
-    plan = film.plan(title, [_probed(source) for source in sources], wish)
+    plan = film.plan(order.title, [_probed(source) for source in order.sources], order.wish)
     progress = _Progress(plan, tell)
     pieces = [
-        _piece(planned, plan, source.path, folder, progress) for planned, source in zip(plan.cuts, sources, strict=True)
+        _piece(planned, plan, source.path, order.folder, progress)
+        for planned, source in zip(plan.cuts, order.sources, strict=True)
     ]
-    target = folder / FILM
+    target = order.folder / orders.FILM
     mux.join(plan, pieces, target, progress.copied)
     verify.verify(target, plan)
-    stills.poster(target, plan, folder / POSTER)
-    sheet.draw(plan, stills.scenes(target, plan, sheet.cell(plan)), folder / CONTACT_SHEET)
+    stills.poster(target, plan, order.folder / orders.POSTER)
+    sheet.draw(plan, stills.scenes(target, plan, sheet.cell(plan)), order.folder / orders.CONTACT_SHEET)
     return plan
 
 
@@ -60,7 +47,7 @@ class _Progress:
         self._tell(self._done / self._all)
 
 
-def _probed(source: Source) -> film.Clip:
+def _probed(source: orders.Source) -> film.Clip:
     with media.blamed_on(source.scene):
         return film.Clip(source.scene, probe.probe(source.path))
 

@@ -129,13 +129,14 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
             production = await store.lock_production(conn, tenant_id, request.production_id)
             cancelled = domain.cancel(production, now)
             if cancelled is not production:
-                for job in await store.jobs_of(conn, production):
-                    after = domain.cancel_job(job, now)
-                    if after is not job:
-                        await store.save_job(conn, after, production.version)
-                    if after.state is domain.JobState.CANCELING:
-                        await outbox.put(conn, events_pb2.CancelRequested(tenant_id=tenant_id, job_id=job.id))
-                settled = domain.settle(cancelled, await store.tally(conn, production), now)
+                jobs = [domain.cancel_job(job, now) for job in await store.jobs_of(conn, production)]
+                await store.save_jobs(conn, jobs, {production.id: production.version})
+                running = [job.id for job in jobs if job.state is domain.JobState.CANCELING]
+                await outbox.put(
+                    conn, *(events_pb2.CancelRequested(tenant_id=tenant_id, job_id=job_id) for job_id in running)
+                )
+                tallies = await store.tallies(conn, [production.id])
+                settled = domain.settle(cancelled, tallies[production.id], now)
                 await store.save_production(conn, settled)
         message, _ = await self._snapshot(request.production_id)
         return job_service_pb2.CancelProductionResponse(production=message)

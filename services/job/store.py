@@ -1,13 +1,14 @@
 """The tables of productions, jobs and takes, and every query on them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs import db
 from services.job import domain
 
 METADATA = sa.MetaData()
@@ -87,6 +88,19 @@ _JOB_ROWS = sa.select(
     _KEPT_IN_TAKES.c.created_at.label("take_created_at"),
 ).select_from(JOBS.outerjoin(_KEPT_IN_TAKES, _KEPT_IN_TAKES.c.job_id == JOBS.c.id))
 _PRODUCTION_FIELDS = [field.name for field in dataclasses.fields(domain.Production)]
+_CHANGING = (
+    "id",
+    "state",
+    "attempt",
+    "first_frame",
+    "submission_state",
+    "submission_version",
+    "cost_micros",
+    "fault",
+    "changed_in",
+    "updated_at",
+    "ended_at",
+)
 _JOB_FIELDS = [field.name for field in dataclasses.fields(domain.Job) if field.name != "take"]
 
 
@@ -185,40 +199,54 @@ async def lock_production(conn: AsyncConnection, tenant_id: str, production_id: 
     return _production(row)
 
 
-async def lock_production_of(conn: AsyncConnection, tenant_id: str, job_id: str) -> domain.Production | None:
-    """As lock_production, by one of its jobs; None when there is no such job."""
+async def lock_productions_of(conn: AsyncConnection, job_ids: Collection[str]) -> dict[str, domain.Production]:
+    """The productions of these jobs under their next versions, by id."""
+    theirs = sa.select(JOBS.c.production_id).where(db.one_of(JOBS.c.id, job_ids))
+    # In the order of their ids, so that two who lock several never wait for each other.
+    in_order = sa.select(PRODUCTIONS.c.id).where(PRODUCTIONS.c.id.in_(theirs)).order_by(PRODUCTIONS.c.id)
+    locked = in_order.with_for_update().cte("locked")
     query = (
         sa.update(PRODUCTIONS)
-        .where(PRODUCTIONS.c.id == JOBS.c.production_id, JOBS.c.tenant_id == tenant_id, JOBS.c.id == job_id)
+        .where(PRODUCTIONS.c.id == locked.c.id)
         .values(version=PRODUCTIONS.c.version + 1)
         .returning(PRODUCTIONS)
     )
-    row = (await conn.execute(query)).mappings().first()
-    return _production(row) if row else None
+    return {row["id"]: _production(row) for row in (await conn.execute(query)).mappings()}
 
 
-async def waiting_for(conn: AsyncConnection, job: domain.Job) -> list[domain.Job]:
-    """The jobs that wait for this one's take."""
-    query = _JOB_ROWS.where(JOBS.c.tenant_id == job.tenant_id, JOBS.c.waits_for == job.id)
-    return [_job(row) for row in (await conn.execute(query)).mappings()]
+async def jobs_by_id(conn: AsyncConnection, job_ids: Collection[str]) -> dict[str, domain.Job]:
+    """Those of these jobs that exist."""
+    rows = await conn.execute(_JOB_ROWS.where(db.one_of(JOBS.c.id, job_ids)))
+    return {row["id"]: _job(row) for row in rows.mappings()}
 
 
-async def tally(conn: AsyncConnection, production: domain.Production) -> domain.Tally:
-    """How many of its jobs are open, succeeded, or ended otherwise."""
+async def waiting_for(conn: AsyncConnection, job_ids: Collection[str]) -> list[domain.Job]:
+    """The jobs that wait for a take of one of these."""
+    rows = await conn.execute(_JOB_ROWS.where(db.one_of(JOBS.c.waits_for, job_ids)))
+    return [_job(row) for row in rows.mappings()]
+
+
+async def tallies(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, domain.Tally]:
+    """How many jobs of each of these productions are open, succeeded, or ended otherwise."""
     ended, succeeded = JOBS.c.state.in_(domain.JOB_ENDS), JOBS.c.state == domain.JobState.SUCCEEDED
-    query = sa.select(
-        sa.func.count().filter(~ended),
-        sa.func.count().filter(succeeded),
-        sa.func.count().filter(ended, ~succeeded),
-    ).where(JOBS.c.production_id == production.id)
-    return domain.Tally(*(await conn.execute(query)).one())
+    query = (
+        sa.select(
+            JOBS.c.production_id,
+            sa.func.count().filter(~ended),
+            sa.func.count().filter(succeeded),
+            sa.func.count().filter(ended, ~succeeded),
+        )
+        .where(db.one_of(JOBS.c.production_id, production_ids))
+        .group_by(JOBS.c.production_id)
+    )
+    return {production_id: domain.Tally(*counts) for production_id, *counts in await conn.execute(query)}
 
 
-async def cost_micros(conn: AsyncConnection, production_ids: Sequence[str]) -> dict[str, int]:
+async def cost_micros(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, int]:
     """What each of these productions has been charged so far, in micros."""
     query = (
         sa.select(JOBS.c.production_id, sa.func.coalesce(sa.func.sum(JOBS.c.cost_micros), 0))
-        .where(JOBS.c.production_id == sa.any_(sa.literal(production_ids, pg.ARRAY(sa.Text))))
+        .where(db.one_of(JOBS.c.production_id, production_ids))
         .group_by(JOBS.c.production_id)
     )
     return {production_id: int(micros) for production_id, micros in await conn.execute(query)}
@@ -231,12 +259,15 @@ async def save_production(conn: AsyncConnection, production: domain.Production) 
     await conn.execute(sa.update(PRODUCTIONS).where(PRODUCTIONS.c.id == production.id).values(kept))
 
 
-async def save_job(conn: AsyncConnection, job: domain.Job, changed_in: int) -> None:
-    """Write a job as changed in this version of its production, whose lock the caller holds; with its take, once."""
-    row = _job_row(job, changed_in)
-    await conn.execute(sa.update(JOBS).where(JOBS.c.id == job.id).values(row))
-    if job.take:
-        await conn.execute(pg.insert(TAKES).values(_take_row(job, job.take)).on_conflict_do_nothing())
+async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], changed_in: Mapping[str, int]) -> None:
+    """Write jobs as changed in these versions of their productions, whose locks the caller holds; takes once."""
+    if not jobs:
+        return
+    new = db.recordset(JOBS, _CHANGING, [_job_row(job, changed_in[job.production_id]) for job in jobs])
+    changes = {name: new.c[name] for name in _CHANGING if name != "id"}
+    await conn.execute(sa.update(JOBS).where(JOBS.c.id == new.c.id).values(changes))
+    if takes := [_take_row(job, job.take) for job in jobs if job.take]:
+        await conn.execute(pg.insert(TAKES).values(takes).on_conflict_do_nothing())
 
 
 def _production(row: sa.RowMapping) -> domain.Production:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from libs import auth, blobs, bus, db, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
-from services.provider_gateway import api, catalogue, events, fetch, settings, ticks
+from services.provider_gateway import api, catalogue, events, fetch, settings, ticks, wire
 from services.provider_gateway.providers import registry
 
 
@@ -28,7 +28,7 @@ async def main() -> None:
 
     # A name of its own for each start: a restarted process must not take its dead self's leases for its own.
     driver = ticks.Driver(database, sellers, fetcher, clock, uuid.uuid4().hex, told.lease_s, told.most_at_once)
-    limits = {api.CURRENCY: told.budget_micros, api.PLAY_CURRENCY: told.play_budget_micros}
+    limits = {wire.CURRENCY: told.budget_micros, wire.PLAY_CURRENCY: told.play_budget_micros}
     servicer = rpc.Servicer(
         provider_gateway_service_pb2_grpc.add_ProviderGatewayServiceServicer_to_server,
         api.GatewayApi(database, offer, frozenset(sellers), limits, clock),

@@ -13,10 +13,7 @@ from rushes.provider_gateway.v1 import (
     quote_pb2,
     submission_pb2,
 )
-from services.provider_gateway import catalogue, domain, events, ledger, models, store, wire
-
-CURRENCY = "USD"
-PLAY_CURRENCY = "XTS"
+from services.provider_gateway import catalogue, domain, ledger, models, store, wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -63,7 +60,7 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
         now, tenant_id = self._clock(), auth.caller().tenant_id
         items, warnings = self._priced(request, now)
         currency = items[0].most_you_can_pay.currency
-        quote = wire.quote(ids.new("quote"), items, currency == PLAY_CURRENCY, warnings, now)
+        quote = wire.quote(ids.new("quote"), items, currency == wire.PLAY_CURRENCY, warnings, now)
         row = {
             "id": quote.id,
             "tenant_id": tenant_id,
@@ -75,7 +72,7 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
         async with self._database.tenant(tenant_id) as conn:
             budget = await ledger.open_budget(conn, tenant_id, currency, self._limits[currency])
             if quote.most_you_can_pay.micros > budget.left_micros:
-                raise events.exceeded(budget, quote.most_you_can_pay.micros)
+                raise domain.exceeded(budget, quote.most_you_can_pay.micros)
             if not await store.insert_quote_once(conn, row):
                 quote = await self._replayed(conn, tenant_id, request)
         return provider_gateway_service_pb2.CreateQuoteResponse(quote=quote)
@@ -119,14 +116,14 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
         """The tenant's budget in real money."""
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
-            budget = await ledger.open_budget(conn, tenant_id, CURRENCY, self._limits[CURRENCY])
+            budget = await ledger.open_budget(conn, tenant_id, wire.CURRENCY, self._limits[wire.CURRENCY])
         return provider_gateway_service_pb2.GetBudgetResponse(budget=wire.budget(budget))
 
     async def SetBudget(
         self, request: provider_gateway_service_pb2.SetBudgetRequest, context: Context
     ) -> provider_gateway_service_pb2.SetBudgetResponse:
         """Move the wall; what is behind it already stays."""
-        limit, tenant_id = wire.limit_micros(request, CURRENCY), auth.caller().tenant_id
+        limit, tenant_id = wire.limit_micros(request), auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
             budget = await ledger.set_limit(conn, tenant_id, request.limit.currency, limit)
         return provider_gateway_service_pb2.SetBudgetResponse(budget=wire.budget(budget))

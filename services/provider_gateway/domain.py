@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from libs import errors
@@ -126,7 +126,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One paid call. `spec` is a serialized ClipSpec, opaque here; `tries` counts what the present state has tried."""
+    """One paid call. `spec` is a serialized ClipSpec, opaque here; `tries` counts what the present state has tried.
+
+    `traceparent` is the trace of the order, so that every step of the call is found from it.
+    """
 
     id: str
     tenant_id: str
@@ -140,6 +143,7 @@ class Submission:
     wire_model: str
     spec: bytes
     last_frame_wanted: bool
+    traceparent: str
     currency: str
     reserved_micros: int
     created_at: datetime
@@ -166,6 +170,16 @@ class Posting:
     reserved: int = 0
     spent: int = 0
     suspense: int = 0
+
+    def __add__(self, other: "Posting") -> "Posting":
+        """What both do together."""
+        return Posting(
+            "sum",
+            self.available + other.available,
+            self.reserved + other.reserved,
+            self.spent + other.spent,
+            self.suspense + other.suspense,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +283,17 @@ def canceled(before: Submission, now: datetime) -> Submission:
         return before
     fault = Fault("CANCELED", "Cancelled before anything was sent; nothing is charged.")
     return _end(before, State.CANCELED_FREE, now, fault, cost_micros=0)
+
+
+def exceeded(budget: Budget, needed_micros: int) -> BudgetExceeded:
+    """What to say when the budget has less left than this can cost."""
+
+    def amount(micros: int) -> str:
+        return f"{micros / 1e6:.2f} {budget.currency}"
+
+    return BudgetExceeded(
+        needed=amount(needed_micros), left=amount(budget.left_micros), limit=amount(budget.limit_micros)
+    )
 
 
 def reservation(submission: Submission) -> Posting:

@@ -1,16 +1,18 @@
 """What the gateway does about the facts it hears."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import bus, errors, ids, outbox
 from rushes.job.v1.events_pb2 import CancelRequested, ClipRequested
-from rushes.provider_gateway.v1.quote_pb2 import Quote
-from services.provider_gateway import catalogue, domain, ledger, store, wire
+from rushes.provider_gateway.v1.quote_pb2 import Quote, QuoteItem
+from services.provider_gateway import catalogue, domain, ledger, recorder, store, wire
 
-HEARS = (ClipRequested, CancelRequested)
+Terms = Mapping[str, QuoteItem]
+"""A quote's items, by scene."""
 
 
 class Events:
@@ -21,51 +23,76 @@ class Events:
 
     def handlers(self) -> bus.Handlers:
         """What to do about each event."""
-        return {ClipRequested: self.on_clip_requested, CancelRequested: self.on_cancel_requested}
+        return {ClipRequested: bus.Together(self.on_clips_requested), CancelRequested: self.on_cancel_requested}
 
-    async def on_clip_requested(self, conn: AsyncConnection, event: ClipRequested) -> None:
-        """Reserve the money and write the intent, in this one transaction; or say why not."""
+    async def on_clips_requested(self, conn: AsyncConnection, heard: Sequence[bus.Heard]) -> None:
+        """Reserve the money and write the intents, in this one transaction; or say why not."""
         now = self._clock()
-        try:
-            await self._open(conn, event, now)
-        except errors.Error as error:
-            await outbox.put(conn, wire.order_refused(event, error, "USD", now))
+        known = await store.attempts(conn, {event.job_id for event, _ in heard})
+        new = [one for one in heard if (one.event.job_id, one.event.attempt) not in known]
+        quotes = await _terms(conn, {one.event.quote_id for one in new})
+        intents, refusals = [], []
+        for one in new:
+            try:
+                terms = quotes.get((one.event.tenant_id, one.event.quote_id), {})
+                intents.append((one, self._intent(one, terms, now)))
+            except errors.Error as error:
+                refusals.append((one, error))
+        held, denied = await _hold(conn, intents)
+        if held:
+            await store.insert_submissions(conn, held)
+            await ledger.write(conn, [ledger.Entry(one, domain.reservation(one)) for one in held], now)
+        await outbox.put_all(
+            conn,
+            [
+                outbox.Said(wire.order_refused(one.event, error, wire.CURRENCY, now), one.headers)
+                for one, error in refusals + denied
+            ],
+        )
 
     async def on_cancel_requested(self, conn: AsyncConnection, event: CancelRequested) -> None:
         """Cancel what has not been sent; anything later is finished and kept."""
         now = self._clock()
         submission = await store.lock_unsent(conn, event.tenant_id, event.job_id)
-        if submission is None:
-            return
-        after = await store.save(conn, submission, domain.canceled(submission, now))
-        if posting := domain.posting(submission, after):
-            await ledger.post(conn, after, posting, now)
-        if news := wire.news(after):
-            await outbox.put(conn, news)
+        if submission:
+            await recorder.record(conn, [store.Change(submission, domain.canceled(submission, now))], now)
 
-    async def _open(self, conn: AsyncConnection, event: ClipRequested, now: datetime) -> None:
-        quote = Quote.FromString(await store.get_quote(conn, event.tenant_id, event.quote_id))
-        item = wire.quoted_item(quote, event)
-        model = self._offer.usable(event.spec.model, self._configured, now.date())
-        submission = wire.submission_of(event, item, model.endpoint, model.wire_model, ids.new("sub"), now)
-        if await store.attempt_exists(conn, event.job_id, event.attempt):
-            return
-        if not await ledger.hold_if_left(conn, submission):
-            raise await self._exceeded(conn, submission)
-        await store.insert_submission(conn, submission)
-        await ledger.write(conn, submission, domain.reservation(submission), now)
-
-    async def _exceeded(self, conn: AsyncConnection, submission: domain.Submission) -> domain.BudgetExceeded:
-        budget = await ledger.open_budget(conn, submission.tenant_id, submission.currency, 0)
-        return exceeded(budget, submission.reserved_micros)
+    def _intent(self, heard: bus.Heard, terms: Terms, now: datetime) -> domain.Submission:
+        item = wire.quoted_item(terms, heard.event)
+        model = self._offer.usable(heard.event.spec.model, self._configured, now.date())
+        trace = heard.headers.get("traceparent", "")
+        return wire.submission_of(heard.event, item, model, ids.new("sub"), trace, now)
 
 
-def exceeded(budget: domain.Budget, needed_micros: int) -> domain.BudgetExceeded:
-    """What to say when the budget has less left."""
+async def _terms(conn: AsyncConnection, quote_ids: set[str]) -> dict[tuple[str, str], Terms]:
+    found = await store.quotes(conn, quote_ids)
+    return {
+        (tenant_id, quote_id): {item.scene_id: item for item in Quote.FromString(content).items}
+        for quote_id, (tenant_id, content) in found.items()
+    }
 
-    def amount(micros: int) -> str:
-        return f"{micros / 1e6:.2f} {budget.currency}"
 
-    return domain.BudgetExceeded(
-        needed=amount(needed_micros), left=amount(budget.left_micros), limit=amount(budget.limit_micros)
-    )
+async def _hold(
+    conn: AsyncConnection, intents: Sequence[tuple[bus.Heard, domain.Submission]]
+) -> tuple[list[domain.Submission], list[tuple[bus.Heard, errors.Error]]]:
+    """Set the money aside for all of a tenant's intents at once; where that is too much, one after the other."""
+    held: list[domain.Submission] = []
+    denied: list[tuple[bus.Heard, errors.Error]] = []
+    in_order = sorted(intents, key=_purse)
+    for (tenant_id, currency), group in itertools.groupby(in_order, key=_purse):
+        together = list(group)
+        total = sum(submission.reserved_micros for _, submission in together)
+        if await ledger.hold_if_left(conn, tenant_id, currency, total):
+            held += [submission for _, submission in together]
+            continue
+        for one, submission in together:
+            if await ledger.hold_if_left(conn, tenant_id, currency, submission.reserved_micros):
+                held.append(submission)
+            else:
+                budget = await ledger.open_budget(conn, tenant_id, currency, 0)
+                denied.append((one, domain.exceeded(budget, submission.reserved_micros)))
+    return held, denied
+
+
+def _purse(intent: tuple[bus.Heard, domain.Submission]) -> tuple[str, str]:
+    return intent[1].tenant_id, intent[1].currency

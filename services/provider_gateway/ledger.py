@@ -1,6 +1,8 @@
 """The tables of money: budgets, which are the wall, and the ledger, which says how they came to be."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -59,49 +61,65 @@ async def set_limit(conn: AsyncConnection, tenant_id: str, currency: str, limit_
     return domain.Budget(**(await conn.execute(query)).mappings().one())
 
 
-async def hold_if_left(conn: AsyncConnection, submission: domain.Submission) -> bool:
-    """Set the money aside; False, and nothing done, when the budget has less left. This statement is the whole wall."""
+class Entry(NamedTuple):
+    """A posting, and the submission it is for."""
+
+    submission: domain.Submission
+    posting: domain.Posting
+
+
+async def hold_if_left(conn: AsyncConnection, tenant_id: str, currency: str, micros: int) -> bool:
+    """Set money aside; False, and nothing done, when the budget has less left. This statement is the whole wall."""
     used = BUDGETS.c.reserved_micros + BUDGETS.c.spent_micros + BUDGETS.c.suspense_micros
     query = (
         sa.update(BUDGETS)
         .where(
-            BUDGETS.c.tenant_id == submission.tenant_id,
-            BUDGETS.c.currency == submission.currency,
-            used + submission.reserved_micros <= BUDGETS.c.limit_micros,
+            BUDGETS.c.tenant_id == tenant_id,
+            BUDGETS.c.currency == currency,
+            used + micros <= BUDGETS.c.limit_micros,
         )
-        .values(reserved_micros=BUDGETS.c.reserved_micros + submission.reserved_micros)
+        .values(reserved_micros=BUDGETS.c.reserved_micros + micros)
         .returning(BUDGETS.c.id)
     )
     return (await conn.execute(query)).first() is not None
 
 
-async def write(conn: AsyncConnection, submission: domain.Submission, posting: domain.Posting, now: datetime) -> None:
-    """Add a line to the ledger; the budget has been moved in this transaction."""
-    await conn.execute(
-        sa.insert(LEDGER).values(
-            id=ids.new("entry"),
-            tenant_id=submission.tenant_id,
-            currency=submission.currency,
-            submission_id=submission.id,
-            kind=posting.kind,
-            available=posting.available,
-            reserved=posting.reserved,
-            spent=posting.spent,
-            suspense=posting.suspense,
-            at=now,
+async def post(conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
+    """Move money between the accounts, in the budgets and in the ledger."""
+    sums: dict[tuple[str, str], domain.Posting] = {}
+    for submission, posting in entries:
+        key = (submission.tenant_id, submission.currency)
+        sums[key] = posting + sums[key] if key in sums else posting
+    for (tenant_id, currency), total in sorted(sums.items()):  # in one order, so that nobody waits in a circle
+        await conn.execute(
+            sa.update(BUDGETS)
+            .where(BUDGETS.c.tenant_id == tenant_id, BUDGETS.c.currency == currency)
+            .values(
+                reserved_micros=BUDGETS.c.reserved_micros + total.reserved,
+                spent_micros=BUDGETS.c.spent_micros + total.spent,
+                suspense_micros=BUDGETS.c.suspense_micros + total.suspense,
+            )
         )
-    )
+    await write(conn, entries, now)
 
 
-async def post(conn: AsyncConnection, submission: domain.Submission, posting: domain.Posting, now: datetime) -> None:
-    """Move money between the accounts, in the budget and in the ledger."""
-    await conn.execute(
-        sa.update(BUDGETS)
-        .where(BUDGETS.c.tenant_id == submission.tenant_id, BUDGETS.c.currency == submission.currency)
-        .values(
-            reserved_micros=BUDGETS.c.reserved_micros + posting.reserved,
-            spent_micros=BUDGETS.c.spent_micros + posting.spent,
-            suspense_micros=BUDGETS.c.suspense_micros + posting.suspense,
-        )
-    )
-    await write(conn, submission, posting, now)
+async def write(conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
+    """Add lines to the ledger; the budgets have been moved in this transaction."""
+    if entries:
+        await conn.execute(sa.insert(LEDGER), [_row(entry, now) for entry in entries])
+
+
+def _row(entry: Entry, now: datetime) -> dict[str, Any]:
+    submission, posting = entry
+    return {
+        "id": ids.new("entry"),
+        "tenant_id": submission.tenant_id,
+        "currency": submission.currency,
+        "submission_id": submission.id,
+        "kind": posting.kind,
+        "available": posting.available,
+        "reserved": posting.reserved,
+        "spent": posting.spent,
+        "suspense": posting.suspense,
+        "at": now,
+    }

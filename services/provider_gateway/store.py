@@ -1,13 +1,14 @@
 """The tables of quotes, submissions and what claims them, and every query on them."""
 
 import dataclasses
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs import db
 from services.provider_gateway import domain
 
 METADATA = sa.MetaData()
@@ -39,6 +40,7 @@ SUBMISSIONS = sa.Table(
     sa.Column("wire_model", sa.Text, nullable=False),
     sa.Column("spec", sa.LargeBinary, nullable=False),
     sa.Column("last_frame_wanted", sa.Boolean, nullable=False),
+    sa.Column("traceparent", sa.Text, nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("reserved_micros", sa.BigInteger, nullable=False),
     sa.Column("cost_micros", sa.BigInteger),
@@ -68,11 +70,25 @@ SUBMISSION_LOG = sa.Table(
     sa.Column("at", _TIME, nullable=False),
 )
 
+_CHANGING = (
+    "state",
+    "tries",
+    "provider_job_id",
+    "cost_micros",
+    "clip",
+    "fault",
+    "updated_at",
+    "clip_expires_at",
+    "next_action_at",
+)
 _FIELDS = [field.name for field in dataclasses.fields(domain.Submission)]
 
 
-class LeaseLost(Exception):
-    """Somebody else decides about this submission now: stop, and leave it alone."""
+class Change(NamedTuple):
+    """A submission as it was when it was claimed, and as it has become."""
+
+    before: domain.Submission
+    after: domain.Submission
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,15 +123,21 @@ async def get_quote(conn: AsyncConnection, tenant_id: str, quote_id: str) -> byt
     return content
 
 
-async def attempt_exists(conn: AsyncConnection, job_id: str, attempt: int) -> bool:
-    """Whether this attempt of the job has its submission already."""
-    query = sa.select(SUBMISSIONS.c.id).where(SUBMISSIONS.c.job_id == job_id, SUBMISSIONS.c.attempt == attempt)
-    return (await conn.execute(query)).first() is not None
+async def quotes(conn: AsyncConnection, quote_ids: Collection[str]) -> dict[str, tuple[str, bytes]]:
+    """The tenant and the content of each of these quotes that exists."""
+    query = sa.select(QUOTES.c.id, QUOTES.c.tenant_id, QUOTES.c.content).where(db.one_of(QUOTES.c.id, quote_ids))
+    return {row.id: (row.tenant_id, row.content) for row in await conn.execute(query)}
 
 
-async def insert_submission(conn: AsyncConnection, submission: domain.Submission) -> None:
-    """Write the intent. The database refuses a second one for the same attempt."""
-    await conn.execute(sa.insert(SUBMISSIONS).values(_row(submission)))
+async def attempts(conn: AsyncConnection, job_ids: Collection[str]) -> set[tuple[str, int]]:
+    """The attempts of these jobs that have their submissions already."""
+    query = sa.select(SUBMISSIONS.c.job_id, SUBMISSIONS.c.attempt).where(db.one_of(SUBMISSIONS.c.job_id, job_ids))
+    return {(row.job_id, row.attempt) for row in await conn.execute(query)}
+
+
+async def insert_submissions(conn: AsyncConnection, submissions: Sequence[domain.Submission]) -> None:
+    """Write the intents. The database refuses a second one for the same attempt."""
+    await conn.execute(sa.insert(SUBMISSIONS), [_row(submission) for submission in submissions])
 
 
 async def claim(conn: AsyncConnection, owner: str, lease_s: float, most: int) -> list[Claimed]:
@@ -155,27 +177,28 @@ async def claim(conn: AsyncConnection, owner: str, lease_s: float, most: int) ->
 async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_ids: Collection[str]) -> None:
     """Hold on to these for another while."""
     until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-    mine = SUBMISSIONS.c.id == sa.any_(sa.literal(list(submission_ids), pg.ARRAY(sa.Text)))
+    mine = db.one_of(SUBMISSIONS.c.id, submission_ids)
     await conn.execute(sa.update(SUBMISSIONS).where(mine, SUBMISSIONS.c.lease_owner == owner).values(lease_until=until))
 
 
-async def save(conn: AsyncConnection, before: domain.Submission, after: domain.Submission) -> domain.Submission:
-    """Compare and set, and give the lease back. Raises LeaseLost when somebody else has decided since."""
-    changed = {name: value for name, value in _row(after).items() if name not in ("id", "version", "lease_epoch")}
+async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, domain.Submission]:
+    """Compare and set, and give the leases back; those about whom somebody else has decided since are left out."""
+    rows = [_row(after) | {"lease_epoch": before.lease_epoch} for before, after in changes]
+    new = db.recordset(SUBMISSIONS, (*_CHANGING, "id", "lease_epoch"), rows)
+    was = db.recordset(SUBMISSIONS, ("id", "state"), [{"id": b.id, "state": b.state} for b, _ in changes])
     query = (
         sa.update(SUBMISSIONS)
         .where(
-            SUBMISSIONS.c.id == before.id,
-            SUBMISSIONS.c.state == before.state,
-            SUBMISSIONS.c.lease_epoch == before.lease_epoch,
+            SUBMISSIONS.c.id == new.c.id,
+            SUBMISSIONS.c.lease_epoch == new.c.lease_epoch,
+            SUBMISSIONS.c.id == was.c.id,
+            SUBMISSIONS.c.state == was.c.state,
         )
-        .values(changed | {"lease_owner": None, "lease_until": None})
-        .returning(SUBMISSIONS.c.version)
+        .values({name: new.c[name] for name in _CHANGING} | {"lease_owner": None, "lease_until": None})
+        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version)
     )
-    version = (await conn.execute(query)).scalar()
-    if version is None:
-        raise LeaseLost(before.id)
-    return dataclasses.replace(after, version=version)
+    saved = {row.id: row.version for row in await conn.execute(query)}
+    return {after.id: dataclasses.replace(after, version=saved[after.id]) for _, after in changes if after.id in saved}
 
 
 async def lock_unsent(conn: AsyncConnection, tenant_id: str, job_id: str) -> domain.Submission | None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import prometheus_client
 
 from libs import db, outbox, telemetry
-from services.provider_gateway import domain, fetch, ledger, providers, store, wire
+from services.provider_gateway import domain, fetch, providers, recorder, store, wire
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Driver:
     ) -> None:
         self._database, self._sellers, self._fetcher, self._clock = database, sellers, fetcher, clock
         self._owner, self._lease_s, self._most = owner, lease_s, most
+        self._recorder = recorder.Recorder(database, clock)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._downloads: dict[str, providers.Done] = {}
         self.due = asyncio.Event()
@@ -54,8 +55,8 @@ class Driver:
         claimed_at = time.monotonic()
         async with self._database.house() as conn:
             claimed = await store.claim(conn, self._owner, self._lease_s, free)
-            lost = [one.submission for one in claimed if one.was is domain.State.SENDING]
-            await outbox.put(conn, *filter(None, map(wire.news, lost)))
+            lost = (one.submission for one in claimed if one.was is domain.State.SENDING)
+            await outbox.put_all(conn, list(recorder.news(lost)))
         for one in claimed:
             task = asyncio.create_task(self._drive(one.submission, claimed_at))
             self._running[one.submission.id] = task
@@ -80,31 +81,18 @@ class Driver:
 
     async def _drive(self, before: domain.Submission, claimed_at: float) -> None:
         facts = {"submission_id": before.id, "job_id": before.job_id, "state": before.state}
-        with telemetry.span(f"step {before.state}"):
+        with telemetry.span(f"step {before.state}", {"traceparent": before.traceparent}):
             try:
                 if before.state is domain.State.SENDING and time.monotonic() - claimed_at > self._lease_s / 2:
                     after = domain.not_sent(before, self._clock())  # too late to send under this lease
                 else:
                     after = await self._steps[before.state](before)
-                await self._record(before, after)
+                await self._recorder.record(store.Change(before, after))
                 _STEPS.labels(before.endpoint, before.state).inc()
-            except store.LeaseLost:
+            except recorder.LeaseLost:
                 log.warning("lease_lost", extra=facts)
             except Exception:
                 log.exception("step_failed", extra=facts)
-
-    async def _record(self, before: domain.Submission, after: domain.Submission) -> None:
-        async with self._database.house() as conn:
-            saved = await store.save(conn, before, after)
-            if posting := domain.posting(before, after):
-                await ledger.post(conn, saved, posting, saved.updated_at)
-            if saved.state is not before.state and (news := wire.news(saved)):
-                await outbox.put(conn, news)
-        if saved.state is not before.state:
-            log.info(
-                "submission_moved",
-                extra={"submission_id": saved.id, "job_id": saved.job_id, "from": before.state, "to": saved.state},
-            )
 
     async def _send(self, before: domain.Submission) -> domain.Submission:
         """The one paid call."""

@@ -3,6 +3,7 @@
 import hashlib
 import pathlib
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -12,7 +13,13 @@ from libs import errors
 from rushes.job.v1 import events_pb2 as job_events_pb2
 from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2, submission_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
-from services.provider_gateway import domain, providers
+from services.provider_gateway import catalogue, domain, providers
+
+CURRENCY = "USD"
+"""The installation's currency."""
+
+PLAY_CURRENCY = "XTS"
+"""ISO 4217's code for testing: what the sandbox is paid in."""
 
 QUOTE_LASTS = timedelta(minutes=15)
 MOST_ITEMS = 1000
@@ -41,13 +48,13 @@ def check_create_quote(request: provider_gateway_service_pb2.CreateQuoteRequest)
     return found
 
 
-def limit_micros(request: provider_gateway_service_pb2.SetBudgetRequest, currency: str) -> int:
+def limit_micros(request: provider_gateway_service_pb2.SetBudgetRequest) -> int:
     """The limit asked for. Raises BadRequest."""
     found = []
     if request.limit.micros < 0:
         found.append(errors.Violation("limit.micros", "should not be negative"))
-    if request.limit.currency not in (currency, "XTS"):
-        found.append(errors.Violation("limit.currency", f"should be {currency}, or XTS for play money"))
+    if request.limit.currency not in (CURRENCY, PLAY_CURRENCY):
+        found.append(errors.Violation("limit.currency", f"should be {CURRENCY}, or {PLAY_CURRENCY} for play money"))
     if found:
         raise BadRequest(found)
     return request.limit.micros
@@ -89,9 +96,9 @@ def quote(
 def submission_of(
     event: job_events_pb2.ClipRequested,
     item: quote_pb2.QuoteItem,
-    endpoint: str,
-    wire_model: str,
+    model: catalogue.Model,
     new_id: str,
+    traceparent: str,
     now: datetime,
 ) -> domain.Submission:
     """The intent that an order becomes."""
@@ -104,10 +111,11 @@ def submission_of(
         storyboard_id=event.storyboard_id,
         scene_id=event.scene_id,
         model=event.spec.model,
-        endpoint=endpoint,
-        wire_model=wire_model,
+        endpoint=model.endpoint,
+        wire_model=model.wire_model,
         spec=event.spec.SerializeToString(deterministic=True),
         last_frame_wanted=event.last_frame_wanted,
+        traceparent=traceparent,
         currency=item.most_you_can_pay.currency,
         reserved_micros=item.most_you_can_pay.micros,
         created_at=now,
@@ -116,17 +124,16 @@ def submission_of(
     )
 
 
-def quoted_item(quote: quote_pb2.Quote, event: job_events_pb2.ClipRequested) -> quote_pb2.QuoteItem:
+def quoted_item(items: Mapping[str, quote_pb2.QuoteItem], event: job_events_pb2.ClipRequested) -> quote_pb2.QuoteItem:
     """The quote's item for this order: the same spec, but for the frames that seams add. Raises QuoteItemMissing."""
     spec = clip_pb2.ClipSpec()
     spec.CopyFrom(event.spec)
     spec.ClearField("first_frame")
     spec.ClearField("last_frame")
-    wanted = spec_digest(spec)
-    for item in quote.items:
-        if item.scene_id == event.scene_id and item.digest == wanted:
-            return item
-    raise domain.QuoteItemMissing(quote_id=event.quote_id, scene_id=event.scene_id)
+    item = items.get(event.scene_id)
+    if item is None or item.digest != spec_digest(spec):
+        raise domain.QuoteItemMissing(quote_id=event.quote_id, scene_id=event.scene_id)
+    return item
 
 
 def first_frame_key(submission: domain.Submission) -> str:

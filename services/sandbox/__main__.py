@@ -6,8 +6,8 @@ import logging
 from datetime import UTC, datetime
 
 from libs import errors, run, settings, telemetry
-from services.sandbox import ledger, pool, web
 from services.sandbox import lab as labs
+from services.sandbox import ledger, pool, web
 from services.sandbox import settings as sandbox_settings
 
 log = logging.getLogger("services.sandbox")

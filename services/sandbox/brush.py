@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from services.sandbox import palette, script
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 OVERSCAN = 0.08
 """How much a painting reaches over each edge of the frame, so that the camera can move."""
 _SHARPNESS = 2
@@ -35,7 +38,9 @@ class Canvas:
         return int(self.height * share)
 
 
-def fbm(rng: np.random.Generator, height: int, width: int, cell: float, octaves: int = 4, stretch: float = 1.0) -> Field:
+def fbm(
+    rng: np.random.Generator, height: int, width: int, cell: float, octaves: int = 4, stretch: float = 1.0
+) -> Field:
     """Cloudy noise with features of `cell` pixels, `stretch` times wider than tall."""
     low_h, low_w = max(4, height // 2), max(4, width // 2)
     total, weight = np.zeros((low_h, low_w), np.float32), 0.0
@@ -44,10 +49,13 @@ def fbm(rng: np.random.Generator, height: int, width: int, cell: float, octaves:
         rows, columns = int(low_h / size) + 4, int(low_w / size / stretch) + 4
         grid = PIL.Image.fromarray(rng.random((rows, columns), np.float32))
         box = (1.0, 1.0, 1 + low_w / size / stretch, 1 + low_h / size)
-        total += np.asarray(grid.resize((low_w, low_h), PIL.Image.Resampling.BICUBIC, box=box)) * np.float32(0.5**octave)
+        total += np.asarray(grid.resize((low_w, low_h), PIL.Image.Resampling.BICUBIC, box=box)) * np.float32(
+            0.5**octave
+        )
         weight += 0.5**octave
     full = PIL.Image.fromarray(total / np.float32(weight)).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    return np.clip((np.asarray(full) - 0.5) * 1.6 + 0.5, 0, 1).astype(np.float32)
+    clear: Field = np.clip((np.asarray(full) - 0.5) * 1.6 + 0.5, 0, 1)
+    return clear
 
 
 def profile(rng: np.random.Generator, width: int, cell: float, roughness: float, octaves: int = 7) -> Field:
@@ -63,7 +71,8 @@ def profile(rng: np.random.Generator, width: int, cell: float, roughness: float,
         line += ((1 - share) * knots[at.astype(int)] + share * knots[at.astype(int) + 1]) * roughness**octave
         weight += roughness**octave
     line /= weight
-    return ((line - line.min()) / max(1e-6, float(np.ptp(line)))).astype(np.float32)
+    full: Field = (line - line.min()) / np.float32(max(1e-6, float(np.ptp(line))))
+    return full
 
 
 def under(top: Field, height: int) -> Field:
@@ -87,19 +96,77 @@ def glow(height: int, width: int, x: float, y: float, radius: float, squash: flo
     return np.exp(-np.sqrt(rows[:, None] + columns[None, :]) / np.float32(radius)).astype(np.float32)
 
 
-def mask(height: int, width: int, draw: Callable[[PIL.ImageDraw.ImageDraw, float], None], blur: float = 0.0) -> Field:
-    """What `draw(pen, scale)` draws in white; it is given a larger sheet and its scale, for smooth edges."""
+class Pen:
+    """Draws on a sheet that is larger than the mask, so that edges come out smooth."""
+
+    def __init__(self, draw: PIL.ImageDraw.ImageDraw, x: float, y: float, scale: float) -> None:
+        self._draw, self._x, self._y, self._scale = draw, x, y, scale
+
+    def sized(self, x: float, y: float, size: float) -> "Pen":
+        """A pen whose origin is at (x, y), and whose unit is `size`: shapes are drawn as shares of a whole."""
+        return Pen(self._draw, self._x + x * self._scale, self._y + y * self._scale, self._scale * size)
+
+    def rectangle(self, box: Box, tone: int = 255) -> None:
+        """A filled box."""
+        self._draw.rectangle(self._box(box), fill=tone)
+
+    def rounded(self, box: Box, radius: float) -> None:
+        """A filled box with round corners."""
+        self._draw.rounded_rectangle(self._box(box), radius * self._scale, fill=255)
+
+    def frame(self, box: Box, radius: float, width: float) -> None:
+        """The outline of a box with round corners."""
+        self._draw.rounded_rectangle(self._box(box), radius * self._scale, outline=255, width=self._width(width))
+
+    def ellipse(self, box: Box, tone: int = 255) -> None:
+        """A filled ellipse in a box."""
+        self._draw.ellipse(self._box(box), fill=tone)
+
+    def ring(self, box: Box, width: float) -> None:
+        """The outline of an ellipse in a box."""
+        self._draw.ellipse(self._box(box), outline=255, width=self._width(width))
+
+    def dome(self, box: Box) -> None:
+        """The upper half of an ellipse in a box."""
+        self._draw.pieslice(self._box(box), 180, 360, fill=255)
+
+    def polygon(self, points: Sequence[Point], tone: int = 255) -> None:
+        """A filled polygon."""
+        self._draw.polygon([self._point(point) for point in points], fill=tone)
+
+    def line(self, points: Sequence[Point], width: float, tone: int = 255) -> None:
+        """A line through points."""
+        self._draw.line([self._point(point) for point in points], fill=tone, width=self._width(width), joint="curve")
+
+    def _point(self, point: Point) -> Point:
+        return self._x + point[0] * self._scale, self._y + point[1] * self._scale
+
+    def _box(self, box: Box) -> Box:
+        return *self._point(box[:2]), *self._point(box[2:])
+
+    def _width(self, width: float) -> int:
+        return max(1, round(width * self._scale))
+
+
+def mask(height: int, width: int, draw: Callable[[Pen], None], blur: float = 0.0) -> Field:
+    """What `draw(pen)` draws in white on black."""
     sheet = PIL.Image.new("L", (width * _SHARPNESS, height * _SHARPNESS))
-    draw(PIL.ImageDraw.Draw(sheet), float(_SHARPNESS))
+    draw(Pen(PIL.ImageDraw.Draw(sheet), 0, 0, _SHARPNESS))
     small = sheet.reduce(_SHARPNESS)
     if blur:
         small = small.filter(PIL.ImageFilter.GaussianBlur(blur))
     return np.asarray(small, np.float32) / np.float32(255)
 
 
+def drawn(height: int, width: int, outline: Callable[[Pen], None], size: float, x: float = 0, blur: float = 0) -> Field:
+    """The mask of an outline that is drawn in shares of `size`, around the column `x`."""
+    return mask(height, width, lambda pen: outline(pen.sized(x, 0, size)), blur)
+
+
 def rounded(shape: Field, radius: float) -> Field:
     """The mask with its corners and joints melted together, and edges as sharp as before."""
-    return np.clip((blurred(shape, radius) - 0.5) * np.float32(2.2 * radius) + 0.5, 0, 1).astype(np.float32)
+    sharp: Field = np.clip((blurred(shape, radius) - 0.5) * np.float32(2.2 * radius) + 0.5, 0, 1)
+    return sharp
 
 
 def blurred(field: Field, radius: float) -> Field:

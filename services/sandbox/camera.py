@@ -57,7 +57,7 @@ def _wander(second: float, seed: int) -> float:
 
 def look(stage: cels.Planes, frame: cels.Planes, view: View) -> None:
     """Put what the view sees of the stage into the frame (of the same size), smooth between pixels."""
-    for number, (source, target) in enumerate(zip(stage, frame, strict=True)):
+    for source, target in zip(stage, frame, strict=True):
         height, width = source.shape
         if view.zoom == 1.0 and not view.shake_x and not view.shake_y:
             np.copyto(target, source)

@@ -7,6 +7,7 @@ is smooth at the cost of a fast one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from services.sandbox import palette
 
 Bytes = NDArray[np.uint8]
+Field = NDArray[np.floating[Any]]
 Planes = tuple[Bytes, Bytes, Bytes]
 _PHASES = 4
 
@@ -23,7 +25,7 @@ class Painting:
     """A layer as a painter leaves it: colours from 0 to 1 at (x, y) of the stage; no alpha means opaque."""
 
     colour: palette.RGB
-    alpha: NDArray[np.float32] | None
+    alpha: Field | None
     x: int = 0
     y: int = 0
     depth: float = 0.0
@@ -53,15 +55,15 @@ class Cel:
         self._films = [self._film(p, None if alphas is None else alphas[min(i, 1)]) for i, p in enumerate(planes)]
         self._holds = None if alphas is None else [self._hold(a) for a in alphas]
 
-    def _film(self, plane: NDArray[np.float32], alpha: NDArray[np.float32] | None) -> list[Bytes]:
+    def _film(self, plane: Field, alpha: Field | None) -> list[Bytes]:
         lit = plane if alpha is None else plane * alpha
         dither = np.random.default_rng(plane.size).random(plane.shape, np.float32)
         return [np.minimum(one + dither * (one > 0), 255).astype(np.uint8) for one in self._shifted(lit)]
 
-    def _hold(self, alpha: NDArray[np.float32]) -> list[NDArray[np.uint16]]:
+    def _hold(self, alpha: Field) -> list[NDArray[np.uint16]]:
         return [np.rint(256 * (1 - one)).astype(np.uint16) for one in self._shifted(alpha)]
 
-    def _shifted(self, plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def _shifted(self, plane: Field) -> list[Field]:
         axis = 0 if self.vertical else 1
         before = np.concatenate([plane.take([0], axis), plane.take(range(plane.shape[axis] - 1), axis)], axis)
         return [plane + (before - plane) * np.float32(phase / _PHASES) for phase in range(_PHASES)]
@@ -100,7 +102,9 @@ def over(under: Bytes, film: Bytes, hold: NDArray[np.uint16], scratch: NDArray[n
     np.add(room, film, out=under, casting="unsafe")
 
 
-def compose(cels: Sequence[Cel], stage: Planes, places: Sequence[tuple[float, float]], scratch: NDArray[np.uint16]) -> None:
+def compose(
+    cels: Sequence[Cel], stage: Planes, places: Sequence[tuple[float, float]], scratch: NDArray[np.uint16]
+) -> None:
     """Lay the cels from the farthest to the nearest, skipping the rows that a nearer one covers whole."""
     until = stage[0].shape[0]
     limits = []
@@ -112,26 +116,31 @@ def compose(cels: Sequence[Cel], stage: Planes, places: Sequence[tuple[float, fl
         cel.lay(stage, x, y, limit, scratch)
 
 
-def yuv(colour: palette.RGB) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def halved(picture: Field) -> Field:
+    """Half as tall and wide: each pixel the mean of four."""
+    rows = picture[::2] + picture[1::2]
+    return (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
+
+
+def yuv(colour: palette.RGB) -> tuple[Field, Field, Field]:
     """BT.709 planes, video range, chroma halved."""
     luma = colour @ palette.LUMA
-    small = colour.reshape(colour.shape[0] // 2, 2, colour.shape[1] // 2, 2, 3).mean((1, 3), dtype=np.float32)
+    small = halved(colour)
     small_luma = small @ palette.LUMA
     blue = 128 + 224 * (small[..., 2] - small_luma) / 1.8556
     red = 128 + 224 * (small[..., 0] - small_luma) / 1.5748
     return 16 + 219 * luma, blue.astype(np.float32), red.astype(np.float32)
 
 
-def _alphas(alpha: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    small = alpha.reshape(alpha.shape[0] // 2, 2, alpha.shape[1] // 2, 2).mean((1, 3), dtype=np.float32)
-    return alpha, small
+def _alphas(alpha: Field) -> tuple[Field, Field]:
+    return alpha, halved(alpha)
 
 
-def _even(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _even(picture: Field) -> Field:
     return picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
 
 
-def _solid_from(alpha: NDArray[np.float32]) -> int:
+def _solid_from(alpha: Field) -> int:
     """The row from which everything below is opaque."""
     open_rows = np.flatnonzero((alpha < 0.999).any(1))
     return int(open_rows[-1]) + 1 if open_rows.size else 0

@@ -1,7 +1,6 @@
 """The sea: a glittering surface that really moves, and what stands or sails on it."""
 
 import numpy as np
-import PIL.ImageDraw
 from numpy.typing import NDArray
 
 from services.sandbox import brush, cels, palette, sky
@@ -16,7 +15,9 @@ def sea(canvas: brush.Canvas) -> list[cels.Painting]:
     if words & {"lighthouse", "keeper", "beacon"}:
         layers.append(_lighthouse(canvas))
     layers += _water(canvas)
-    if words & {"boat", "ship", "sail", "sailing", "yacht", "captain", "sailor", "fisherman", "harbour", "harbor"}:
+    if words & {"ferry", "ship", "steamer", "liner", "freighter", "trawler"}:
+        layers.append(_ship(canvas))
+    elif words & {"boat", "sail", "sailing", "yacht", "captain", "sailor", "fisherman", "harbour", "harbor"}:
         layers.append(_sail(canvas))
     layers += [_swell(canvas, 0.78, 0.42, 0.0009), _swell(canvas, 0.87, 0.62, -0.0013)]
     if canvas.scene.cast:
@@ -38,37 +39,40 @@ def _headland(canvas: brush.Canvas, distance: float, depth: float) -> cels.Paint
     dark, bright = (brush.lit(canvas, rgb(code), distance) for code in ("36423e", "8b8a78"))
     colour = brush.tint(brush.flat(dark, height, width), bright, np.clip(relief * 1.6 - 0.5, 0, 1))
     top[share > 0.53] = height + 2
-    return cels.Painting(colour, brush.under(top, height), y=canvas.horizon - height + 2 - canvas.horizon % 2, depth=depth)
+    return cels.Painting(
+        colour, brush.under(top, height), y=canvas.horizon - height + 2 - canvas.horizon % 2, depth=depth
+    )
+
+
+def _tower(pen: brush.Pen) -> None:
+    pen.polygon([(-0.075, 1.0), (-0.045, 0.25), (0.045, 0.25), (0.075, 1.0)])
+    pen.rectangle((-0.065, 0.235, 0.065, 0.26))
+    pen.rectangle((-0.034, 0.15, 0.034, 0.24))
+    pen.polygon([(-0.045, 0.155), (0.0, 0.085), (0.045, 0.155)])
+
+
+def _bands(pen: brush.Pen) -> None:
+    for y in (0.36, 0.62, 0.88):
+        pen.rectangle((-1.0, y, 1.0, y + 0.13))
+
+
+def _rays(pen: brush.Pen) -> None:
+    for end in (-1.0, 1.0):
+        pen.polygon([(0.0, 0.19), (0.0, 0.2), (end, 0.325), (end, 0.095)], tone=120)
 
 
 def _lighthouse(canvas: brush.Canvas) -> cels.Painting:
     size = int(canvas.unit * 0.36) // 2 * 2
     wide = size * 2
 
-    def tower(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
-        s, x = size * k, wide * k / 2
-        pen.polygon([(x - s * 0.075, s), (x - s * 0.045, s * 0.25), (x + s * 0.045, s * 0.25), (x + s * 0.075, s)], fill=255)
-        pen.rectangle((x - s * 0.065, s * 0.235, x + s * 0.065, s * 0.26), fill=255)
-        pen.rectangle((x - s * 0.034, s * 0.15, x + s * 0.034, s * 0.24), fill=255)
-        pen.polygon([(x - s * 0.045, s * 0.155), (x, s * 0.085), (x + s * 0.045, s * 0.155)], fill=255)
-
-    def bands(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
-        for y in (0.36, 0.62, 0.88):
-            pen.rectangle((0, size * k * y, wide * k, size * k * (y + 0.13)), fill=255)
-
-    def beams(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
-        x, y = wide * k / 2, size * k * 0.195
-        for end in (0, wide * k):
-            pen.polygon([(x, y - 2 * k), (x, y + 2 * k), (end, y + size * k * 0.13), (end, y - size * k * 0.1)], fill=120)
-
-    body = brush.mask(size, wide, tower)
+    body = brush.drawn(size, wide, _tower, size, x=size)
     paint = brush.flat(brush.lit(canvas, rgb("efe9dc"), 0.18), size, wide)
-    paint = brush.tint(paint, brush.lit(canvas, rgb("a8362c"), 0.18), brush.mask(size, wide, bands))
+    paint = brush.tint(paint, brush.lit(canvas, rgb("a8362c"), 0.18), brush.drawn(size, wide, _bands, size, x=size))
     x = np.linspace(-1, 1, wide, dtype=np.float32)[None] * wide / (size * 0.15)
     facing = 1.0 if sky.disc_at(canvas)[0] > canvas.width / 2 else -1.0
     paint = brush.tint(paint, canvas.light.shade, np.clip(0.35 - x * facing * 0.5, 0, 0.7).repeat(size, 0))
     lamp = brush.glow(size, wide, wide / 2, size * 0.195, size * 0.035)
-    rays = brush.mask(size, wide, beams, blur=size * 0.012)
+    rays = brush.drawn(size, wide, _rays, size, x=size, blur=size * 0.012)
     away = np.clip(1 - np.abs(np.linspace(-1, 1, wide, dtype=np.float32)), 0, 1)[None]
     glowing = np.clip(lamp * 1.3 + rays * away * (0.75 if canvas.light.strength < 0.5 else 0.3), 0, 1)
     colour = brush.tint(paint, rgb("fff0c0"), glowing * (1 - body * 0.4))
@@ -97,7 +101,12 @@ def _water(canvas: brush.Canvas) -> list[cels.Painting]:
     height = (canvas.height - top) // 2 * 2
     deep = palette.mix(rgb("0d3a4c"), light.shade, 0.55 - 0.35 * light.strength)
     far = palette.mix(light.horizon, deep, 0.3)
-    stops = [(0.0, far), (0.12, palette.mix(light.horizon, deep, 0.5)), (0.55, palette.mix(light.zenith, deep, 0.72)), (1.0, deep)]
+    stops = [
+        (0.0, far),
+        (0.12, palette.mix(light.horizon, deep, 0.5)),
+        (0.55, palette.mix(light.zenith, deep, 0.72)),
+        (1.0, deep),
+    ]
     base = brush.ramp(height, stops, width)
     waves = _waves(canvas, height, width, 1.0)
     base = brush.tint(base, light.horizon, np.clip((waves - 0.5) * 0.9, 0, 0.34))
@@ -116,7 +125,9 @@ def _water(canvas: brush.Canvas) -> list[cels.Painting]:
         lids = np.clip((_waves(canvas, height, wide, 0.85) - 0.46) * 5, 0, 0.82) * np.clip(rows * 12, 0, 1)
         shade = brush.ramp(height, stops, wide)
         start = width - wide if speed > 0 else 0
-        layers.append(cels.Painting(shade, lids.astype(np.float32), x=start, y=top, depth=0.16, drift=canvas.unit * speed))
+        layers.append(
+            cels.Painting(shade, lids.astype(np.float32), x=start, y=top, depth=0.16, drift=canvas.unit * speed)
+        )
     return layers
 
 
@@ -136,27 +147,61 @@ def _swell(canvas: brush.Canvas, base: float, depth: float, speed: float) -> cel
     return cels.Painting(colour, alpha.astype(np.float32), x=start, y=top_row, depth=depth, drift=canvas.unit * speed)
 
 
+def _hull(pen: brush.Pen) -> None:
+    pen.polygon([(0.04, 0.34), (0.98, 0.31), (0.9, 0.45), (0.09, 0.45)])
+
+
+def _decks(pen: brush.Pen) -> None:
+    pen.rectangle((0.1, 0.27, 0.86, 0.345))
+    pen.rectangle((0.2, 0.2, 0.8, 0.28))
+    pen.rectangle((0.62, 0.13, 0.77, 0.21))
+    pen.rectangle((0.34, 0.1, 0.42, 0.21))
+    pen.line([(0.7, 0.13), (0.7, 0.03)], 0.006)
+
+
+def _portholes(pen: brush.Pen) -> None:
+    for y, start, end in ((0.3, 0.13, 0.84), (0.235, 0.23, 0.78), (0.155, 0.64, 0.76)):
+        for x in np.arange(start, end, 0.035):
+            pen.rectangle((x, y, x + 0.018, y + 0.018))
+
+
+def _ship(canvas: brush.Canvas) -> cels.Painting:
+    """A ferry with its lights on."""
+    size = int(canvas.unit * 0.34) // 2 * 2
+    height = size // 4 * 2
+    body, house, lit = (brush.drawn(height, size, outline, size) for outline in (_hull, _decks, _portholes))
+    colour = brush.flat(brush.lit(canvas, rgb("1d2430"), 0.2), height, size)
+    colour = brush.tint(colour, brush.lit(canvas, rgb("dfe3e4"), 0.22), house * (1 - body))
+    shine = np.clip(lit + brush.blurred(lit, size * 0.012) * 1.2, 0, 1) * (1.0 if canvas.light.strength < 0.7 else 0.35)
+    colour = brush.tint(colour, rgb("ffdf9c"), shine)
+    alpha = np.clip(np.maximum(np.maximum(house, body), shine * 0.8), 0, 1)
+    left = int(canvas.width * (0.22 if canvas.scene.seed % 2 else 0.48)) // 2 * 2
+    top = canvas.horizon + int(canvas.height * 0.035) - int(size * 0.45)
+    return cels.Painting(colour, alpha, x=left, y=top // 2 * 2, depth=0.22, drift=canvas.unit * 0.0005)
+
+
+def _boat(pen: brush.Pen) -> None:
+    pen.polygon([(0.16, 0.8), (0.9, 0.78), (0.76, 0.93), (0.26, 0.93)])
+    pen.line([(0.5, 0.8), (0.5, 0.04)], 0.016)
+
+
+def _cloth(pen: brush.Pen) -> None:
+    pen.polygon([(0.515, 0.07), (0.54, 0.74), (0.84, 0.72), (0.66, 0.38)])
+    pen.polygon([(0.485, 0.12), (0.46, 0.74), (0.2, 0.75)], tone=235)
+
+
 def _sail(canvas: brush.Canvas) -> cels.Painting:
     size = int(canvas.unit * 0.2) // 2 * 2
-
-    def draw(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
-        s = size * k
-        pen.polygon([(s * 0.16, s * 0.8), (s * 0.9, s * 0.78), (s * 0.76, s * 0.93), (s * 0.26, s * 0.93)], fill=255)
-        pen.line([(s * 0.5, s * 0.8), (s * 0.5, s * 0.04)], fill=255, width=int(s * 0.016))
-
-    def cloth(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
-        s = size * k
-        pen.polygon([(s * 0.515, s * 0.07), (s * 0.54, s * 0.74), (s * 0.84, s * 0.72), (s * 0.66, s * 0.38)], fill=255)
-        pen.polygon([(s * 0.485, s * 0.12), (s * 0.46, s * 0.74), (s * 0.2, s * 0.75)], fill=235)
-
-    hull, canvas_cloth = brush.mask(size, size, draw), brush.mask(size, size, cloth)
+    hull, cloth = (brush.drawn(size, size, outline, size) for outline in (_boat, _cloth))
     colour = brush.tint(
-        brush.flat(brush.lit(canvas, rgb("231a16"), 0.12), size, size), brush.lit(canvas, rgb("f3e6cc"), 0.1), canvas_cloth
+        brush.flat(brush.lit(canvas, rgb("231a16"), 0.12), size, size),
+        brush.lit(canvas, rgb("f3e6cc"), 0.1),
+        cloth,
     )
     left = int(canvas.width * (0.36 if canvas.scene.seed % 2 else 0.58)) // 2 * 2
     top = canvas.horizon + int(canvas.height * 0.06) - int(size * 0.9)
     return cels.Painting(
-        colour, np.maximum(hull, canvas_cloth), x=left, y=top // 2 * 2, depth=0.26, drift=canvas.unit * 0.0004
+        colour, np.maximum(hull, cloth), x=left, y=top // 2 * 2, depth=0.26, drift=canvas.unit * 0.0004
     )
 
 

@@ -1,4 +1,4 @@
-"""The film lab: takes orders, develops them in worker processes, writes the books, and picks up where a crash left it."""
+"""The film lab: takes orders, has them developed, keeps the books, and picks up where a crash left it."""
 
 import asyncio
 import hashlib

@@ -1,7 +1,6 @@
 """Places without walls: mountains, sea, desert, fields, forest, space."""
 
 import numpy as np
-import PIL.ImageDraw
 
 from services.sandbox import brush, cels, palette, sky
 
@@ -58,12 +57,12 @@ def _firs(canvas: brush.Canvas, base: float, tall: float, distance: float, depth
     height = canvas.height - top_row
     ground = (brush.profile(rng, width, canvas.unit * 0.5, 0.3) * 0.5 * tall + tall * 0.85) * canvas.height
 
-    def draw(pen: PIL.ImageDraw.ImageDraw, scale: float) -> None:
+    def draw(pen: brush.Pen) -> None:
         x = -0.02 * width
         while x < width * 1.02:
             size = canvas.height * tall * rng.uniform(0.35, 1.0) ** 1.2
             foot = ground[int(np.clip(x, 0, width - 1))] + 6
-            _fir(pen, rng, x * scale, foot * scale, size * scale)
+            _fir(pen, rng, x, foot, size)
             x += size * rng.uniform(0.12, 0.42)
 
     trees = brush.mask(height, width, draw)
@@ -71,14 +70,14 @@ def _firs(canvas: brush.Canvas, base: float, tall: float, distance: float, depth
     return cels.Painting(colour, np.maximum(trees, brush.under(ground, height)), y=top_row, depth=depth)
 
 
-def _fir(pen: PIL.ImageDraw.ImageDraw, rng: np.random.Generator, x: float, foot: float, size: float) -> None:
-    pen.rectangle((x - size * 0.015, foot - size * 0.3, x + size * 0.015, foot + size * 0.1), fill=255)
+def _fir(pen: brush.Pen, rng: np.random.Generator, x: float, foot: float, size: float) -> None:
+    pen.rectangle((x - size * 0.015, foot - size * 0.3, x + size * 0.015, foot + size * 0.1))
     tiers = 7
     for tier in range(tiers):
         low = foot - size * (0.1 + 0.86 * tier / tiers)
         half = size * 0.2 * (1 - tier / tiers) ** 0.85 * rng.uniform(0.85, 1.15) + size * 0.012
         drop = size * 0.035
-        pen.polygon([(x - half, low + drop), (x, low - size * 0.24), (x + half, low + drop), (x, low - drop)], fill=255)
+        pen.polygon([(x - half, low + drop), (x, low - size * 0.24), (x + half, low + drop), (x, low - drop)])
 
 
 def desert(canvas: brush.Canvas) -> list[cels.Painting]:
@@ -105,7 +104,9 @@ def _dune(
     ripple = np.sin(rows / unit * 330 * (1.4 - depth) + 14 * brush.fbm(rng, height, width, unit * 0.3, 3, 2.0))
     dark = brush.lit(canvas, palette.mix(sand, canvas.light.shade, 0.55), distance)
     bright = brush.lit(canvas, palette.mix(sand, canvas.light.disc, 0.45), distance)
-    share = lit * (0.85 + 0.13 * ripple * (1 - distance)) * np.clip(1.1 - 0.5 * (rows - top[None]) / (height * 0.7), 0.3, 1)
+    share = (
+        lit * (0.85 + 0.13 * ripple * (1 - distance)) * np.clip(1.1 - 0.5 * (rows - top[None]) / (height * 0.7), 0.3, 1)
+    )
     colour = brush.tint(brush.flat(dark, height, width), bright, share.astype(np.float32))
     crest = np.exp(-np.abs(rows - top[None]) / (unit * 0.006)) * 0.35
     colour = brush.tint(colour, canvas.light.disc, crest.astype(np.float32))
@@ -149,19 +150,18 @@ def _landmark(canvas: brush.Canvas, base: float) -> cels.Painting:
     house = bool(canvas.scene.words & {"house", "farm", "farmhouse", "cottage", "barn", "home", "village"})
     side = size * 2
 
-    def draw(pen: PIL.ImageDraw.ImageDraw, scale: float) -> None:
-        s = size * scale
+    def draw(pen: brush.Pen) -> None:
         if house:
-            pen.rectangle((s * 0.9, s * 0.62, s * 1.4, s), fill=255)
-            pen.polygon([(s * 0.84, s * 0.64), (s * 1.02, s * 0.4), (s * 1.28, s * 0.4), (s * 1.46, s * 0.64)], fill=255)
-            pen.rectangle((s * 1.24, s * 0.32, s * 1.31, s * 0.5), fill=255)
-        pen.polygon([(s * 0.42, s), (s * 0.46, s * 0.5), (s * 0.5, s * 0.5), (s * 0.55, s)], fill=255)
+            pen.rectangle((0.9, 0.62, 1.4, 1.0))
+            pen.polygon([(0.84, 0.64), (1.02, 0.4), (1.28, 0.4), (1.46, 0.64)])
+            pen.rectangle((1.24, 0.32, 1.31, 0.5))
+        pen.polygon([(0.42, 1.0), (0.46, 0.5), (0.5, 0.5), (0.55, 1.0)])
         for turn, reach in zip(rng.uniform(0, 6.28, 220), rng.uniform(0, 1, 220) ** 0.6, strict=True):
-            x, y = s * (0.485 + 0.27 * reach * np.cos(turn)), s * (0.33 + 0.2 * reach * np.sin(turn))
-            r = s * rng.uniform(0.012, 0.05) * (1.25 - 0.6 * reach)
-            pen.ellipse((x - r, y - r * 0.8, x + r, y + r * 0.8), fill=255)
+            x, y = (0.485 + 0.27 * reach * np.cos(turn)), (0.33 + 0.2 * reach * np.sin(turn))
+            r = rng.uniform(0.012, 0.05) * (1.25 - 0.6 * reach)
+            pen.ellipse((x - r, y - r * 0.8, x + r, y + r * 0.8))
 
-    shape = brush.rounded(brush.mask(size, side, draw), max(1.0, size * 0.004))
+    shape = brush.rounded(brush.drawn(size, side, draw, size), max(1.0, size * 0.004))
     dark, bright = brush.lit(canvas, rgb("222c1a"), 0.12), brush.lit(canvas, rgb("8a8a4e"), 0.25)
     facing = 1 if sky.disc_at(canvas)[0] > canvas.width / 2 else -1
     edge = np.clip(shape - np.roll(shape, -facing * max(1, size // 40), 1), 0, 1)
@@ -169,15 +169,15 @@ def _landmark(canvas: brush.Canvas, base: float) -> cels.Painting:
     share = np.clip(0.35 * leaves + brush.blurred(edge, size * 0.008), 0, 1)
     colour = brush.tint(brush.flat(dark, size, side), bright, share)
     if house:
-        lamp = brush.mask(size, side, lambda pen, k: _windows(pen, size * k))
+        lamp = brush.drawn(size, side, _windows, size)
         colour = brush.tint(colour, rgb("ffd98a"), lamp)
     left = int(canvas.width * (0.12 if canvas.scene.seed % 2 else 0.56)) // 2 * 2
     return cels.Painting(colour, shape, x=left, y=canvas.row(base) - int(size * 0.86) // 2 * 2, depth=0.36)
 
 
-def _windows(pen: PIL.ImageDraw.ImageDraw, s: float) -> None:
+def _windows(pen: brush.Pen) -> None:
     for x in (0.97, 1.2):
-        pen.rectangle((s * x, s * 0.72, s * (x + 0.09), s * 0.82), fill=255)
+        pen.rectangle((x, 0.72, (x + 0.09), 0.82))
 
 
 def _grass(canvas: brush.Canvas, depth: float) -> cels.Painting:
@@ -186,17 +186,24 @@ def _grass(canvas: brush.Canvas, depth: float) -> cels.Painting:
     height = canvas.height - top_row
     ground = (0.72 + 0.12 * brush.profile(rng, width, canvas.unit * 0.4, 0.3)) * height
 
-    def draw(pen: PIL.ImageDraw.ImageDraw, scale: float) -> None:
+    def draw(pen: brush.Pen) -> None:
         for x in rng.uniform(0, width, width // 2):
             foot, tall = ground[int(x)] + 8, height * rng.uniform(0.12, 0.62) ** 1.3
             tip, thick = x + rng.normal(0, 0.22) * tall, max(1.0, canvas.unit * 0.0016)
-            blade = [(x - thick, foot), (x + thick, foot), ((x + tip) / 2 + thick, foot - tall * 0.6), (tip, foot - tall)]
-            pen.polygon([(a * scale, b * scale) for a, b in blade], fill=255)
+            blade = [
+                (x - thick, foot),
+                (x + thick, foot),
+                ((x + tip) / 2 + thick, foot - tall * 0.6),
+                (tip, foot - tall),
+            ]
+            pen.polygon([(a, b) for a, b in blade])
 
     blades = np.maximum(brush.mask(height, width, draw), brush.under(ground, height))
     rows = np.linspace(0, 1, height, dtype=np.float32)[:, None].repeat(width, 1)
     tips = palette.mix(brush.lit(canvas, rgb("8a8f45"), 0.0), canvas.light.disc, 0.12)
-    colour = brush.tint(brush.flat(tips, height, width), brush.lit(canvas, rgb("1a2412"), 0.0), np.clip(rows * 1.3, 0, 1))
+    colour = brush.tint(
+        brush.flat(tips, height, width), brush.lit(canvas, rgb("1a2412"), 0.0), np.clip(rows * 1.3, 0, 1)
+    )
     return cels.Painting(colour, blades, y=top_row, depth=depth, sway=canvas.unit * 0.002)
 
 
@@ -207,8 +214,10 @@ def forest(canvas: brush.Canvas) -> list[cels.Painting]:
     leaf = palette.mix(rgb("3f5a30"), light.shade, 0.35)
     stops = [(0.0, palette.mix(air, leaf, 0.6)), (0.4, air), (0.62, palette.mix(air, light.disc, 0.35)), (1.0, leaf)]
     back = brush.ramp(canvas.height, stops, canvas.width)
-    x, y = sky.disc_at(canvas)
-    back = brush.tint(back, light.disc, 0.7 * brush.glow(canvas.height, canvas.width, x, canvas.height * 0.34, canvas.unit * 0.3))
+    x, _ = sky.disc_at(canvas)
+    back = brush.tint(
+        back, light.disc, 0.7 * brush.glow(canvas.height, canvas.width, x, canvas.height * 0.34, canvas.unit * 0.3)
+    )
     layers = [cels.Painting(np.clip(back, 0, 1), None, depth=0.03)]
     for number, (base, girth, distance) in enumerate(((0.7, 0.012, 0.72), (0.76, 0.021, 0.5), (0.84, 0.036, 0.27))):
         layers.append(_trunks(canvas, base, girth, distance, 9 - 2 * number, 0.1 + 0.17 * number))
@@ -218,7 +227,9 @@ def forest(canvas: brush.Canvas) -> list[cels.Painting]:
     return layers
 
 
-def _trunks(canvas: brush.Canvas, base: float, girth: float, distance: float, count: int, depth: float) -> cels.Painting:
+def _trunks(
+    canvas: brush.Canvas, base: float, girth: float, distance: float, count: int, depth: float
+) -> cels.Painting:
     rng, width, height = canvas.rng, canvas.width, canvas.height
     count = max(2, round(count * width / canvas.unit))
     thick = canvas.unit * girth
@@ -228,26 +239,34 @@ def _trunks(canvas: brush.Canvas, base: float, girth: float, distance: float, co
     if near:
         spots = np.array([0.02, 0.1, 0.97]) * width + rng.normal(0, 0.02, 3) * width
 
-    def draw(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
+    def draw(pen: brush.Pen) -> None:
         for x in spots:
             w, lean = thick * rng.uniform(0.6, 1.25), rng.normal(0, 0.02) * height
             foot = ground[int(np.clip(x, 0, width - 1))] + w
             pen.polygon(
-                [((x - w) * k, foot * k), ((x + w) * k, foot * k), ((x + lean + w * 0.55) * k, 0), ((x + lean - w * 0.55) * k, 0)],
-                fill=255,
+                [
+                    ((x - w), foot),
+                    ((x + w), foot),
+                    ((x + lean + w * 0.55), 0),
+                    ((x + lean - w * 0.55), 0),
+                ],
             )
             for _ in range(5):
                 start = foot * rng.uniform(0.08, 0.72)
                 reach = rng.choice([-1, 1]) * height * rng.uniform(0.06, 0.17)
                 at = x + lean * (1 - start / foot)
                 thin, rise = w * 0.16, height * 0.035
-                branch = [(at, start - thin), (at + reach * 0.5, start - rise - thin / 2), (at + reach, start - rise * 2.6)]
+                branch = [
+                    (at, start - thin),
+                    (at + reach * 0.5, start - rise - thin / 2),
+                    (at + reach, start - rise * 2.6),
+                ]
                 branch += [(at + reach * 0.5, start - rise + thin / 2), (at, start + thin)]
-                pen.polygon([(a * k, b * k) for a, b in branch], fill=255)
+                pen.polygon([(a, b) for a, b in branch])
         for a in rng.uniform(0, width, int(width / canvas.unit * 170)):
             tall, tip = height * rng.uniform(0.01, 0.05) * (1.25 - distance), rng.normal(0, 0.012) * height
             foot = ground[int(a)] + 4
-            pen.polygon([((a - 2) * k, foot * k), ((a + 2) * k, foot * k), ((a + tip) * k, (foot - tall) * k)], fill=255)
+            pen.polygon([((a - 2), foot), ((a + 2), foot), ((a + tip), (foot - tall))])
 
     shape = np.maximum(brush.mask(height, width, draw), brush.under(ground, height))
     shape = np.maximum(shape, _leaves(canvas, 0.34 - 0.12 * depth, distance))
@@ -265,18 +284,19 @@ def _leaves(canvas: brush.Canvas, reach: float, distance: float) -> brush.Field:
     clumps = brush.fbm(canvas.rng, height, width, unit * 0.16, 3)
     leaves = brush.fbm(canvas.rng, height, width, unit * (0.024 - 0.01 * distance), 2)
     density = 0.62 * clumps + 0.38 * leaves - 0.5 * (rows / reach) ** 0.8 - 0.02
-    return np.clip(density * 14, 0, 1).astype(np.float32) * (1 - 0.25 * distance)
+    cover: brush.Field = np.clip(density * 14, 0, 1) * (1 - 0.25 * distance)
+    return cover
 
 
 def _shafts(canvas: brush.Canvas, x: float) -> cels.Painting:
     rng, width, height = canvas.rng, canvas.width, canvas.height
 
-    def draw(pen: PIL.ImageDraw.ImageDraw, k: float) -> None:
+    def draw(pen: brush.Pen) -> None:
         for _ in range(7):
             start, spread = x + rng.normal(0, 0.16) * width, rng.uniform(0.01, 0.035) * width
             end = start + (start - x) * 0.8 - 0.3 * height * np.sign(x - width / 2)
-            foot = [((end + spread * 2.4) * k, height * 0.9 * k), ((end - spread * 2.4) * k, height * 0.9 * k)]
-            pen.polygon([((start - spread) * k, 0), ((start + spread) * k, 0), *foot], fill=int(rng.integers(70, 150)))
+            foot = [((end + spread * 2.4), height * 0.9), ((end - spread * 2.4), height * 0.9)]
+            pen.polygon([((start - spread), 0), ((start + spread), 0), *foot], tone=int(rng.integers(70, 150)))
 
     beams = brush.mask(height, width, draw, blur=canvas.unit * 0.02)
     fade = np.linspace(1, 0, height, dtype=np.float32)[:, None] ** 0.7
@@ -334,12 +354,18 @@ def _planet(canvas: brush.Canvas, gas: palette.RGB, hot: palette.RGB) -> cels.Pa
     reach = np.sqrt(x * x + y * y)
     z = np.sqrt(np.clip(1 - reach**2, 0, 1))
     bands = brush.fbm(rng, size, size, radius * 0.35, 5, stretch=5)
-    ground = brush.tint(brush.flat(palette.mix(gas, rgb("20242e"), 0.35), size, size), hot, np.clip(bands * 1.5 - 0.4, 0, 1))
+    ground = brush.tint(
+        brush.flat(palette.mix(gas, rgb("20242e"), 0.35), size, size), hot, np.clip(bands * 1.5 - 0.4, 0, 1)
+    )
     day = np.clip(x * -0.72 + y * -0.42 + z * 0.42, 0, 1) ** 0.8
     inside = np.clip((1 - reach) * radius + 0.5, 0, 1)
     halo = np.exp(-np.clip(reach - 0.995, 0, None) * 15) * np.clip(0.35 - 0.75 * x - 0.4 * y, 0, 1)
     colour = ground * (0.02 + 1.05 * day)[..., None]
-    colour = brush.tint(colour, palette.mix(gas, rgb("ffffff"), 0.5), (halo * np.clip(reach**7, 0, 1)).astype(np.float32))
+    colour = brush.tint(
+        colour, palette.mix(gas, rgb("ffffff"), 0.5), (halo * np.clip(reach**7, 0, 1)).astype(np.float32)
+    )
     alpha = np.maximum(inside, halo * 0.85).astype(np.float32)
     left = int(canvas.width * rng.uniform(0.5, 0.62)) // 2 * 2
-    return cels.Painting(np.clip(colour, 0, 1), alpha, x=left, y=canvas.row(rng.uniform(0.1, 0.26)) // 2 * 2, depth=0.45)
+    return cels.Painting(
+        np.clip(colour, 0, 1), alpha, x=left, y=canvas.row(rng.uniform(0.1, 0.26)) // 2 * 2, depth=0.45
+    )

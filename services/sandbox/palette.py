@@ -1,13 +1,14 @@
 """Colour: the light of each hour, what weather does to it, and the grades that make a look."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.sandbox import script
 
-RGB = NDArray[np.float32]
+RGB = NDArray[np.floating[Any]]
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -68,13 +69,18 @@ def light(scene: script.Scene) -> Light:
 def grade(picture: RGB, look: str) -> RGB:
     """The picture in the colours of a look; values stay from 0 to 1."""
     luma = (picture @ LUMA)[..., None]
+    graded: RGB
     match look:
         case "noir":
             graded = _curve(luma**0.8, 1.4) * rgb("f4f6f8") + 0.012
         case "pastel":
             graded = (luma + (picture - luma) * 0.72) * 0.66 + rgb("ffe6ee") * 0.33
         case "neon":
-            split = rgb("3a0a78") * (1 - luma) * 0.42 + rgb("20e6ff") * luma * 0.10 + rgb("ff2fa8") * luma * (1 - luma) * 0.55
+            split = (
+                rgb("3a0a78") * (1 - luma) * 0.42
+                + rgb("20e6ff") * luma * 0.10
+                + rgb("ff2fa8") * luma * (1 - luma) * 0.55
+            )
             graded = _curve(luma + (picture - luma) * 1.5, 1.25) * 0.82 + split
         case "vintage":
             graded = (luma + (picture - luma) * 0.45) * rgb("f6dcae") * 0.86 + rgb("2c1a12")
@@ -84,12 +90,18 @@ def grade(picture: RGB, look: str) -> RGB:
             graded = _curve(luma + (picture - luma) * 1.42, 1.08) * 1.06
         case "cold":
             graded = _curve(luma + (picture - luma) * 0.5, 1.2) * rgb("c4dce6")
+        case "clean":
+            graded = _curve(luma + (picture - luma) * 1.12, 1.15) + 0.035
+        case "golden":
+            graded = _curve(luma + (picture - luma) * 1.12, 1.06) * rgb("ffefd2") + rgb("1c0c00") * (1 - luma)
         case _:
             split = (luma - 0.45) * rgb("2a1400") + (0.45 - luma) * rgb("001c28") * 0.8
             graded = _curve(luma + (picture - luma) * 1.1, 1.1) + split * 0.35
-    return np.clip(graded, 0, 1).astype(np.float32)
+    legal: RGB = np.clip(graded, 0, 1)
+    return legal
 
 
 def _curve(values: RGB, contrast: float) -> RGB:
     """More contrast around a middle that lies a little low, the way film prints."""
-    return (np.clip((values - 0.42) * np.float32(contrast) + 0.42, 0, None)).astype(np.float32)
+    curved: RGB = np.clip((values - np.float32(0.42)) * np.float32(contrast) + np.float32(0.42), 0, None)
+    return curved

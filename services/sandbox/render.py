@@ -15,8 +15,8 @@ from services.sandbox import domain, shot, sound
 RATE = 48_000
 _BLOCK = 1024  # samples in a frame of AAC
 _BT709 = 1
-_X264 = "keyint=24:min-keyint=24:scenecut=0:open-gop=0:threads=1:lookahead-threads=1:bframes=2:rc-lookahead=12"
-_VIDEO = {"preset": "veryfast", "crf": "21", "profile": "high", "x264-params": _X264}
+_X264 = "keyint=24:min-keyint=24:scenecut=0:open-gop=0:threads=1:lookahead-threads=1:bframes=2:rc-lookahead=12:subme=1"
+_VIDEO = {"preset": "veryfast", "crf": "22", "profile": "high", "x264-params": _X264}
 _CONTAINER = {"movflags": "+faststart", "fflags": "+bitexact"}
 _THUMBNAIL = 640
 
@@ -59,7 +59,7 @@ def _encode(order: domain.Order, picture: shot.Shot, path: Path) -> None:
             reel.mux(video.encode(frame))
             while audio and (block := next(heard, None)):
                 reel.mux(audio.encode(block))
-                if block.pts * domain.FPS > number * RATE:
+                if (block.pts or 0) * domain.FPS > number * RATE:
                     break
         reel.mux(video.encode(None))
         for block in heard:
@@ -96,6 +96,7 @@ def _sound_frames(order: domain.Order, frames: int) -> Iterator[av.AudioFrame]:
 
 
 def _thumbnail(picture: shot.Shot, number: int) -> PIL.Image.Image:
-    image = picture.frame(number).to_image()
+    frame = picture.frame(number).reformat(format="rgb24")
+    image = PIL.Image.fromarray(frame.to_ndarray())
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     return image

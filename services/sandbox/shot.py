@@ -1,13 +1,26 @@
 """One shot: everything that is painted once, and each frame put together from it."""
 
-import zlib
-
 import av
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from services.sandbox import brush, camera, cast, cels, coast, domain, land, palette, room, script, slate, town, weather
+from services.sandbox import (
+    brush,
+    camera,
+    cast,
+    cels,
+    coast,
+    domain,
+    land,
+    palette,
+    room,
+    script,
+    slate,
+    still,
+    town,
+    weather,
+)
 
 _PAINTERS = {
     "sea": coast.sea,
@@ -19,6 +32,7 @@ _PAINTERS = {
     "city": town.city,
     "street": town.street,
     "interior": room.interior,
+    "table": still.table,
 }
 _HORIZONS = {"sea": 0.56, "mountain": 0.62, "desert": 0.6, "field": 0.6, "city": 0.66, "street": 0.58, "interior": 0.5}
 _DISSOLVE = 12
@@ -79,7 +93,7 @@ class Shot:
 def _layers(canvas: brush.Canvas) -> list[cels.Painting]:
     """The place with its people among the layers, farthest first."""
     paintings = _PAINTERS[canvas.scene.place](canvas)
-    people = cast.paint(canvas)
+    people = cast.paint(canvas) if canvas.scene.place != "table" else []
     behind = [p for p in paintings if p.depth <= cast.DEPTH or p.alpha is None]
     return [*behind, *people, *(p for p in paintings if p.depth > cast.DEPTH and p.alpha is not None)]
 
@@ -88,8 +102,8 @@ def _planes(frame: av.VideoFrame) -> cels.Planes:
     """The frame's own memory, to be written in place."""
     found = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
-        found.append(rows[:, : plane.width])
+        memory = np.frombuffer(memoryview(plane), np.uint8)
+        found.append(memory.reshape(-1, plane.line_size)[: plane.height, : plane.width])
     return found[0], found[1], found[2]
 
 

@@ -1,5 +1,7 @@
 """The words over the picture: the prompt as a lower third, and the data a script supervisor wants."""
 
+import functools
+
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
@@ -22,14 +24,13 @@ class Slate:
         width, height = order.width, order.height
         unit = (width * height) ** 0.5
         margin = round(unit * 0.042)
-        small = PIL.ImageFont.load_default(max(9, round(unit * 0.0165)))
-        words = PIL.ImageFont.load_default(max(11, round(unit * 0.029)))
+        small, words = max(9, round(unit * 0.0165)), max(11, round(unit * 0.029))
         self._lower = _Overlay(*_lower_third(order.prompt, width, height, margin, words))
         head = f"{order.model.upper()}   SEED {order.seed}"
         self._corner = _Overlay(*_label(head, small, margin, margin))
-        self._pitch = round(small.getlength("0") * 1.12) // 2 * 2
+        self._pitch = round(_font(small).getlength("0") * 1.12) // 2 * 2
         self._digits = {
-            digit: _Overlay(*_label(digit, small, round((self._pitch - small.getlength(digit)) / 2), 0))
+            digit: _Overlay(*_label(digit, small, round((self._pitch - _font(small).getlength(digit)) / 2), 0))
             for digit in _DIGITS
         }
         self._code_at = (width - margin - self._pitch * len("00:00:00:00")) // 2 * 2, margin // 2 * 2
@@ -52,10 +53,10 @@ def time_code(number: int) -> str:
 class _Overlay:
     """Grey text with its shadow, as premultiplied planes at even corners."""
 
-    def __init__(self, tone: NDArray[np.float32], alpha: NDArray[np.float32], x: int, y: int) -> None:
+    def __init__(self, tone: cels.Field, alpha: cels.Field, x: int, y: int) -> None:
         tone, alpha = (np.pad(p, [(0, p.shape[0] % 2), (0, p.shape[1] % 2)]) for p in (tone, alpha))
         self.x, self.y, self.width = x // 2 * 2, y // 2 * 2, alpha.shape[1]
-        small = alpha.reshape(alpha.shape[0] // 2, 2, alpha.shape[1] // 2, 2).mean((1, 3))
+        small = cels.halved(alpha)
         grey = np.rint(small * 128).astype(np.uint8)
         self._films = [np.rint((16 + 219 * tone) * alpha).astype(np.uint8), grey, grey]
         self._holds = [np.rint(256 * (1 - a)).astype(np.uint16) for a in (alpha, small, small)]
@@ -68,14 +69,20 @@ class _Overlay:
             cels.over(part, film[: part.shape[0], : part.shape[1]], hold[: part.shape[0], : part.shape[1]], room)
 
 
-def _wrapped(text: str, font: PIL.ImageFont.FreeTypeFont, room: int) -> list[str]:
+@functools.cache
+def _font(size: int) -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
+    """The typeface that Pillow carries with it."""
+    return PIL.ImageFont.load_default(size)
+
+
+def _wrapped(text: str, size: int, room: int) -> list[str]:
     text = " ".join(text.split())
     if len(text) > _WORDS:
         text = text[:_WORDS].rsplit(" ", 1)[0].rstrip(",;:.") + "…"
     lines: list[str] = []
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.getlength(longer) <= room:
+        if lines and _font(size).getlength(longer) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -85,41 +92,37 @@ def _wrapped(text: str, font: PIL.ImageFont.FreeTypeFont, room: int) -> list[str
 
 
 def _lower_third(
-    prompt: str, width: int, height: int, margin: int, font: PIL.ImageFont.FreeTypeFont
-) -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
+    prompt: str, width: int, height: int, margin: int, size: int
+) -> tuple[cels.Field, cels.Field, int, int]:
     bar = max(2, round(margin * 0.08))
     indent = margin + bar * 5
-    lines = _wrapped(prompt, font, min(width - indent - margin, round(font.size * 30)))
-    leading = round(font.size * 1.3)
+    lines = _wrapped(prompt, size, min(width - indent - margin, round(size * 30)))
+    leading = round(size * 1.3)
     tall = leading * len(lines)
     top = (height - margin - tall - margin) // 2 * 2
     sheet = PIL.Image.new("L", (width, height - top))
     pen = PIL.ImageDraw.Draw(sheet)
     for number, line in enumerate(lines):
-        pen.text((indent, margin + number * leading), line, font=font, fill=244)
-    pen.rectangle((margin, margin + round(font.size * 0.1), margin + bar - 1, margin + tall - round(font.size * 0.18)), fill=255)
+        pen.text((indent, margin + number * leading), line, font=_font(size), fill=244)
+    pen.rectangle((margin, margin + round(size * 0.1), margin + bar - 1, margin + tall - round(size * 0.18)), fill=255)
     text = np.asarray(sheet, np.float32) / np.float32(255)
     rows = np.linspace(0, 1, height - top, dtype=np.float32)[:, None]
     scrim = np.broadcast_to(0.62 * np.clip(rows * 2.2, 0, 1) ** 1.4, text.shape)
     return _with_scrim(text, scrim, 0, top)
 
 
-def _label(
-    text: str, font: PIL.ImageFont.FreeTypeFont, x: int, y: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
+def _label(text: str, size: int, x: int, y: int) -> tuple[cels.Field, cels.Field, int, int]:
     pad = 4
-    wide, tall = round(font.getlength(text)) + 2 * pad, round(font.size * 1.3) + 2 * pad
+    wide, tall = round(_font(size).getlength(text)) + 2 * pad, round(size * 1.3) + 2 * pad
     sheets = [PIL.Image.new("L", (wide, tall)) for _ in range(2)]
-    PIL.ImageDraw.Draw(sheets[0]).text((pad, pad), text, font=font, fill=240)
-    PIL.ImageDraw.Draw(sheets[1]).text((pad, pad), text, font=font, fill=255, stroke_width=2, stroke_fill=255)
+    PIL.ImageDraw.Draw(sheets[0]).text((pad, pad), text, font=_font(size), fill=240)
+    PIL.ImageDraw.Draw(sheets[1]).text((pad, pad), text, font=_font(size), fill=255, stroke_width=2, stroke_fill=255)
     sheets[1] = sheets[1].filter(PIL.ImageFilter.GaussianBlur(1.2)).point(lambda tone: tone * 0.6)
     text_share, shadow = (np.asarray(sheet, np.float32) / np.float32(255) for sheet in sheets)
     return _with_scrim(text_share, shadow, x - pad, y - pad)
 
 
-def _with_scrim(
-    text: NDArray[np.float32], scrim: NDArray[np.float32], x: int, y: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
+def _with_scrim(text: cels.Field, scrim: cels.Field, x: int, y: int) -> tuple[cels.Field, cels.Field, int, int]:
     """White text over a black scrim: their common alpha, and the tone they have together."""
     alpha = text + scrim * (1 - text)
     return (text / np.maximum(alpha, 1e-4)).astype(np.float32), alpha.astype(np.float32), x, y

@@ -28,6 +28,7 @@ _AIR = {
     "city": (150.0, 1.5, 0.07, 0.25),
     "street": (190.0, 1.6, 0.08, 0.3),
     "interior": (130.0, 1.2, 0.05, 0.15),
+    "table": (160.0, 1.2, 0.05, 0.15),
     "space": (70.0, 1.0, 0.06, 0.5),
 }
 
@@ -45,7 +46,8 @@ def bed(order: domain.Order, samples: int) -> Sound:
     level = np.sqrt(np.mean(mixed**2)) or 1.0
     quiet = np.tanh(mixed * (_LEVEL / level))
     fade = np.minimum(1, np.minimum(np.arange(samples) + 1, np.arange(samples, 0, -1)) / _FADE)
-    return (quiet * np.sin(fade * np.pi / 2) ** 2).astype(np.float32)
+    faded: Sound = (quiet * np.sin(fade * np.pi / 2) ** 2).astype(np.float32)
+    return faded
 
 
 def _band(rng: np.random.Generator, samples: int, middle: float, octaves: float) -> NDArray[np.float64]:
@@ -63,7 +65,8 @@ def _swelling(
 ) -> NDArray[np.float64]:
     phases = rng.uniform(0, 2 * np.pi, 2)
     slow = 0.5 + 0.35 * np.sin(2 * np.pi * hertz * second + phases[0]) + 0.15 * np.sin(5.1 * hertz * second + phases[1])
-    return noise * (1 - depth + depth * slow)
+    swelling: NDArray[np.float64] = noise * (1 - depth + depth * slow)
+    return swelling
 
 
 def _chord(scene: script.Scene, second: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -21,11 +21,16 @@ def effects(scene: script.Scene, width: int, height: int) -> list[Effect]:
     rng = np.random.default_rng(scene.seed)
     unit = (width * height) ** 0.5
     found: list[Effect] = []
-    if scene.weather == "rain":
-        found += [_falling(_streaks(rng, width, height, unit, k), unit * v, unit * v * 0.12) for k, v in ((0.6, 0.03), (1, 0.047))]
+    if scene.place == "interior":
+        found.append(_motes(rng, width, height, unit))
+    elif scene.weather == "rain":
+        found += [
+            _falling(_streaks(rng, width, height, unit, k), unit * v, unit * v * 0.12)
+            for k, v in ((0.6, 0.03), (1, 0.047))
+        ]
     elif scene.weather == "snow":
         found += [_flakes(rng, width, height, unit, k, n) for k, n in ((0.5, 320), (0.9, 130), (1.9, 34))]
-    elif scene.place in ("forest", "interior", "field") or scene.hour == "golden":
+    elif scene.place in ("forest", "field", "table") or scene.hour == "golden":
         found.append(_motes(rng, width, height, unit))
     return [*found, _vignette(width, height), _grain(rng, width, height)]
 
@@ -100,7 +105,7 @@ def _vignette(width: int, height: int) -> Effect:
 
 
 def _grain(rng: np.random.Generator, width: int, height: int) -> Effect:
-    """Film grain; it may wrap below zero and is added in two's complement, so it never needs clipping: luma is 16 to 235."""
+    """Film grain, in two's complement: luma is 16 to 235, so that adding it never needs to be clipped."""
     tiles = []
     for _ in range(_GRAIN_TILES):
         noise = rng.standard_normal((height, width), np.float32)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import grpc.aio
+
 from libs import auth, db, ids, paging
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import compose, domain, presets, store, wire
 
-Context = Any
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class StoryboardApi(pb_grpc.StoryboardServiceServicer):

@@ -28,18 +28,18 @@ def sellers(offer: catalogue.Catalogue, installed: Mapping[str, tuple[str, str]]
 
     Raises EndpointsInvalid, with every fault.
     """
-    faults, found = [], {}
+    faults, found = list[errors.Violation](), dict[str, tuple[catalogue.Endpoint, providers.Endpoint]]()
     for name, (base_url, key) in installed.items():
         terms = offer.endpoints.get(name)
-        url = base_url or (terms.base_url if terms else None)
+        url = base_url or (terms.base_url if terms else None) or ""
         if terms is None:
             faults.append(
                 errors.Violation(f"endpoints.{name}", f"the catalogue knows only {', '.join(offer.endpoints)}")
             )
-        elif not url or exchange.address(url) is None:
+        elif exchange.address(url) is None:
             faults.append(errors.Violation(f"endpoints.{name}.base_url", "should be an http or https address"))
         else:
-            found[name] = build(terms.dialect, providers.Endpoint(name, url, key), terms.capabilities)
+            found[name] = terms, providers.Endpoint(name, url, key)
     if faults:
         raise EndpointsInvalid(faults)
-    return found
+    return {name: build(terms.dialect, place, terms.capabilities) for name, (terms, place) in found.items()}

@@ -17,15 +17,14 @@ EVENTS = [events_pb2.ClipRequested(tenant_id="acme", job_id=f"job_{n}") for n in
 
 @contextlib.asynccontextmanager
 async def running(*parts):
-    """The parts while the block runs; then they drain."""
-    stop = asyncio.Event()
-    tasks = [asyncio.create_task(part(stop)) for part in parts]
+    """The parts while the block runs; then they are cancelled, as after the grace of a stop."""
+    tasks = [asyncio.create_task(part(asyncio.Event())) for part in parts]
     try:
         yield
     finally:
-        stop.set()
-        async with asyncio.timeout(10):
-            await asyncio.gather(*tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def until(condition, seconds=15):
@@ -98,6 +97,17 @@ async def test_every_event_is_handled_once(ends):
     assert await ends.heard() == sorted(event.job_id for event in EVENTS)
     assert await ends.all_published()
     assert len(await ends.column(ends.listener, outbox.INBOX.c.event_id)) == 20
+
+
+async def test_told_to_stop_the_parts_end_by_themselves(ends):
+    stop = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as parts:
+        parts.create_task(ends.relay(stop))
+        parts.create_task(ends.hearing()(stop))
+        await ends.say(*EVENTS)
+        await until(lambda: ends.has_heard(20))
+        stop.set()
+    assert await ends.all_acknowledged()
 
 
 async def test_what_is_not_committed_is_not_said(ends):
@@ -232,10 +242,8 @@ async def test_two_relays_say_each_event_once(ends):
 async def test_the_sweep_forgets_only_what_is_old(ends):
     async with ends.speaker.house() as conn:
         for age in (datetime.timedelta(days=6), datetime.timedelta(days=8)):
-            published = sa.func.now() - sa.cast(age, sa.Interval)
-            await conn.execute(
-                sa.insert(outbox.OUTBOX).values(id=age, subject="s", payload=b"", headers={}, published_at=published)
-            )
+            row = {"id": str(age), "subject": "s", "payload": b"", "headers": {}}
+            await conn.execute(sa.insert(outbox.OUTBOX).values(**row, published_at=sa.func.now() - age))
         await outbox.put(conn, EVENTS[0])
         await outbox.sweep(conn)
     kept = await ends.column(ends.speaker, outbox.OUTBOX.c.published_at)

@@ -9,6 +9,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from services.compiler import film, orders
+
 Pixels = npt.NDArray[np.uint8]
 Samples = npt.NDArray[np.float32]
 
@@ -119,3 +121,10 @@ def video_packets(path: Path) -> list[bytes]:
     """The encoded pictures, in decoding order."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def order(folder: Path, *clips: Path, wish: film.Wish | None = None) -> orders.Order:
+    """A film of these clips, to be cut in the folder."""
+    scenes = [film.Scene(f"sc_{number}", f"take_{number}", f"Scene no. {number}") for number in range(len(clips))]
+    sources = tuple(orders.Source(*pair) for pair in zip(scenes, clips, strict=True))
+    return orders.Order("The Film", sources, wish or film.Wish(), folder)

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from services.compiler import cut, domain, film, sound
+from services.compiler import cut, domain, film, orders, sound
 from tests.unit.compiler import footage
 
 TAKE = footage.Take()
@@ -25,11 +25,8 @@ def cut_together(tmp_path: Path, folder: Path) -> Cutter:
     """Shoot these takes and cut them; the film is in `folder`."""
 
     def run(takes: Sequence[footage.Take], wish: film.Wish | None = None) -> film.Plan:
-        sources = []
-        for number, take in enumerate(takes):
-            path = footage.shoot(tmp_path / f"take-{number}.mp4", take)
-            sources.append(cut.Source(film.Scene(f"sc_{number}", f"take_{number}", f"Scene no. {number}"), path))
-        return cut.cut("The Film", sources, wish or film.Wish(), folder, lambda share: None)
+        clips = [footage.shoot(tmp_path / f"take-{number}.mp4", take) for number, take in enumerate(takes)]
+        return cut.cut(footage.order(folder, *clips, wish=wish), lambda share: None)
 
     return run
 
@@ -39,8 +36,8 @@ def test_matching_clips_are_copied_byte_for_byte(tmp_path: Path, folder: Path, c
     plan = cut_together(takes)
     assert not any(planned.conform for planned in plan.cuts)
     originals = [footage.video_packets(tmp_path / f"take-{number}.mp4") for number in range(3)]
-    assert footage.video_packets(folder / cut.FILM) == [packet for clip in originals for packet in clip]
-    assert footage.numbers(folder / cut.FILM) == [40 * n + frame for n in range(3) for frame in range(24)]
+    assert footage.video_packets(folder / orders.FILM) == [packet for clip in originals for packet in clip]
+    assert footage.numbers(folder / orders.FILM) == [40 * n + frame for n in range(3) for frame in range(24)]
 
 
 def test_whatever_the_clips_the_film_is_exact(folder: Path, cut_together: Cutter) -> None:
@@ -56,33 +53,34 @@ def test_whatever_the_clips_the_film_is_exact(folder: Path, cut_together: Cutter
     ]
     plan = cut_together(takes)
     assert [bool(planned.conform) for planned in plan.cuts] == [False, True, True, False, False, True, False]
-    seen = footage.numbers(folder / cut.FILM)
+    seen = footage.numbers(folder / orders.FILM)
     assert len(seen) == plan.frames == 48 + 6 * 24
     assert seen[:48] == list(range(48))
     assert seen[48:72] == list(range(60, 84))
     assert seen[72:96] == sorted(seen[72:96])
     assert (seen[72], seen[95]) == (100, 129)  # 30 pictures in 24 places
     assert seen[96:] == [first + n for first in (140, 170, 200, 230) for n in range(24)]
-    assert footage.samples(folder / cut.FILM).shape[1] - plan.seconds * sound.RATE < sound.PACKET
+    assert footage.samples(folder / orders.FILM).shape[1] - plan.seconds * sound.RATE < sound.PACKET
 
 
 def test_a_film_of_nothing_but_conformed_clips(folder: Path, cut_together: Cutter) -> None:
     takes = [TAKE, replace(TAKE, first_number=50, fps=Fraction(25))]
     plan = cut_together(takes, film.Wish((128, 128), Fraction(12)))
     assert all(planned.conform for planned in plan.cuts)
-    with av.open(str(folder / cut.FILM)) as container:
+    with av.open(str(folder / orders.FILM)) as container:
         picture = next(container.decode(video=0))
+        container.seek(0)
         keys = [packet.pts for packet in container.demux(video=0) if packet.is_keyframe]
     bars = picture.to_ndarray(format="gray")
     assert bars.shape == (128, 128)
     assert bars[:20].max() < 20 < bars[70:100].min()  # a wide picture in a square has black above it
-    assert len(keys) >= 2
+    assert keys == [0, 12288]  # a closed group each second
 
 
 def test_a_turned_clip_stands_upright(folder: Path, cut_together: Cutter) -> None:
     plan = cut_together([replace(TAKE, rotation=90, seconds=Fraction(1, 2))])
     assert (plan.profile.width, plan.profile.height) == (96, 160)
-    with av.open(str(folder / cut.FILM)) as container:
+    with av.open(str(folder / orders.FILM)) as container:
         luma = next(container.decode(video=0)).to_ndarray(format="gray")
     assert luma[:, :40].mean() > luma[:, 60:90].mean() or luma[80, 90] < 40  # the bars are now at the right
     assert luma[10, 80] == pytest.approx(20, abs=12)
@@ -91,7 +89,7 @@ def test_a_turned_clip_stands_upright(folder: Path, cut_together: Cutter) -> Non
 def test_a_varying_rate_becomes_steady(folder: Path, cut_together: Cutter) -> None:
     late = replace(TAKE, times=lambda number: number * 40 + (number >= 12) * 400)
     plan = cut_together([late], film.Wish(fps=Fraction(25)))
-    seen = footage.numbers(folder / cut.FILM)
+    seen = footage.numbers(folder / orders.FILM)
     assert seen == [*range(12), *[11] * 10, *range(12, 24)]
     assert plan.frames == 34
 
@@ -102,7 +100,7 @@ def test_sound_stays_with_its_picture_at_every_join(folder: Path, cut_together: 
     burst = replace(TAKE, fps=Fraction(24000, 1001), seconds=Fraction(1001, 1000), noise_at=at)
     takes = [burst, replace(burst, rate=44_100), replace(burst, layout="mono"), replace(burst, size=(320, 192))] * 3
     plan = cut_together(takes)
-    heard = footage.samples(folder / cut.FILM)
+    heard = footage.samples(folder / orders.FILM)
     for planned in plan.cuts:
         for channel in heard:
             start = sound.edge(planned.start, plan.profile.fps)
@@ -114,33 +112,32 @@ def test_sound_stays_with_its_picture_at_every_join(folder: Path, cut_together: 
 def test_no_cut_clicks(folder: Path, cut_together: Cutter) -> None:
     plan = cut_together([TAKE, TAKE])
     join = sound.edge(24, plan.profile.fps)
-    heard = footage.samples(folder / cut.FILM)
+    heard = footage.samples(folder / orders.FILM)
     assert abs(heard[:, join - 24 : join + 24]).max() < 0.1 < abs(heard[:, : join // 2]).max()
 
 
 def test_chapters_title_and_stills(folder: Path, cut_together: Cutter) -> None:
     cut_together([TAKE, replace(TAKE, seconds=Fraction(3, 2)), TAKE])
-    with av.open(str(folder / cut.FILM)) as container:
+    with av.open(str(folder / orders.FILM)) as container:
         chapters = [(float(c["start"] * c["time_base"]), c["metadata"]["title"]) for c in container.chapters()]
         assert container.metadata["title"] == "The Film"
     assert chapters == [(0.0, "Scene no. 0"), (1.0, "Scene no. 1"), (2.5, "Scene no. 2")]
-    for name in (cut.POSTER, cut.CONTACT_SHEET):
+    for name in (orders.POSTER, orders.CONTACT_SHEET):
         assert (folder / name).read_bytes().startswith(b"\xff\xd8\xff")
 
 
 def test_cutting_twice_makes_the_same_file(folder: Path, cut_together: Cutter) -> None:
     takes = [TAKE, replace(TAKE, size=(320, 192))]
     cut_together(takes)
-    first = (folder / cut.FILM).read_bytes()
+    first = (folder / orders.FILM).read_bytes()
     cut_together(takes)
-    assert (folder / cut.FILM).read_bytes() == first
+    assert (folder / orders.FILM).read_bytes() == first
 
 
 def test_progress_rises_to_the_end(tmp_path: Path, folder: Path) -> None:
     clips = [footage.shoot(tmp_path / "a.mp4"), footage.shoot(tmp_path / "b.mp4", replace(TAKE, fps=Fraction(25)))]
-    sources = [cut.Source(film.Scene(path.name, "", ""), path) for path in clips]
     told: list[float] = []
-    cut.cut("Film", sources, film.Wish(), folder, told.append)
+    cut.cut(footage.order(folder, *clips), told.append)
     assert told == sorted(told)
     assert told[-1] == 1
 
@@ -158,15 +155,12 @@ def test_a_broken_clip_is_named_with_the_remedy(
 ) -> None:
     good, broken = footage.shoot(tmp_path / "good.mp4"), tmp_path / "broken.mp4"
     broken.write_bytes(damage(good.read_bytes()))
-    scenes = [film.Scene("sc_good", "take_1", "Dawn"), film.Scene("sc_bad", "take_2", "The letter")]
     with pytest.raises(domain.ClipUnreadable) as caught:
-        cut.cut(
-            "Film", [cut.Source(*pair) for pair in zip(scenes, (good, broken), strict=True)], film.Wish(), folder, print
-        )
+        cut.cut(footage.order(folder, good, broken), print)
     assert str(caught.value) == (
-        f'The clip of "The letter" (scene sc_bad) {problem}; pick another take, or film the scene again.'
+        f'The clip of "Scene no. 1" (scene sc_1) {problem}; pick another take, or film the scene again.'
     )
-    assert caught.value.facts["take_id"] == "take_2"
+    assert caught.value.facts["take_id"] == "take_1"
 
 
 @pytest.mark.parametrize("fps", [Fraction(24), Fraction(25)])
@@ -179,5 +173,5 @@ def test_damage_inside_a_clip_is_found(tmp_path: Path, folder: Path, fps: Fracti
     middle = (packet.pos or 0) + packet.size // 2
     content[middle : middle + 12] = b"\xff" * 12
     clip.write_bytes(content)
-    with pytest.raises(domain.ClipUnreadable, match=r'"Dawn".* is damaged; pick another take'):
-        cut.cut("Film", [cut.Source(film.Scene("sc_1", "take_1", "Dawn"), clip)], film.Wish(fps=fps), folder, print)
+    with pytest.raises(domain.ClipUnreadable, match=r'"Scene no. 0".* is damaged; pick another take'):
+        cut.cut(footage.order(folder, clip, wish=film.Wish(fps=fps)), print)

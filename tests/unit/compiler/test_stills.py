@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.compiler import cut, film, sheet, stills
+from services.compiler import cut, film, orders, sheet, stills
 from tests.unit.compiler import footage
 from tests.unit.compiler.test_film import FACTS, planned
 
@@ -16,8 +16,7 @@ def made(tmp_path: Path) -> tuple[Path, film.Plan]:
     """Two scenes with a key picture every half second; the first half second of the first shows nothing."""
     dark = footage.Take(seconds=Fraction(2), dark=12)
     clips = [footage.shoot(tmp_path / "0.mp4", dark), footage.shoot(tmp_path / "1.mp4", replace(dark, dark=0))]
-    sources = [cut.Source(film.Scene(path.name, path.name, path.stem), path) for path in clips]
-    return tmp_path / cut.FILM, cut.cut("Film", sources, film.Wish(), tmp_path, lambda share: None)
+    return tmp_path / orders.FILM, cut.cut(footage.order(tmp_path, *clips), lambda share: None)
 
 
 def number_in(picture: Image.Image) -> int:
@@ -40,9 +39,9 @@ def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: tuple[Path, 
 
 def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:
     clip = footage.shoot(tmp_path / "a.mp4", footage.Take(dark=24))
-    plan = cut.cut("Film", [cut.Source(film.Scene("a", "a", ""), clip)], film.Wish(), tmp_path, lambda share: None)
-    assert len(list(stills.scenes(tmp_path / cut.FILM, plan, (80, 48)))) == 1
-    assert (tmp_path / cut.POSTER).exists()
+    plan = cut.cut(footage.order(tmp_path, clip), lambda share: None)
+    assert len(list(stills.scenes(tmp_path / orders.FILM, plan, (80, 48)))) == 1
+    assert (tmp_path / orders.POSTER).exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from services.compiler import cut, domain, film, verify
+from services.compiler import cut, domain, film, orders, verify
 from tests.unit.compiler import footage
 
 Film = tuple[Path, film.Plan]
@@ -16,8 +16,7 @@ Film = tuple[Path, film.Plan]
 def made(tmp_path: Path) -> Film:
     """A good film of two scenes, and its plan."""
     clips = [footage.shoot(tmp_path / f"{n}.mp4", footage.Take(first_number=n * 30)) for n in range(2)]
-    sources = [cut.Source(film.Scene(path.name, path.name, path.stem), path) for path in clips]
-    return tmp_path / cut.FILM, cut.cut("Film", sources, film.Wish(), tmp_path, lambda share: None)
+    return tmp_path / orders.FILM, cut.cut(footage.order(tmp_path, *clips), lambda share: None)
 
 
 def check_fails(path: Path, plan: film.Plan, check: str) -> None:
@@ -112,4 +111,4 @@ def test_damage_beside_a_join_is_blamed_on_the_clip_it_came_from(made: Film) -> 
     path.write_bytes(content)
     with pytest.raises(domain.ClipUnreadable) as caught:
         verify.verify(path, plan)
-    assert caught.value.facts["scene_id"] == "1.mp4"
+    assert caught.value.facts["scene_id"] == "sc_1"

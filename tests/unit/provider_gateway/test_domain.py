@@ -32,6 +32,7 @@ def submission(state: domain.State = S.INTENT, **changes: object) -> domain.Subm
         wire_model="sandbox-reel-1",
         spec=b"",
         last_frame_wanted=False,
+        traceparent="",
         currency="XTS",
         reserved_micros=HELD,
         created_at=NOW,

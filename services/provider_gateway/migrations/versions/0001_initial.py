@@ -40,6 +40,7 @@ CREATE TABLE submissions (
   wire_model text NOT NULL,
   spec bytea NOT NULL,
   last_frame_wanted boolean NOT NULL,
+  traceparent text NOT NULL,
   currency text NOT NULL,
   reserved_micros bigint NOT NULL CHECK (reserved_micros >= 0),
   cost_micros bigint CHECK (cost_micros >= 0),

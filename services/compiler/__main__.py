@@ -1,0 +1,55 @@
+"""Wires the compiler: settings, database, bus, media store, doors; then runs them together."""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime
+
+from libs import auth, blobs, bus, db, rpc, run, telemetry
+from libs import settings as settings_reader
+from rushes.compiler.v1 import compiler_service_pb2_grpc
+from services.compiler import api, events, settings, ticks
+
+
+def clock() -> datetime:
+    """The time now."""
+    return datetime.now(UTC)
+
+
+async def main() -> None:
+    """Run until SIGTERM."""
+    told = settings_reader.load(settings.Settings)
+    telemetry.setup("compiler", told.log_level, told.otlp_endpoint)
+    database = db.Database(told.database_url)
+    channel = await bus.Bus.connect(told.nats_url, "compiler")
+    files = blobs.open_store(told.blobs_url)
+    # A name of its own for each start: a restarted process must not take its dead self's leases for its own.
+    owner = uuid.uuid4().hex
+    cutting = ticks.Cutting(database, files, clock, owner, told.work_folder, told.lease_s, told.film_timeout_s)
+    compiler_api = api.CompilerApi(database, files, clock)
+    servicer = rpc.Servicer(
+        compiler_service_pb2_grpc.add_CompilerServiceServicer_to_server,
+        compiler_api,
+        "rushes.compiler.v1.CompilerService",
+    )
+    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
+    server = rpc.Server(told.listen, "compiler", [servicer], verifier, database.answers, told.reflection)
+    compiler_api.draining = server.draining
+    metrics = telemetry.serve_metrics(told.metrics_listen)
+    try:
+        await run.together(
+            {
+                "rpc": server.run,
+                "relay": channel.relay(database, "compiler"),
+                "deliver": channel.deliver(database, "compiler", events.Events(clock).handlers()),
+                "cut": cutting.run,
+                "loop": telemetry.watch_loop,
+            }
+        )
+    finally:
+        metrics.close()
+        await channel.close()
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,106 @@
+"""CompilerService: one method per RPC."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+
+import grpc.aio
+
+from libs import auth, blobs, db, errors, ids, outbox, paging
+from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc, film_pb2
+from services.compiler import domain, store, wire
+
+_LOOK_EVERY_S = 0.25
+_HEARTBEAT_S = 20.0
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ServerDraining(errors.Unavailable):
+    """This server is going away; watch again."""
+
+
+class CompilerApi(compiler_service_pb2_grpc.CompilerServiceServicer):
+    """Answers callers; `clock` tells the time, `draining` ends the watches of a server that is going away."""
+
+    def __init__(self, database: db.Database, files: blobs.Blobs, clock: Callable[[], datetime]) -> None:
+        self._database, self._files, self._clock = database, files, clock
+        self.draining = asyncio.Event()
+
+    async def CreateFilm(
+        self, request: compiler_service_pb2.CreateFilmRequest, context: Context
+    ) -> compiler_service_pb2.CreateFilmResponse:
+        """Write the film down; a worker finds it there."""
+        tenant_id = auth.caller().tenant_id
+        wire.check_create_film(request, tenant_id)
+        film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock())
+        async with self._database.tenant(tenant_id) as conn:
+            film = await store.insert_film_once(conn, film, request.request_id)
+        return compiler_service_pb2.CreateFilmResponse(film=self._seen(film))
+
+    async def GetFilm(
+        self, request: compiler_service_pb2.GetFilmRequest, context: Context
+    ) -> compiler_service_pb2.GetFilmResponse:
+        """The film as it stands."""
+        return compiler_service_pb2.GetFilmResponse(film=self._seen(await self._film(request.film_id)))
+
+    async def ListFilms(
+        self, request: compiler_service_pb2.ListFilmsRequest, context: Context
+    ) -> compiler_service_pb2.ListFilmsResponse:
+        """Newest first, without addresses."""
+        size, bound = paging.page_size(request.page_size), f"films {request.production_id}"
+        (below,) = paging.decode(request.page_token, bound) if request.page_token else (None,)
+        tenant_id = auth.caller().tenant_id
+        async with self._database.tenant(tenant_id) as conn:
+            found = await store.list_films(conn, tenant_id, request.production_id, below, size + 1)
+        more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
+        messages = [wire.to_film(film, None, self._clock()) for film in found[:size]]
+        return compiler_service_pb2.ListFilmsResponse(films=messages, next_page_token=more)
+
+    async def WatchFilm(
+        self, request: compiler_service_pb2.WatchFilmRequest, context: Context
+    ) -> AsyncIterator[compiler_service_pb2.WatchFilmResponse]:
+        """The film as it is, then after every change, until it can change no more."""
+        seen, quiet_s = 0, 0.0
+        while True:
+            film = await self._film(request.film_id)
+            if film.version != seen:
+                seen, quiet_s = film.version, 0.0
+                yield compiler_service_pb2.WatchFilmResponse(film=self._seen(film))
+            if film.state in domain.ENDS:
+                return
+            quiet_s += await self._pause()
+            if quiet_s >= _HEARTBEAT_S:
+                quiet_s = 0.0
+                yield compiler_service_pb2.WatchFilmResponse()
+
+    async def CancelFilm(
+        self, request: compiler_service_pb2.CancelFilmRequest, context: Context
+    ) -> compiler_service_pb2.CancelFilmResponse:
+        """Stop the work; its worker notices when it next renews its lease."""
+        tenant_id = auth.caller().tenant_id
+        async with self._database.tenant(tenant_id) as conn:
+            film = await store.lock_film(conn, tenant_id, request.film_id)
+            canceled = domain.canceled(film, self._clock())
+            if canceled is not film:
+                await store.cancel(conn, canceled)
+                await outbox.put(conn, *filter(None, [wire.news(canceled)]))
+        return compiler_service_pb2.CancelFilmResponse(film=self._seen(canceled))
+
+    async def _film(self, film_id: str) -> domain.Film:
+        tenant_id = auth.caller().tenant_id
+        async with self._database.tenant(tenant_id) as conn:
+            return await store.get_film(conn, tenant_id, film_id)
+
+    def _seen(self, film: domain.Film) -> film_pb2.Film:
+        now = self._clock()
+        return wire.to_film(film, lambda key, name: self._files.sign(key, wire.SIGNED_S, name, now), now)
+
+    async def _pause(self) -> float:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_EVERY_S):
+                await self.draining.wait()
+            raise ServerDraining
+        return _LOOK_EVERY_S

@@ -1,0 +1,168 @@
+"""The table of films, and every query on it."""
+
+import dataclasses
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.compiler import domain
+
+METADATA = sa.MetaData()
+_TIME = sa.DateTime(timezone=True)
+
+FILMS = sa.Table(
+    "films",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("production_id", sa.Text, nullable=False),
+    sa.Column("edit_list", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("progress", sa.Float),
+    sa.Column("result", pg.JSONB(none_as_null=True)),
+    sa.Column("fault", pg.JSONB(none_as_null=True)),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("updated_at", _TIME, nullable=False),
+    sa.Column("ended_at", _TIME),
+    sa.Column("next_action_at", _TIME),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_epoch", sa.BigInteger, nullable=False),
+    sa.Column("lease_until", _TIME),
+)
+
+_FIELDS = [field.name for field in dataclasses.fields(domain.Film)]
+
+
+class LeaseLost(Exception):
+    """Somebody else decides about this film now, or it was cancelled: stop, and leave it alone."""
+
+
+async def insert_film_once(conn: AsyncConnection, film: domain.Film, request_id: str) -> domain.Film:
+    """Insert the film; when the request_id has one already nothing is written, and that one is returned."""
+    insert = pg.insert(FILMS).values(_row(film) | {"request_id": request_id}).on_conflict_do_nothing()
+    await conn.execute(insert)
+    query = sa.select(FILMS).where(FILMS.c.tenant_id == film.tenant_id, FILMS.c.request_id == request_id)
+    return _film((await conn.execute(query)).mappings().one())
+
+
+async def get_film(conn: AsyncConnection, tenant_id: str, film_id: str) -> domain.Film:
+    """One film. Raises FilmNotFound."""
+    return await _one(conn, _of(tenant_id, film_id), film_id)
+
+
+async def lock_film(conn: AsyncConnection, tenant_id: str, film_id: str) -> domain.Film:
+    """One film, locked until the transaction ends. Raises FilmNotFound."""
+    return await _one(conn, _of(tenant_id, film_id).with_for_update(), film_id)
+
+
+async def list_films(
+    conn: AsyncConnection, tenant_id: str, production_id: str, below: str | None, most: int
+) -> list[domain.Film]:
+    """Films, newest first, whose id is below the one given."""
+    query = sa.select(FILMS).where(FILMS.c.tenant_id == tenant_id)
+    if production_id:
+        query = query.where(FILMS.c.production_id == production_id)
+    if below:
+        query = query.where(FILMS.c.id < below)
+    rows = await conn.execute(query.order_by(FILMS.c.id.desc()).limit(most))
+    return [_film(row) for row in rows.mappings()]
+
+
+async def claim(conn: AsyncConnection, owner: str, lease_s: float) -> domain.Film | None:
+    """Take the film that is due longest and that nobody holds; the database's clock alone decides.
+
+    Claiming is also the rescue: the film of a process that is gone comes up here when its lease runs out.
+    """
+    now = sa.func.now()
+    due = (
+        sa.select(FILMS.c.id)
+        .where(FILMS.c.next_action_at <= now, sa.or_(FILMS.c.lease_until.is_(None), FILMS.c.lease_until < now))
+        .order_by(FILMS.c.next_action_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    query = (
+        sa.update(FILMS)
+        .where(FILMS.c.id == due)
+        .values(
+            state=domain.State.RUNNING,
+            attempts=FILMS.c.attempts + 1,
+            progress=None,
+            lease_owner=owner,
+            lease_epoch=FILMS.c.lease_epoch + 1,
+            lease_until=_until(lease_s),
+            updated_at=now,
+        )
+        .returning(FILMS)
+    )
+    row = (await conn.execute(query)).mappings().first()
+    return _film(row) if row else None
+
+
+async def renew(conn: AsyncConnection, film: domain.Film, lease_s: float, progress: float | None) -> None:
+    """Hold on to the film for another while, and note how far it is. Raises LeaseLost."""
+    noted = {"lease_until": _until(lease_s), "progress": progress, "updated_at": sa.func.now()}
+    await _update_held(conn, film, noted)
+
+
+async def save(conn: AsyncConnection, film: domain.Film) -> None:
+    """Write what the worker decided, and give the lease back. Raises LeaseLost."""
+    names = ("state", "attempts", "progress", "result", "fault", "updated_at", "ended_at", "next_action_at")
+    row = _row(film)
+    await _update_held(conn, film, {name: row[name] for name in names} | {"lease_owner": None, "lease_until": None})
+
+
+async def cancel(conn: AsyncConnection, film: domain.Film) -> None:
+    """Write a film's cancellation; the caller holds its row. Whoever works on it loses it with the lease."""
+    values = {"state": film.state, "updated_at": film.updated_at, "ended_at": film.ended_at, "next_action_at": None}
+    await conn.execute(sa.update(FILMS).where(FILMS.c.id == film.id).values(values))
+
+
+async def _update_held(conn: AsyncConnection, film: domain.Film, values: dict[str, Any]) -> None:
+    """Compare and set: only for the worker that claimed this epoch, and only while the film runs."""
+    held = sa.and_(
+        FILMS.c.id == film.id, FILMS.c.state == domain.State.RUNNING, FILMS.c.lease_epoch == film.lease_epoch
+    )
+    if (await conn.execute(sa.update(FILMS).where(held).values(values))).rowcount == 0:
+        raise LeaseLost(film.id)
+
+
+def _until(lease_s: float) -> sa.ColumnElement[Any]:
+    return sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+
+
+def _of(tenant_id: str, film_id: str) -> sa.Select[Any]:
+    return sa.select(FILMS).where(FILMS.c.tenant_id == tenant_id, FILMS.c.id == film_id)
+
+
+async def _one(conn: AsyncConnection, query: sa.Select[Any], film_id: str) -> domain.Film:
+    row = (await conn.execute(query)).mappings().first()
+    if row is None:
+        raise domain.FilmNotFound(film_id=film_id)
+    return _film(row)
+
+
+def _film(row: sa.RowMapping) -> domain.Film:
+    values = {name: row[name] for name in _FIELDS}
+    values["state"] = domain.State(row["state"])
+    values["result"] = _result(row["result"]) if row["result"] else None
+    values["fault"] = domain.Fault(**row["fault"]) if row["fault"] else None
+    return domain.Film(**values)
+
+
+def _result(value: dict[str, Any]) -> domain.Result:
+    files = {name: domain.Media(**value[name]) for name in ("video", "poster", "contact_sheet")}
+    return domain.Result(**value | files)
+
+
+def _row(film: domain.Film) -> dict[str, Any]:
+    values = {name: getattr(film, name) for name in _FIELDS}
+    values["result"] = dataclasses.asdict(film.result) if film.result else None
+    values["fault"] = dataclasses.asdict(film.fault) if film.fault else None
+    return values

@@ -1,0 +1,216 @@
+"""Films between protobuf and the domain; checks requests, does no I/O."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from google.protobuf import duration_pb2, timestamp_pb2
+
+from libs import errors
+from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
+from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
+from services.compiler import domain, film
+
+SIGNED_S = 3600
+"""How long a signed address works, in seconds."""
+
+_MOST_CUTS, _LONGEST = 1000, 200
+_SIDES = range(128, 7681, 2)
+_RATES = (Fraction(1), Fraction(120))
+_UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]+')
+
+Sign = Callable[[str, str], str]
+"""A stored file's key and the name to save it under → its signed address."""
+
+
+class BadRequest(errors.Invalid):
+    """The request cannot be accepted as it is; correct these fields."""
+
+
+def check_create_film(request: compiler_service_pb2.CreateFilmRequest, tenant_id: str) -> None:
+    """Raises BadRequest with every violation."""
+    found = []
+    try:
+        uuid.UUID(request.request_id)
+    except ValueError:
+        found.append(errors.Violation("request_id", "should be a UUID that you choose once for this film"))
+    found += violations(request.edit_list, tenant_id)
+    if found:
+        raise BadRequest(found)
+
+
+def violations(edit_list: edit_list_pb2.EditList, tenant_id: str) -> list[errors.Violation]:
+    """Everything that is wrong with an edit list of this tenant."""
+    found = []
+    if not 1 <= len(edit_list.title) <= _LONGEST:
+        found.append(errors.Violation("edit_list.title", f"should have 1 to {_LONGEST} characters"))
+    if not 1 <= len(edit_list.cuts) <= _MOST_CUTS:
+        found.append(errors.Violation("edit_list.cuts", f"should be 1 to {_MOST_CUTS} cuts"))
+    for number, cut in enumerate(edit_list.cuts):
+        found += _cut_violations(cut, f"edit_list.cuts[{number}]", tenant_id)
+    return [*found, *_profile_violations(edit_list.profile)]
+
+
+def _cut_violations(cut: edit_list_pb2.Cut, where: str, tenant_id: str) -> Iterator[errors.Violation]:
+    if not cut.scene_id:
+        yield errors.Violation(f"{where}.scene_id", "should name the scene")
+    if not cut.take_id:
+        yield errors.Violation(f"{where}.take_id", "should name the take")
+    if len(cut.title) > _LONGEST:
+        yield errors.Violation(f"{where}.title", f"should have up to {_LONGEST} characters")
+    if not cut.clip.key.startswith(f"t/{tenant_id}/"):
+        yield errors.Violation(f"{where}.clip.key", "should be the key of a clip of yours")
+
+
+def _profile_violations(profile: edit_list_pb2.OutputProfile) -> Iterator[errors.Violation]:
+    if profile.HasField("size"):
+        for name, side in (("width", profile.size.width), ("height", profile.size.height)):
+            if side not in _SIDES:
+                yield errors.Violation(f"edit_list.profile.size.{name}", "should be even, 128 to 7680")
+    if profile.HasField("frame_rate"):
+        rate = profile.frame_rate
+        if (
+            rate.denominator not in (1, 1001)
+            or not _RATES[0] <= Fraction(rate.numerator, rate.denominator) <= _RATES[1]
+        ):
+            wanted = "should be 1 to 120 frames in each second, with denominator 1 or 1001"
+            yield errors.Violation("edit_list.profile.frame_rate", wanted)
+
+
+def new_film(
+    edit_list: edit_list_pb2.EditList, tenant_id: str, production_id: str, film_id: str, now: datetime
+) -> domain.Film:
+    """A film that waits for a worker."""
+    return domain.Film(
+        id=film_id,
+        tenant_id=tenant_id,
+        production_id=production_id,
+        edit_list=edit_list.SerializeToString(deterministic=True),
+        created_at=now,
+        updated_at=now,
+        next_action_at=now,
+    )
+
+
+def edit_list(value: domain.Film) -> edit_list_pb2.EditList:
+    """What a film is to be cut from."""
+    return edit_list_pb2.EditList.FromString(value.edit_list)
+
+
+def scene(cut: edit_list_pb2.Cut) -> film.Scene:
+    """What a cut stands for."""
+    return film.Scene(cut.scene_id, cut.take_id, cut.title)
+
+
+def wish(edit_list: edit_list_pb2.EditList) -> film.Wish:
+    """The picture an edit list asks for."""
+    profile = edit_list.profile
+    size = (profile.size.width, profile.size.height) if profile.HasField("size") else None
+    rate = profile.frame_rate
+    fps = Fraction(rate.numerator, rate.denominator) if profile.HasField("frame_rate") else None
+    return film.Wish(size, fps)
+
+
+def film_progressed(value: domain.Film, progress: float, now: datetime) -> events_pb2.FilmProgressed:
+    """How much of it is done."""
+    return events_pb2.FilmProgressed(
+        tenant_id=value.tenant_id,
+        film_id=value.id,
+        production_id=value.production_id,
+        progress=progress,
+        event_time=_time(now),
+    )
+
+
+def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed | None:
+    """What to tell of a film that has ended; nothing of another."""
+    if value.result:
+        return events_pb2.FilmCompleted(
+            tenant_id=value.tenant_id,
+            film_id=value.id,
+            production_id=value.production_id,
+            duration=_duration(value.result),
+            frames=value.result.frames,
+            event_time=_time(value.ended_at),
+        )
+    if value.state not in domain.ENDS:
+        return None
+    fault = value.fault or domain.Fault("FILM_CANCELED", "The film was cancelled; ask for a new one.")
+    return events_pb2.FilmFailed(
+        tenant_id=value.tenant_id,
+        film_id=value.id,
+        production_id=value.production_id,
+        reason=fault.reason,
+        message=fault.message,
+        event_time=_time(value.ended_at),
+    )
+
+
+def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Film:
+    """A film as callers see it; with addresses of its files when there is somebody to sign them."""
+    wanted = edit_list(value)
+    message = film_pb2.Film(
+        id=value.id,
+        production_id=value.production_id,
+        edit_list=wanted,
+        state=film_pb2.Film.State.Value(f"STATE_{value.state}"),
+        progress=value.progress,
+        error=_fault(value.fault),
+        create_time=_time(value.created_at),
+        update_time=_time(value.updated_at),
+        end_time=_time(value.ended_at),
+    )
+    if value.result:
+        _add_result(message, value.result)
+        if sign:
+            _add_files(message, value.result, wanted.title, sign, now)
+    return message
+
+
+def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
+    message.duration.CopyFrom(_duration(result))
+    message.frames, message.copied_cuts, message.conformed_cuts = result.frames, result.copied, result.conformed
+    message.profile.size.width, message.profile.size.height = result.width, result.height
+    message.profile.frame_rate.numerator = result.fps_numerator
+    message.profile.frame_rate.denominator = result.fps_denominator
+
+
+def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:
+    name = " ".join(_UNSAFE_IN_NAMES.sub(" ", title).split()).strip(".") or "film"
+    expires = _time(now + timedelta(seconds=SIGNED_S))
+    message.video.CopyFrom(_media(result.video, f"{name}.mp4", sign, expires))
+    message.poster.CopyFrom(_media(result.poster, f"{name} poster.jpg", sign, expires))
+    message.contact_sheet.CopyFrom(_media(result.contact_sheet, f"{name} contact sheet.jpg", sign, expires))
+
+
+def _media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_pb2.Timestamp | None) -> media_pb2.Media:
+    return media_pb2.Media(
+        url=sign(value.key, file_name),
+        expire_time=expires,
+        file_name=file_name,
+        content_type=value.content_type,
+        size_bytes=value.size_bytes,
+        sha256=value.sha256,
+    )
+
+
+def _fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
+    return fault_pb2.Fault(reason=value.reason, message=value.message, metadata=value.metadata) if value else None
+
+
+def _duration(result: domain.Result) -> duration_pb2.Duration:
+    duration = duration_pb2.Duration()
+    duration.FromNanoseconds(
+        film.nearest(Fraction(result.frames * result.fps_denominator * 10**9, result.fps_numerator))
+    )
+    return duration
+
+
+def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+    if value is None:
+        return None
+    stamp = timestamp_pb2.Timestamp()
+    stamp.FromDatetime(value)
+    return stamp

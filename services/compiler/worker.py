@@ -1,0 +1,54 @@
+"""The process that cuts one film, and may crash or be ended at any time without harm to the service."""
+
+import os
+import resource
+import sys
+import threading
+import traceback
+
+from services.compiler import cut, domain, orders
+
+_NICENESS = 5  # the services of a small machine answer first
+
+
+def main() -> None:
+    """Read one order from stdin, say on stdout how it goes. End of stdin means that nobody wants it any more."""
+    os.nice(_NICENESS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    order = orders.read_order(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _say(_outcome(order))
+
+
+def _outcome(order: orders.Order) -> orders.Said:
+    told = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if share - told >= 0.01:
+            told = share
+            _say(share)
+
+    try:
+        return orders.made(cut.cut(order, tell))
+    except (domain.ClipUnreadable, domain.FilmNotAsPlanned) as refusal:
+        return refusal
+    except Exception as error:
+        cause = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
+        return orders.Broken(cause, traceback.format_exc())
+
+
+def _say(said: orders.Said) -> None:
+    sys.stdout.write(orders.said_line(said) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    """A service killed with SIGKILL cannot end its worker; its pipe closes all the same."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

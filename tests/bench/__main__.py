@@ -1,0 +1,80 @@
+"""`make bench`: prints the figures of docs/benchmarks.md, everything measured in one run on one machine."""
+
+import argparse
+import asyncio
+import os
+import pathlib
+import platform
+import statistics
+import tempfile
+
+from services.cli import client, environment, house, keeper, state
+from tests.bench import census, limits, line
+
+# The compiler is left out: it would cut films out of the one second of every clip while the clips are still counted.
+_SERVICES = ("sandbox", "provider_gateway", "storyboard", "job", "studio")
+
+
+async def main() -> None:
+    """Start a house with an instant provider, measure the bare limits, then the line."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--jobs", type=int, default=2000)
+    arguments.add_argument("--scenes", type=int, default=100, help="scenes in each production")
+    asked = arguments.parse_args()
+    os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_LOG_LEVEL": "WARNING"}
+    with tempfile.TemporaryDirectory(prefix="rushes-bench-") as folder:
+        started: asyncio.Future[house.House] = asyncio.get_running_loop().create_future()
+        home = pathlib.Path(folder)
+        keeping = asyncio.create_task(keeper.keep(home, _tell, started.set_result, _SERVICES))
+        try:
+            await asyncio.wait([keeping, started], return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done():
+                await keeping
+            await _measure(started.result(), asked.jobs, asked.scenes)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _measure(of: house.House, jobs: int, scenes: int) -> None:
+    bare = {
+        "echo RPC": await limits.echo_rpc(),
+        "echo RPC + one insert": await limits.echo_rpc_with_insert(environment.database_url(of, "job", "job_owner")),
+        "JetStream publish, fsync each": await limits.jetstream_publish(environment.nats_url(of)),
+    }
+    async with client.connect(of) as services:
+        await line.drive(services, scenes, scenes)  # warm: connections, plans, caches
+        before = census.take(_processes(of))
+        run = await line.drive(services, jobs, scenes)
+        after = census.take(_processes(of))
+    _report(bare, run, {name: (after[name].cpu_s - before[name].cpu_s, after[name].rss_bytes) for name in after})
+
+
+def _report(bare: dict[str, float], run: line.Run, used: dict[str, tuple[float, int]]) -> None:
+    jobs = len(run.latencies_s)
+    cuts = statistics.quantiles(run.latencies_s, n=100)
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {jobs} jobs in {run.elapsed_s:.1f} s\n")
+    print("| bare limit | per second |\n|---|---|")
+    for name, rate in bare.items():
+        print(f"| {name} | {rate:,.0f} |")
+    print("\n| the line | |\n|---|---|")
+    print(f"| jobs per second | {jobs / run.elapsed_s:.0f} |")
+    print(f"| create to stored, p50 / p99 | {cuts[49]:.2f} s / {cuts[98]:.2f} s |")
+    print("\n| process | CPU-ms per job | memory |\n|---|---|---|")
+    for name, (cpu_s, rss) in sorted(used.items(), key=lambda item: -item[1][0]):
+        print(f"| {name} | {cpu_s / jobs * 1000:.2f} | {rss >> 20} MiB |")
+    print(f"| all | {sum(cpu_s for cpu_s, _ in used.values()) / jobs * 1000:.2f} | |")
+
+
+def _processes(of: house.House) -> list[dict[str, object]]:
+    told = state.read(of.folder)
+    assert told is not None
+    return [dict(one) for one in told.processes]
+
+
+def _tell(note: str) -> None:
+    print(note)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,15 @@
+"""Brings a whole service into memory."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def import_all(service: str) -> None:
+    """Import every room but the wiring."""
+    package = importlib.import_module(f"services.{service}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)

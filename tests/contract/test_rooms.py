@@ -1,0 +1,71 @@
+"""The house keeps its shape: a room that is not named here is an ADR, not a commit."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract import rooms
+
+ROOT = rooms.ROOT
+SERVICES = sorted(path.parent for path in (ROOT / "services").glob("*/__init__.py"))
+MODULES = sorted([*(ROOT / "services").rglob("*.py"), *(ROOT / "libs").rglob("*.py")])
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks".split())
+"""The rooms that are alike in every service."""
+
+NAMED = {
+    "cli": """
+        board board_file board_rules client delivery doctor download environment exits film health
+        house household issuer keeper leash migrations nats postgres processes progress runs
+        screening state status supervisor visit warden
+    """,
+    "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
+    "provider_gateway": """
+        catalogue fetch ledger media models providers/__init__ providers/exchange providers/google
+        providers/openai_videos providers/registry
+    """,
+    "sandbox": """
+        brush camera cast cels coast google lab land ledger openai palette pool render room script
+        shot sky slate sound still town vocabulary weather web
+    """,
+    "storyboard": "compose presets",
+    "studio": "web",
+}
+"""The rooms that a service has besides."""
+
+MIGRATION = re.compile(r"migrations/versions/\d{4}_[a-z0-9_]+")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda path: path.name)
+def test_a_service_has_only_rooms_that_are_named(service):
+    there = {str(path.relative_to(service).with_suffix("")) for path in service.rglob("*.py")}
+    named = set(NAMED.get(service.name, "").split())
+    strangers = {room for room in there - EVERYWHERE - named if not MIGRATION.fullmatch(room)}
+    assert not strangers, f"write an ADR for these rooms of {service.name}, then name them here"
+    assert named <= there, f"no room of {service.name} is named that is not there"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_a_module_says_in_one_sentence_what_it_is_for(module):
+    told = (ast.get_docstring(ast.parse(module.read_text())) or "").split("\n\n")[0]
+    assert len(re.findall(r"[.!?](?=\s|$)", told)) == 1, f"{name(module)} begins with {told!r}"
+    assert told.endswith(".")
+
+
+@pytest.mark.parametrize("module", MODULES + TESTS, ids=name)
+def test_no_file_is_longer_than_four_hundred_lines(module):
+    assert len(module.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda path: path.name)
+def test_wiring_is_short(service):
+    wiring = service / "__main__.py"
+    if service.name != "cli" and wiring.exists():
+        assert len(wiring.read_text().splitlines()) <= 60

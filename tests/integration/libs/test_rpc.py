@@ -1,0 +1,294 @@
+"""The one way the house serves gRPC: who asks, what goes wrong, when it is ready, how it leaves."""
+
+import asyncio
+
+import grpc
+import prometheus_client
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+
+from libs import auth, errors, rpc
+
+NAME = "rushes.test.v1.EchoService"
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class EchoMissing(errors.NotFound):
+    """There is no echo of {word}; shout louder."""
+
+
+class EchoBusy(errors.Exhausted):
+    """Too many shouts; wait."""
+
+
+class Echo:
+    """Does what the word says."""
+
+    def __init__(self):
+        self.ended = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def Say(self, request, context):
+        match request.value:
+            case "missing":
+                raise EchoMissing(word="ž" * 9000)
+            case "busy":
+                raise EchoBusy(retry_after_s=2.5)
+            case "invalid":
+                raise errors.Invalid(
+                    [errors.Violation(f"scenes[{n}].subject", "should be " + "x" * 200) for n in range(500)]
+                )
+            case "broken":
+                raise RuntimeError("the secret of the database")
+            case "neighbour":
+                async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
+                    await channel.unary_unary("/x/y")(b"", timeout=2)
+            case "slow":
+                try:
+                    self.begun.set()
+                    await self.go_on.wait()
+                finally:
+                    self.ended.set()
+        caller = auth.caller()
+        return StringValue(value=f"{caller.tenant_id}/{caller.subject}: {request.value}")
+
+    async def Watch(self, request, context):
+        for number in range(3):
+            yield StringValue(value=f"{auth.caller().tenant_id} {number}")
+        if request.value == "broken":
+            raise EchoMissing(word="stream")
+        if request.value == "slow":
+            try:
+                self.begun.set()
+                await self.go_on.wait()
+            finally:
+                self.ended.set()
+
+
+def add(api, server):
+    wire = {
+        "request_deserializer": StringValue.FromString,
+        "response_serializer": StringValue.SerializeToString,
+    }
+    handlers = {
+        "Say": grpc.unary_unary_rpc_method_handler(api.Say, **wire),
+        "Watch": grpc.unary_stream_rpc_method_handler(api.Watch, **wire),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
+
+
+class Client:
+    def __init__(self, door, issuer):
+        self.door, self.issuer = door, issuer
+        wire = {
+            "request_serializer": StringValue.SerializeToString,
+            "response_deserializer": StringValue.FromString,
+        }
+        self._say = door.channel.unary_unary(f"/{NAME}/Say", **wire)
+        self._watch = door.channel.unary_stream(f"/{NAME}/Watch", **wire)
+
+    async def say(self, word, timeout=10, metadata=None):
+        metadata = self.issuer.bearer() if metadata is None else metadata
+        return (await self._say(StringValue(value=word), timeout=timeout, metadata=metadata)).value
+
+    def watch(self, word, timeout=10):
+        return self._watch(StringValue(value=word), timeout=timeout, metadata=self.issuer.bearer())
+
+
+@pytest.fixture
+async def echo():
+    return Echo()
+
+
+@pytest.fixture
+async def client(echo, serve, issuer):
+    return Client(await serve("test", rpc.Servicer(add, echo, NAME)), issuer)
+
+
+async def fault(call):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value
+
+
+def details(fault):
+    """Each detail by its kind; there is one of each."""
+    kinds = error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo
+    found = {}
+    for packed in rpc_status.from_call(fault).details:
+        (kind,) = (kind for kind in kinds if packed.Is(kind.DESCRIPTOR))
+        found[kind.__name__] = kind.FromString(packed.value)
+    assert len(found) == len(rpc_status.from_call(fault).details)
+    return found
+
+
+async def test_the_caller_is_who_the_token_says(client):
+    assert await client.say("hello") == "acme/ada: hello"
+    assert await client.say("hello", metadata=client.issuer.bearer("other", "bo")) == "other/bo: hello"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ((), "TOKEN_MISSING"),
+        ((("authorization", "Basic abc"),), "TOKEN_MISSING"),
+        ((("authorization", "Bearer abc"),), "TOKEN_INVALID"),
+    ],
+)
+async def test_without_a_good_token_nothing_is_done(client, metadata, reason):
+    error = await fault(client.say("hello", metadata=metadata))
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+    info = details(error)["ErrorInfo"]
+    assert (info.reason, info.domain) == (reason, "test.rushes")
+
+
+async def test_an_error_carries_its_reason_and_facts(client):
+    error = await fault(client.say("missing"))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert error.details().startswith("There is no echo of žžž")
+    (info,) = details(error).values()
+    assert (info.reason, info.domain) == ("ECHO_MISSING", "test.rushes")
+    assert info.metadata["word"].startswith("žžž")
+
+
+async def test_a_limit_says_when_to_come_back(client):
+    error = await fault(client.say("busy"))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details(error)["RetryInfo"].retry_delay.ToTimedelta().total_seconds() == 2.5
+
+
+async def test_many_violations_still_arrive(client):
+    error = await fault(client.say("invalid"))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    found = details(error)
+    assert found["ErrorInfo"].reason == "INVALID"
+    violations = found["BadRequest"].field_violations
+    assert len(violations) >= 10
+    assert violations[0].field == "scenes[0].subject"
+    assert violations[0].description.startswith("should be xxx")
+    assert violations[-1].description == f"and {500 - len(violations) + 1} more"
+
+
+async def test_what_we_did_wrong_is_not_told(client, caplog):
+    error = await fault(client.say("broken"))
+    assert error.code() is grpc.StatusCode.INTERNAL
+    info = details(error)["ErrorInfo"]
+    assert info.reason == "FAULTY"
+    assert "secret" not in str(rpc_status.from_call(error))
+    (record,) = (record for record in caplog.records if record.message == "call_failed")
+    assert record.error_id == info.metadata["error_id"]
+    assert record.error_id in error.details()
+
+
+async def test_a_neighbour_that_is_away_is_worth_a_retry(client):
+    error = await fault(client.say("neighbour"))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert {"ErrorInfo", "RetryInfo"} == details(error).keys()
+
+
+async def test_the_deadline_of_the_caller_ends_the_work(client, echo):
+    error = await fault(client.say("slow", timeout=0.3))
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    async with asyncio.timeout(5):
+        await echo.ended.wait()
+
+
+async def test_a_stream_knows_its_caller_and_ends_with_its_error(client):
+    assert [it.value async for it in client.watch("three")] == ["acme 0", "acme 1", "acme 2"]
+    received = []
+
+    async def watch():
+        async for it in client.watch("broken"):
+            received.append(it.value)
+
+    error = await fault(watch())
+    assert len(received) == 3
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert details(error)["ErrorInfo"].reason == "ECHO_MISSING"
+
+
+async def test_a_watcher_that_leaves_ends_its_stream(client, echo):
+    call = client.watch("slow")
+    async for it in call:
+        if it.value.endswith("2"):
+            break
+    await echo.begun.wait()
+    call.cancel()
+    async with asyncio.timeout(5):
+        await echo.ended.wait()
+
+
+async def test_calls_are_counted_by_their_end(client):
+    def count(code):
+        labels = {"grpc_type": "unary", "grpc_service": NAME, "grpc_method": "Say", "grpc_code": code}
+        return prometheus_client.REGISTRY.get_sample_value("grpc_server_handled_total", labels) or 0
+
+    before = {code: count(code) for code in ("OK", "NotFound", "Unauthenticated")}
+    await client.say("hello")
+    await fault(client.say("missing"))
+    await fault(client.say("hello", metadata=()))
+    assert {code: count(code) - number for code, number in before.items()} == {
+        "OK": 1,
+        "NotFound": 1,
+        "Unauthenticated": 1,
+    }
+
+
+async def test_reflection_lists_the_services(client):
+    stub = reflection_pb2_grpc.ServerReflectionStub(client.door.channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    call = stub.ServerReflectionInfo(iter([request]), timeout=5)
+    answer = await call.read()
+    assert NAME in {it.name for it in answer.list_services_response.service}
+    call.cancel()
+
+
+async def test_it_serves_only_while_it_is_ready(serve, echo, issuer):
+    able = False
+
+    async def ready():
+        return able
+
+    door = await serve("test", rpc.Servicer(add, echo, NAME), ready=ready)
+    health = health_pb2_grpc.HealthStub(door.channel)
+    asked = health_pb2.HealthCheckRequest
+    assert (await health.Check(asked(service=NAME), timeout=5, wait_for_ready=True)).status == NOT_SERVING
+    assert (await health.Check(asked(service="liveness"), timeout=5)).status != NOT_SERVING
+    able = True
+    await door.health(service=NAME)
+    able = False
+    await door.health(NOT_SERVING, service=NAME)
+    able = True
+    await door.health(service="")
+
+
+async def test_while_it_drains_it_is_not_serving_and_ends_what_it_began(client, echo):
+    said = asyncio.create_task(client.say("slow"))
+    leaving = asyncio.create_task(client.door.health(NOT_SERVING, service=NAME))
+    await echo.begun.wait()
+    client.door.stop.set()
+    await leaving
+    assert client.door.server.draining.is_set()
+    assert not client.door.running.done()
+    echo.go_on.set()
+    assert await said == "acme/ada: slow"
+    async with asyncio.timeout(5):
+        await client.door.running
+
+
+async def test_a_taken_port_is_refused(client, issuer):
+    server = rpc.Server(f"127.0.0.1:{client.door.server.port}", "test", [], issuer.verifier(), asyncio.Event().wait)
+    with pytest.raises(RuntimeError, match="bind"):
+        await server.run(asyncio.Event())
+
+
+def test_bearer_needs_a_caller_or_a_token():
+    with pytest.raises(auth.TokenMissing):
+        rpc.bearer()
+    with auth.acting_as(auth.Caller("acme", "ada", token="abc")):
+        assert ("authorization", "Bearer abc") in rpc.bearer()

@@ -1,0 +1,67 @@
+"""The service as its own process: told by its environment, healthy, drained by SIGTERM."""
+
+import asyncio
+import signal
+import socket
+import sys
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from rushes.storyboard.v1 import storyboard_service_pb2 as pb
+from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
+from services.cli import environment
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def test_it_starts_serves_and_drains(database, issuer, tmp_path):
+    place, address = await database("storyboard"), f"127.0.0.1:{free_port()}"
+    secret = tmp_path / "database_url"
+    secret.write_text(place.url)
+    told = {
+        "RUSHES_LISTEN": address,
+        "RUSHES_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+        "RUSHES_DATABASE_URL_FILE": str(secret),
+        "RUSHES_AUTH_JWKS_URL": issuer.jwks_url,
+        "RUSHES_AUTH_ISSUER": issuer.name,
+    }
+    command = (sys.executable, "-m", "services.storyboard")
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment.base() | told, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(30), grpc.aio.insecure_channel(address) as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+            async for answer in watch:
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    break
+            watch.cancel()
+            stub = pb_grpc.StoryboardServiceStub(channel)
+            answer = await stub.ListPresets(pb.ListPresetsRequest(), metadata=issuer.bearer(), timeout=5)
+            assert answer.presets
+            process.send_signal(signal.SIGTERM)
+            _, logs = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    assert process.returncode == 0, logs.decode()
+    actions = logs.decode()
+    assert '"action": "listening"' in actions
+    assert '"action": "draining"' in actions
+    assert place.url not in actions
+
+
+async def test_it_names_everything_it_was_not_told():
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.storyboard"), env=environment.base(), stderr=asyncio.subprocess.PIPE
+    )
+    _, complaint = await process.communicate()
+    assert process.returncode == 2
+    for variable in ("RUSHES_LISTEN", "RUSHES_METRICS_LISTEN", "RUSHES_DATABASE_URL", "RUSHES_AUTH_ISSUER"):
+        assert variable in complaint.decode()
