@@ -36,7 +36,8 @@ def length(cut: film.Cut, fps: Fraction) -> int:
 
 def add_stream(out: OutputContainer) -> AudioStream:
     """The track the sound is written to."""
-    stream = out.add_stream("aac", rate=RATE, bit_rate=_BIT_RATE)
+    # Measured against the default coder: half the time, and nearer to the original.
+    stream = out.add_stream("aac", rate=RATE, bit_rate=_BIT_RATE, options={"aac_coder": "fast"})
     stream.codec_context.layout = "stereo"
     return stream
 

@@ -15,37 +15,39 @@ _FLAT = 6.0
 
 def poster(path: Path, plan: film.Plan, target: Path) -> None:
     """Write the first key picture of the first scene that shows something, as JPEG."""
-    with_something = (picture for picture in _key_pictures(path, plan, plan.cuts[0]) if _contrast(picture) > _FLAT)
-    picture = next(with_something, None) or next(_key_pictures(path, plan, plan.cuts[0]))
+    pictures = _key_pictures(path, plan, plan.cuts[0], 0)
+    picture = next((picture for picture in pictures if _contrast(picture) > _FLAT), None)
+    picture = picture or _clearest(path, plan, plan.cuts[0])
     picture.save(target, "JPEG", quality=_QUALITY, optimize=True)
 
 
 def scenes(path: Path, plan: film.Plan, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """For each scene its key picture nearest the middle that shows something, not larger than `size`."""
+    """For each scene the key picture before its middle, or its clearest, not larger than `size`."""
     for cut in plan.cuts:
-        pictures = [_reduced(picture, size) for picture in _key_pictures(path, plan, cut)]
-        nearest = sorted(range(len(pictures)), key=lambda n: abs(2 * n + 1 - len(pictures)))
-        yield next((pictures[n] for n in nearest if _contrast(pictures[n]) > _FLAT), pictures[nearest[0]])
+        picture = next(_key_pictures(path, plan, cut, cut.start + cut.frames // 2))
+        if _contrast(picture) <= _FLAT:
+            picture = _clearest(path, plan, cut)
+        picture.thumbnail(size, Image.Resampling.LANCZOS)
+        yield picture
 
 
-def _key_pictures(path: Path, plan: film.Plan, cut: film.Cut) -> Iterator[Image.Image]:
-    """The scene's key pictures in order: the cheap ones, for nothing before them has to be decoded."""
+def _clearest(path: Path, plan: film.Plan, cut: film.Cut) -> Image.Image:
+    return max(_key_pictures(path, plan, cut, cut.start), key=_contrast)
+
+
+def _key_pictures(path: Path, plan: film.Plan, cut: film.Cut, frame: int) -> Iterator[Image.Image]:
+    """The scene's key pictures from the one before `frame` on: cheap, for nothing before them has to be decoded."""
     with media.opened(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.skip_frame = "NONKEY"
         step = (stream.time_base or 1) * plan.profile.fps
-        container.seek(int(cut.start / step), stream=stream)
-        for frame in container.decode(stream):
-            number = film.nearest((frame.pts or 0) * step)
+        container.seek(int(frame / step), stream=stream)
+        for picture in container.decode(stream):
+            number = film.nearest((picture.pts or 0) * step)
             if number >= cut.end:
                 return
             if number >= cut.start:
-                yield Image.fromarray(frame.to_ndarray(format="rgb24"))
-
-
-def _reduced(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    picture.thumbnail(size, Image.Resampling.LANCZOS)
-    return picture
+                yield Image.fromarray(picture.to_ndarray(format="rgb24"))
 
 
 def _contrast(picture: Image.Image) -> float:

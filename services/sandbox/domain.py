@@ -33,6 +33,8 @@ class Order:
     client_ref: str | None = None
     """The caller's own name for this create, for reconciliation."""
     key_sha256: str = ""
+    repeat_key: str | None = None
+    """The caller's Idempotency-Key: an order repeated under it is the first one again, and costs nothing."""
 
     @property
     def size(self) -> str:

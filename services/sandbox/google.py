@@ -51,6 +51,8 @@ def _spoken(handler: Callable[[Request, str], Awaitable[Response]]) -> Callable[
             return await handler(request, key)
         except wire.Refused as refused:
             return _error(refused)
+        except lab.KeyReused:
+            return _error(wire.Refused(422, "idempotency_key_reused", "This Idempotency-Key came with another order."))
         except OSError as fault:
             return _error(wire.Refused(500, "internal", f"The sandbox cannot write: {fault.strerror}."))
 
@@ -67,7 +69,7 @@ class _Interactions:
 
     async def create(self, request: Request, key: str) -> Response:
         body = await wire.json_object(request)
-        order = _order(body, key, request.headers.get("x-client-request-id"))
+        order = _order(body, key, request)
         if image := await _first_image(body.get("input")):
             order = dataclasses.replace(order, reference=await self._lab.keep(image))
         clip = await self._lab.create(order)
@@ -165,7 +167,7 @@ def _invalid(field: str, value: object, allowed: str) -> wire.Refused:
     return wire.Refused(400, "invalid_request", message, field)
 
 
-def _order(body: dict[str, Any], key: str, client_ref: str | None) -> domain.Order:
+def _order(body: dict[str, Any], key: str, request: Request) -> domain.Order:
     if (model := body.get("model")) != MODEL:
         raise wire.Refused(404, "not_found", f"Unknown model {str(model)[:80]!r}. Supported models are: {MODEL}.")
     if body.get("stream"):
@@ -191,8 +193,9 @@ def _order(body: dict[str, Any], key: str, client_ref: str | None) -> domain.Ord
         height=height,
         seed=domain.seed_of(prompt) if seed is None else seed,
         inline=form.get("delivery", "inline") != "uri",
-        client_ref=labels.get("submission") or (client_ref and client_ref[:200]),
+        client_ref=labels.get("submission") or wire.header(request, "x-client-request-id"),
         key_sha256=domain.digest(key),
+        repeat_key=wire.header(request, "idempotency-key"),
     )
 
 

@@ -26,6 +26,10 @@ _EVENTS = prometheus_client.Counter("rushes_sandbox_events", "Lines in the ledge
 _MICROS = prometheus_client.Counter("rushes_sandbox_charged_micros", "Money charged, in millionths.", ["dialect"])
 
 
+class KeyReused(Exception):
+    """An Idempotency-Key came a second time with another order."""
+
+
 class Lab:
     """Every clip this sandbox knows. One event loop owns it; only its ledger and its files outlive it."""
 
@@ -51,12 +55,16 @@ class Lab:
         self._develop = develop
         self._clips: dict[str, domain.Clip] = {}
         self._developing: dict[str, asyncio.Task[None]] = {}
+        self._repeatable: dict[tuple[str, ...], asyncio.Future[domain.Clip]] = {}
         self._desks = asyncio.Semaphore(desks)
 
     def reopen(self) -> None:
         """Take over what the last process left: finished clips as they are, unfinished ones are begun again."""
         for clip, sha256 in ledger.clips(self._books):
             self._clips[clip.id] = clip
+            if clip.order.repeat_key:
+                self._repeatable[_repeat_name(clip.order)] = known = asyncio.get_running_loop().create_future()
+                known.set_result(clip)
             if sha256:
                 clip.footage = self._on_disk(clip.id, sha256)
             if not clip.ended or (clip.status == "completed" and clip.footage is None):
@@ -77,7 +85,26 @@ class Lab:
         return name
 
     async def create(self, order: domain.Order) -> domain.Clip:
-        """Take an order: when this returns, the create is in the ledger. Raises OSError when it cannot be."""
+        """Take an order: when this returns, the create is in the ledger. Raises OSError when it cannot be.
+
+        The same order under the same repeat key is the first one again, even while that is being written down, and
+        after any restart. Raises KeyReused when it is another order.
+        """
+        if order.repeat_key is None:
+            return await self._create(order)
+        name = _repeat_name(order)
+        if name not in self._repeatable:
+            self._repeatable[name] = asyncio.ensure_future(self._create(order))
+        try:
+            clip = await asyncio.shield(self._repeatable[name])
+        except OSError:
+            self._repeatable.pop(name, None)
+            raise
+        if clip.order != order:
+            raise KeyReused(order.repeat_key)
+        return clip
+
+    async def _create(self, order: domain.Order) -> domain.Clip:
         clip = domain.Clip(domain.ID_PREFIX[order.dialect] + secrets.token_hex(16), order, self.clock())
         if self.stock:
             clip.settling, clip.footage, clip.ended_at = True, self.stock, clip.created_at
@@ -191,6 +218,10 @@ class Lab:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _repeat_name(order: domain.Order) -> tuple[str, ...]:
+    return order.dialect, order.key_sha256, order.repeat_key or ""
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -39,6 +39,8 @@ def _spoken(handler: Callable[[Request, str], Awaitable[Response]]) -> Callable[
             return await handler(request, _key(request))
         except wire.Refused as refused:
             return _error(refused)
+        except lab.KeyReused:
+            return _error(wire.Refused(422, "idempotency_key_reused", "This Idempotency-Key came with another order."))
         except OSError as fault:
             return _error(wire.Refused(500, "storage_failed", f"The sandbox cannot write: {fault.strerror}."))
 
@@ -65,7 +67,7 @@ class _Videos:
     async def create(self, request: Request, key: str) -> Response:
         fields = await _fields(request)
         try:
-            order = _order(fields, key, request.headers.get("x-client-request-id"))
+            order = _order(fields, key, request)
             image = await _reference(fields.get("input_reference"))
         finally:
             await request.close()
@@ -145,7 +147,7 @@ async def _fields(request: Request) -> dict[str, Any]:
     return dict(form)
 
 
-def _order(fields: dict[str, Any], key: str, client_ref: str | None) -> domain.Order:
+def _order(fields: dict[str, Any], key: str, request: Request) -> domain.Order:
     prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise wire.Refused(400, "missing_required_parameter", "Missing required parameter: 'prompt'.", "prompt")
@@ -165,8 +167,9 @@ def _order(fields: dict[str, Any], key: str, client_ref: str | None) -> domain.O
         seed=domain.seed_of(prompt) if seed in (None, "") else _whole(seed, "seed", range(2**63)),
         sound=_flag(fields.get("generate_sound", True)),
         negative_prompt=str(fields.get("negative_prompt") or "")[:_MAX_PROMPT],
-        client_ref=client_ref and client_ref[:200],
+        client_ref=wire.header(request, "x-client-request-id"),
         key_sha256=domain.digest(key),
+        repeat_key=wire.header(request, "idempotency-key"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ RATE = 48_000
 _BLOCK = 1024  # samples in a frame of AAC
 _BT709 = 1
 _X264 = "keyint=24:min-keyint=24:scenecut=0:open-gop=0:threads=1:lookahead-threads=1:bframes=2:rc-lookahead=12:subme=1"
+# The AVX-512 code of x264's lookahead reads memory that nobody wrote (measured: 5 digests in 6 runs at 320x180).
+_X264 += ":asm=AVX2" if platform.machine() in ("x86_64", "AMD64") else ""
 _VIDEO = {"preset": "veryfast", "crf": "22", "profile": "high", "x264-params": _X264}
 _CONTAINER = {"movflags": "+faststart", "fflags": "+bitexact"}
 _THUMBNAIL = 640

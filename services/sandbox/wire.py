@@ -29,6 +29,11 @@ class Refused(Exception):
         self.status, self.code, self.message, self.param = status, code, message, param
 
 
+def header(request: Request, name: str) -> str | None:
+    """A name that the caller has given, cut to a length we keep; None when there is none."""
+    return request.headers.get(name, "").strip()[:200] or None
+
+
 def check_length(request: Request) -> None:
     """Refuse a body that is too large, or that does not say how large it is."""
     length = request.headers.get("content-length")

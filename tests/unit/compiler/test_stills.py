@@ -13,8 +13,8 @@ from tests.unit.compiler.test_film import FACTS, planned
 
 @pytest.fixture
 def made(tmp_path: Path) -> tuple[Path, film.Plan]:
-    """Two scenes with a key picture every half second; the first half second of the first shows nothing."""
-    dark = footage.Take(seconds=Fraction(2), dark=12)
+    """Two scenes with a key picture every half second; the first 30 pictures of the first show nothing."""
+    dark = footage.Take(seconds=Fraction(2), dark=30)
     clips = [footage.shoot(tmp_path / "0.mp4", dark), footage.shoot(tmp_path / "1.mp4", replace(dark, dark=0))]
     return tmp_path / orders.FILM, cut.cut(footage.order(tmp_path, *clips), lambda share: None)
 
@@ -29,12 +29,12 @@ def test_the_poster_is_the_first_key_picture_that_shows_something(made: tuple[Pa
     stills.poster(*made, tmp_path / "poster.jpg")
     with Image.open(tmp_path / "poster.jpg") as poster:
         assert poster.size == (footage.WIDTH, footage.HEIGHT)
-        assert number_in(poster) == 12
+        assert number_in(poster) == 36
 
 
 def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: tuple[Path, film.Plan]) -> None:
     pictures = list(stills.scenes(*made, (160, 96)))
-    assert [number_in(picture) for picture in pictures] == [12, 12]
+    assert [number_in(picture) for picture in pictures] == [36, 24]
 
 
 def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:

@@ -36,9 +36,7 @@ def test_the_same_order_gives_the_same_bytes_and_another_seed_or_prompt_others(t
 
 
 @pytest.mark.parametrize(("seconds", "width", "height"), [(1, 320, 180), (2, 180, 320), (1, 250, 130)])
-def test_frames_and_sound_are_exactly_as_long_as_ordered(
-    tmp_path: Path, seconds: int, width: int, height: int
-) -> None:
+def test_frames_and_sound_are_exactly_as_long_as_ordered(tmp_path: Path, seconds: int, width: int, height: int) -> None:
     path = rendered(tmp_path, dataclasses.replace(ORDER, seconds=seconds, width=width, height=height))
     with av.open(str(path)) as reel:
         video, audio = reel.streams.video[0], reel.streams.audio[0]
