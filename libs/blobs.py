@@ -159,6 +159,8 @@ class FolderStore:
     def _put(self, key: str, path: Path) -> Blob:
         target = self.path_of(key)
         digest, size = hashlib.sha256(), 0
+        # What is new must be on the disk with its name: the file's folder always, those above it when they are new.
+        unsaved = [target.parent, *(folder.parent for folder in target.parents if not folder.exists())]
         with _scratch(target) as temporary:
             target.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "rb") as source, open(temporary, "xb") as copy:
@@ -168,10 +170,8 @@ class FolderStore:
                 copy.flush()
                 os.fsync(copy.fileno())
             os.replace(temporary, target)
-            for folder in [target.parent, *target.parent.parents]:
+            for folder in unsaved:
                 _fsync_folder(folder)
-                if folder == self._folder:
-                    break
         return Blob(key, size, _content_type(key), digest.hexdigest())
 
     def _get(self, key: str, path: Path) -> None:

@@ -16,6 +16,7 @@ from libs import errors
 EVERY_TENANT = "*"
 """The row-level-security scope of events and ticks, which serve all tenants."""
 
+_CHARACTER_NOT_IN_REPERTOIRE = "22021"
 _SCOPE = sa.text("SELECT set_config('rushes.tenant', :tenant, true)")
 _LIMITS = {
     "statement_timeout": "10s",
@@ -27,6 +28,10 @@ _LIMITS = {
 
 class DatabaseAway(errors.Unavailable):
     """The database cannot be reached; retry in a moment."""
+
+
+class TextInvalid(errors.Invalid):
+    """A text holds a NUL character, which nothing of ours can; remove it."""
 
 
 class Database:
@@ -77,8 +82,13 @@ class Database:
                 raise DatabaseAway from fault
             info = conn.info
             info.pop("spoken", None)
-            async with conn.begin():
-                yield conn
+            try:
+                async with conn.begin():
+                    yield conn
+            except sa.exc.DBAPIError as fault:
+                if getattr(fault.orig, "sqlstate", "") == _CHARACTER_NOT_IN_REPERTOIRE:
+                    raise TextInvalid from fault
+                raise
             if info.pop("spoken", False):
                 self.spoken.set()
 

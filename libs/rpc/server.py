@@ -10,7 +10,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from libs import auth
+from libs import auth, errors
 from libs.rpc import client, gate
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,10 @@ _OPTIONS = [
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
 _LIVENESS = "liveness"
+
+
+class ServerDraining(errors.Unavailable):
+    """This server is going away; call again, and where there is one, with the last resume_token."""
 
 
 class Servicer(NamedTuple):

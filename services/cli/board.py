@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-ASPECTS = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (1024, 1024)}
+ASPECTS = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (1080, 1080)}
 """The picture each aspect is made in, width and height in pixels."""
 
 Preset = Literal[

@@ -10,7 +10,7 @@ from pathlib import Path
 from rushes.type.v1 import media_pb2
 from services.cli import exits
 
-_PAUSES_S = (0.2, 0.8)
+_PAUSES_S = (0.1, 0.5)
 _SILENCE_S = 30.0
 _PIECE_BYTES = 1 << 20
 

@@ -6,7 +6,7 @@ import urllib.parse
 
 from services.cli import house
 
-_PASSED_ON = ("RUSHES_LOG_LEVEL", "RUSHES_SANDBOX_LATENCY", "RUSHES_SANDBOX_INSTANT")
+_PASSED_ON = ("RUSHES_LOG_LEVEL", "RUSHES_LEASE_S", "RUSHES_SANDBOX_LATENCY", "RUSHES_SANDBOX_INSTANT")
 _NEIGHBOURS = {
     "job": ("storyboard", "provider_gateway"),
     "studio": ("storyboard", "job", "provider_gateway", "compiler"),

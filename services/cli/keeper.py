@@ -22,6 +22,7 @@ async def keep(
     ready: Callable[[house.House], None],
     services: Sequence[str] = house.SERVICES,
     while_used: bool = False,
+    enough_disk_bytes: int = ENOUGH_DISK_BYTES,
 ) -> None:
     """Run the house until SIGINT or SIGTERM; a second signal does not wait for the drain.
 
@@ -34,7 +35,7 @@ async def keep(
             note = "" if while_used else f"The house in {folder} is already running."
             raise exits.Ended(note, exits.Code.CONFLICT)
         os.umask(0o077)
-        _require_disk(folder)
+        _require_disk(folder, enough_disk_bytes)
         of = house.prepare(folder, say)
         issuer.prepare(of, datetime.datetime.now(datetime.UTC))
         _rotate_logs(of)
@@ -98,11 +99,11 @@ async def _told_to_stop() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _require_disk(folder: Path) -> None:
+def _require_disk(folder: Path, enough: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < ENOUGH_DISK_BYTES:
+    if free < enough:
         raise exits.Ended(
-            f"Only {free // 2**20} MB are free where {folder} is, {ENOUGH_DISK_BYTES // 2**20} MB are needed. "
+            f"Only {free // 2**20} MB are free where {folder} is, {enough // 2**20} MB are needed. "
             "Free some, or choose another folder with --home."
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from services.cli import environment, exits, house, nats, postgres, processes, state, status
 
 _START_WITHIN_S = 90.0
-_HOPELESS_AFTER = 4  # failures before it was ever ready
+_HOPELESS_AFTER = 3  # failures before it was ever ready
 _INDEPENDENT = ("sandbox",)  # it needs neither the database nor the bus, and the processor is idle while they start
 _WARDEN = str(Path(__file__).with_name("warden.py"))
 

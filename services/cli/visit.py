@@ -72,23 +72,35 @@ async def _start(folder: Path, say: Callable[[str], None], *options: str) -> Non
     log = folder / "logs" / "supervisor.log"
     with processes.appending(log) as notes:
         begin = notes.tell()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.cli", "up", "--home", str(folder), *options),
-            env=environment.base() | environment.passed_on(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=notes,
-            start_new_session=True,
+        supervisor = _spawn(
+            (sys.executable, "-m", "services.cli", "up", "--home", str(folder), *options), notes.fileno()
         )
-    exited = asyncio.create_task(process.wait())
-    while not (told := state.read(folder)) or told.pid != process.pid or told.phase != "ready":
-        if (await asyncio.wait({exited}, timeout=0.05))[0]:
-            if exited.result() == exits.Code.CONFLICT:
-                return await asyncio.sleep(0.1)
+    while not (told := state.read(folder)) or told.pid != supervisor or told.phase != "ready":
+        code = _exit_code(supervisor)
+        if code == exits.Code.CONFLICT:
+            return await asyncio.sleep(0.1)
+        if code is not None:
             raise exits.Ended(_since(log, begin) or "The house does not start.")
-    exited.cancel()
+        await asyncio.sleep(0.05)
     if notes_so_far := _since(log, begin):
         say(notes_so_far)
+
+
+def _spawn(command: tuple[str, ...], notes: int) -> int:
+    """Start a process that outlives us, in a session of its own; its pid."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_DUP2, notes, 2),
+    ]
+    told = environment.base() | environment.passed_on()
+    return os.posix_spawn(command[0], command, told, file_actions=actions, setsid=True)
+
+
+def _exit_code(pid: int) -> int | None:
+    """Of a child of ours that has ended; None while it lives."""
+    ended, how = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(how) if ended else None
 
 
 def _since(log: Path, begin: int) -> str:

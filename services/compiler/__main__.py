@@ -40,7 +40,7 @@ async def main() -> None:
             {
                 "rpc": server.run,
                 "relay": channel.relay(database, "compiler"),
-                "deliver": channel.deliver(database, "compiler", events.Events(clock).handlers()),
+                "deliver": channel.deliver(database, "compiler", events.HANDLERS),
                 "cut": cutting.run,
                 "loop": telemetry.watch_loop,
             }

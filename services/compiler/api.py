@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc.aio
 
-from libs import auth, blobs, db, errors, ids, outbox, paging
+from libs import auth, blobs, db, ids, outbox, paging, rpc
 from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc, film_pb2
 from services.compiler import domain, store, wire
 
@@ -16,10 +16,6 @@ _LOOK_EVERY_S = 0.25
 _HEARTBEAT_S = 20.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-class ServerDraining(errors.Unavailable):
-    """This server is going away; watch again."""
 
 
 class CompilerApi(compiler_service_pb2_grpc.CompilerServiceServicer):
@@ -37,8 +33,10 @@ class CompilerApi(compiler_service_pb2_grpc.CompilerServiceServicer):
         wire.check_create_film(request, tenant_id)
         film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock())
         async with self._database.tenant(tenant_id) as conn:
-            film = await store.insert_film_once(conn, film, request.request_id)
-        return compiler_service_pb2.CreateFilmResponse(film=self._seen(film))
+            kept = await store.insert_film_once(conn, film, request.request_id)
+        if kept.edit_list != film.edit_list:
+            raise domain.RequestIdReused(request_id=request.request_id)
+        return compiler_service_pb2.CreateFilmResponse(film=self._seen(kept))
 
     async def GetFilm(
         self, request: compiler_service_pb2.GetFilmRequest, context: Context
@@ -102,5 +100,5 @@ class CompilerApi(compiler_service_pb2_grpc.CompilerServiceServicer):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_EVERY_S):
                 await self.draining.wait()
-            raise ServerDraining
+            raise rpc.ServerDraining
         return _LOOK_EVERY_S

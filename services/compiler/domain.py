@@ -21,6 +21,10 @@ class FilmAlreadyFinished(errors.Conflict):
     """The film {film_id} is {state} and can no longer change; ask for a new one."""
 
 
+class RequestIdReused(errors.Conflict):
+    """The request_id {request_id} was used before with another body; choose a new one."""
+
+
 class ClipUnreadable(errors.Conflict):
     """The clip of "{title}" (scene {scene_id}) {problem}; pick another take, or film the scene again."""
 

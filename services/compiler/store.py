@@ -1,6 +1,7 @@
 """The table of films, and every query on it."""
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,11 @@ class LeaseLost(Exception):
     """Somebody else decides about this film now, or it was cancelled: stop, and leave it alone."""
 
 
+async def now(conn: AsyncConnection) -> datetime:
+    """The time of this transaction, for those who bring no clock."""
+    return (await conn.execute(sa.select(sa.func.now()))).scalar_one()
+
+
 async def insert_film_once(conn: AsyncConnection, film: domain.Film, request_id: str) -> domain.Film:
     """Insert the film; when the request_id has one already nothing is written, and that one is returned."""
     insert = pg.insert(FILMS).values(_row(film) | {"request_id": request_id}).on_conflict_do_nothing()
@@ -78,10 +84,10 @@ async def claim(conn: AsyncConnection, owner: str, lease_s: float) -> domain.Fil
 
     Claiming is also the rescue: the film of a process that is gone comes up here when its lease runs out.
     """
-    now = sa.func.now()
+    at = sa.func.now()
     due = (
         sa.select(FILMS.c.id)
-        .where(FILMS.c.next_action_at <= now, sa.or_(FILMS.c.lease_until.is_(None), FILMS.c.lease_until < now))
+        .where(FILMS.c.next_action_at <= at, sa.or_(FILMS.c.lease_until.is_(None), FILMS.c.lease_until < at))
         .order_by(FILMS.c.next_action_at)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -97,7 +103,7 @@ async def claim(conn: AsyncConnection, owner: str, lease_s: float) -> domain.Fil
             lease_owner=owner,
             lease_epoch=FILMS.c.lease_epoch + 1,
             lease_until=_until(lease_s),
-            updated_at=now,
+            updated_at=at,
         )
         .returning(FILMS)
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,7 @@ _HEARTBEAT_S = 20.0
 _CALL_S = 10.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-class ServerDraining(errors.Unavailable):
-    """This server is going away; watch again with the last resume_token."""
+_Code = grpc.StatusCode
 
 
 class JobApi(job_service_pb2_grpc.JobServiceServicer):
@@ -160,8 +157,9 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
             found = await store.list_jobs(conn, tenant_id, state, below, size + 1)
+            currencies = await store.currencies(conn, {job.production_id for job in found})
         more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
-        messages = [wire.job(job, "USD") for job in found[:size]]
+        messages = [wire.job(job, currencies[job.production_id]) for job in found[:size]]
         return job_service_pb2.ListJobsResponse(jobs=messages, next_page_token=more)
 
     async def _replayed(self, request: job_service_pb2.CreateProductionRequest) -> job_pb2.Production | None:
@@ -178,7 +176,8 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
 
     async def _quote(self, quote_id: str) -> quote_pb2.Quote:
         request = provider_gateway_service_pb2.GetQuoteRequest(quote_id=quote_id)
-        with _not_found_means(domain.QuoteNotFound(quote_id=quote_id)):
+        missing = domain.QuoteNotFound(quote_id=quote_id)
+        with _meaning({_Code.NOT_FOUND: missing, _Code.INVALID_ARGUMENT: missing}):
             response = await self._gateway.GetQuote(request, timeout=_CALL_S, metadata=rpc.bearer())
         quote: quote_pb2.Quote = response.quote
         return quote
@@ -190,7 +189,10 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
             storyboard_id=request.storyboard_id, revision=request.revision
         )
         missing = domain.StoryboardNotFound(storyboard_id=request.storyboard_id, revision=request.revision)
-        with _not_found_means(missing):
+        # A revision without scenes cannot be composed, and no quote was made for it.
+        unfit = domain.QuoteChanged(quote_id=request.quote_id)
+        told = {_Code.NOT_FOUND: missing, _Code.INVALID_ARGUMENT: missing, _Code.FAILED_PRECONDITION: unfit}
+        with _meaning(told):
             response = await self._storyboards.ComposePrompts(asked, timeout=_CALL_S, metadata=rpc.bearer())
         composed: storyboard_service_pb2.ComposePromptsResponse = response
         return composed
@@ -217,7 +219,7 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_EVERY_S):
                 await self.draining.wait()
-            raise ServerDraining
+            raise rpc.ServerDraining
         return _LOOK_EVERY_S
 
 
@@ -226,10 +228,11 @@ def _orders(production: domain.Production, jobs: list[domain.Job]) -> list[event
 
 
 @contextlib.contextmanager
-def _not_found_means(error: errors.Error) -> Any:
+def _meaning(told: Mapping[grpc.StatusCode, errors.Error]) -> Iterator[None]:
+    """What our caller is told when a neighbour answers with one of these codes."""
     try:
         yield
     except grpc.aio.AioRpcError as fault:
-        if fault.code() is grpc.StatusCode.NOT_FOUND:
+        if error := told.get(fault.code()):
             raise error from fault
         raise

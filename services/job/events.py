@@ -99,6 +99,8 @@ def _submission_failed(job: domain.Job, event: SubmissionFailed, now: datetime) 
 
 
 def _submission_moved(job: domain.Job, event: SubmissionStateChanged, now: datetime) -> domain.Job:
+    if event.attempt != job.attempt:
+        return job
     state = Submission.State.Name(event.state).removeprefix("STATE_")
     return domain.submission_moved(job, state, event.version, now)
 

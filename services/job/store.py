@@ -252,6 +252,12 @@ async def cost_micros(conn: AsyncConnection, production_ids: Collection[str]) ->
     return {production_id: int(micros) for production_id, micros in await conn.execute(query)}
 
 
+async def currencies(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, str]:
+    """What each of these productions is paid in."""
+    query = sa.select(PRODUCTIONS.c.id, PRODUCTIONS.c.currency).where(db.one_of(PRODUCTIONS.c.id, production_ids))
+    return {production_id: currency for production_id, currency in await conn.execute(query)}
+
+
 async def save_production(conn: AsyncConnection, production: domain.Production) -> None:
     """Write what may change; the caller holds its lock."""
     row = _production_row(production)

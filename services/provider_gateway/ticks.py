@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import pathlib
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -37,7 +35,7 @@ class Driver:
         self._owner, self._lease_s, self._most = owner, lease_s, most
         self._recorder = recorder.Recorder(database, clock)
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._downloads: dict[str, providers.Done] = {}
+        self._done: dict[str, providers.Done] = {}
         self.due = asyncio.Event()
         self._steps: dict[domain.State, Step] = {
             domain.State.SENDING: self._send,
@@ -97,8 +95,7 @@ class Driver:
     async def _send(self, before: domain.Submission) -> domain.Submission:
         """The one paid call."""
         seller = self._sellers[before.endpoint]
-        with tempfile.TemporaryDirectory(prefix="rushes-order-") as folder:
-            first_frame = await self._first_frame(before, pathlib.Path(folder))
+        async with self._fetcher.still(wire.first_frame_key(before)) as first_frame:
             outcome = await seller.create(wire.order(before, first_frame))
         return self._created(before, outcome)
 
@@ -111,7 +108,9 @@ class Driver:
     def _created(self, before: domain.Submission, outcome: providers.CreateOutcome) -> domain.Submission:
         now = self._clock()
         match outcome:
-            case providers.Accepted(provider_job_id):
+            case providers.Accepted(provider_job_id, done):
+                if done:
+                    self._done[before.id] = done
                 return domain.accepted(before, provider_job_id, now)
             case providers.Rejected(message, retryable):
                 return domain.rejected(before, message, retryable, now)
@@ -124,7 +123,7 @@ class Driver:
 
     async def _poll(self, before: domain.Submission) -> domain.Submission:
         try:
-            outcome = await self._sellers[before.endpoint].poll(before.provider_job_id or "")
+            outcome = self._done.pop(before.id, None) or await self._ask(before)
         except providers.ProviderAway as fault:
             log.warning("provider_away", extra={"submission_id": before.id, "why": str(fault)})
             return domain.away(before, self._clock())
@@ -137,7 +136,7 @@ class Driver:
             case providers.Failed(message, retryable, charged):
                 return domain.provider_failed(before, message, retryable, charged, now)
             case providers.Done() as done:
-                self._downloads[before.id] = done
+                self._done[before.id] = done
                 kept_s = self._sellers[before.endpoint].capabilities.retention_s
                 expires_at = done.expires_at or (now + timedelta(seconds=kept_s) if kept_s else None)
                 return domain.provider_done(before, done.cost_micros, expires_at, now)
@@ -145,23 +144,14 @@ class Driver:
     async def _fetch(self, before: domain.Submission) -> domain.Submission:
         try:
             # A fresh address after every failure: the old one may be what failed.
-            done = self._downloads.pop(before.id, None) or await self._ask_again(before)
+            done = self._done.pop(before.id, None) or await self._ask(before)
+            if not isinstance(done, providers.Done):
+                raise fetch.FetchFailed("the provider has no clip for it at the moment")
             clip = await self._fetcher.fetch(before, done.url, done.headers)
         except (fetch.FetchFailed, providers.ProviderAway) as fault:
             log.warning("fetch_failed", extra={"submission_id": before.id, "why": str(fault)})
             return domain.fetch_failed(before, str(fault), self._clock())
         return domain.stored(before, clip, self._clock())
 
-    async def _ask_again(self, before: domain.Submission) -> providers.Done:
-        outcome = await self._sellers[before.endpoint].poll(before.provider_job_id or "")
-        if not isinstance(outcome, providers.Done):
-            raise fetch.FetchFailed("the provider has no clip for it at the moment")
-        return outcome
-
-    async def _first_frame(self, submission: domain.Submission, folder: pathlib.Path) -> pathlib.Path | None:
-        key = wire.first_frame_key(submission)
-        if not key:
-            return None
-        path = folder / pathlib.PurePosixPath(key).name
-        await self._fetcher.still(key, path)
-        return path
+    async def _ask(self, before: domain.Submission) -> providers.PollOutcome:
+        return await self._sellers[before.endpoint].poll(before.provider_job_id or "")

@@ -1,2 +1,1 @@
-"""The provider that costs nothing: it speaks the providers' HTTP, renders real clips, and keeps the books that our
-money is checked against. It never speaks to any other service of ours."""
+"""The provider that costs nothing: it renders real clips, keeps the books for our money, and calls no other service."""

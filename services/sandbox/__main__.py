@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 
 from libs import errors, run, settings, telemetry
+from libs import web as web_server
 from services.sandbox import lab as labs
 from services.sandbox import ledger, pool, web
 from services.sandbox import settings as sandbox_settings
@@ -27,11 +28,11 @@ async def main() -> None:
             config.sandbox_home, books, workers.develop, pool.WORKERS, lambda: datetime.now(UTC), config.sandbox_latency
         )
         if config.sandbox_instant:
-            lab.stock = await workers.develop(labs.STOCK.model, labs.STOCK)
+            lab.use_stock(await workers.develop(labs.STOCK.model, labs.STOCK))
         lab.reopen()
         closing.callback(telemetry.serve_metrics(config.metrics_listen).close)
         log.info("sandbox_ready", extra={"listen": config.listen, "instant": config.sandbox_instant})
-        parts = {"http": web.serve(web.app(lab), config.listen), "lab": lab.run, "loop": telemetry.watch_loop}
+        parts = {"http": web_server.serve(web.app(lab), config.listen), "lab": lab.run, "loop": telemetry.watch_loop}
         await run.together(parts)
 
 

@@ -1,4 +1,4 @@
-"""The painter's brushes: noise, ridges, glows, masks. Arrays are float32, rows first, values from 0 to 1."""
+"""The painter's brushes (noise, ridges, glows, masks): arrays with rows first, and values from 0 to 1."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

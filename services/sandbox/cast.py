@@ -10,7 +10,7 @@ POSES = 12
 DEPTH = 0.7
 """How near people stand."""
 _TALL = {"wide": 0.25, "room": 0.46, "medium": 0.66, "close": 1.45}
-_FEET = {"wide": 0.83, "room": 0.97, "medium": 1.1, "close": 1.7}
+_FEET = {"wide": 0.8, "room": 0.97, "medium": 1.1, "close": 1.7}
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ class _Interactions:
         )
 
     async def download(self, request: Request, key: str) -> Response:
-        return wire.clip_response(request, self._lab.reels, self._filed(request)[1])
+        footage = self._filed(request)[1]
+        return wire.clip_response(request, self._lab.reels, footage, self._lab.in_memory(footage))
 
     def _found(self, request: Request) -> domain.Clip:
         id = request.path_params["id"]

@@ -50,13 +50,21 @@ class Lab:
         self.clock = clock
         self.latency_s = latency_s
         self.stock: domain.Footage | None = None
-        """When set, every order is done at once, with this clip."""
+        self._stock_bytes = b""
         self._books = books
         self._develop = develop
         self._clips: dict[str, domain.Clip] = {}
         self._developing: dict[str, asyncio.Task[None]] = {}
         self._repeatable: dict[tuple[str, ...], asyncio.Future[domain.Clip]] = {}
         self._desks = asyncio.Semaphore(desks)
+
+    def use_stock(self, clip: domain.Footage) -> None:
+        """From now on every order is done at once, with this small clip, which is held in memory."""
+        self.stock, self._stock_bytes = clip, (self.reels / f"{clip.name}.mp4").read_bytes()
+
+    def in_memory(self, footage: domain.Footage) -> bytes:
+        """The bytes of the stock clip; none for any other, which is read from the disk in pieces."""
+        return self._stock_bytes if footage is self.stock else b""
 
     def reopen(self) -> None:
         """Take over what the last process left: finished clips as they are, unfinished ones are begun again."""

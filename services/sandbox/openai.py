@@ -102,7 +102,7 @@ class _Videos:
             raise wire.Refused(409, "video_not_ready", f"The video is {clip.status}; it has no content yet.")
         if variant == "thumbnail":
             return FileResponse(self._lab.reels / f"{clip.footage.name}.webp", media_type="image/webp")
-        return wire.clip_response(request, self._lab.reels, clip.footage)
+        return wire.clip_response(request, self._lab.reels, clip.footage, self._lab.in_memory(clip.footage))
 
     async def delete(self, request: Request, key: str) -> Response:
         clip = self._found(request)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.sandbox import vocabulary
 
-_SECTION = re.compile(r'\b(camera|lighting|mood|dialogue):|(?:^|(?<=[.!?"\u201d] ))([a-z0-9 -]{2,30}) look:')
+_SECTION = re.compile(r'\b(camera|lighting|mood|dialogue|avoid):|(?:^|(?<=[.!?"\u201d] ))([a-z0-9 -]{2,30}) look:')
 _PERSON = re.compile(r"([^.;:\[\]]{1,40}) \[[^\]]{1,40}\](?:: ([^.]*))?")
 
 
@@ -70,7 +70,7 @@ def read(prompt: str, seed: int) -> Scene:
 def _sections(text: str) -> tuple[str, dict[str, str]]:
     """What is seen, and what is said of camera, lighting, mood, dialogue and look."""
     marks = list(_SECTION.finditer(text))
-    parts = dict.fromkeys(("camera", "lighting", "mood", "dialogue", "look"), "")
+    parts = dict.fromkeys(("camera", "lighting", "mood", "dialogue", "look", "avoid"), "")
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     for mark, end in zip(marks, ends, strict=False):  # no marks: nothing but what is seen
         parts[mark[1] or "look"] += f"{mark[2] or ''} {text[mark.end() : end]}"

@@ -86,9 +86,7 @@ PEOPLE = frozenset(
     ).split()
 )
 PAIRS = frozenset(("they men women children couple two both together people pair").split())
-WALKS = frozenset(
-    ("walk walks walking run runs running climb climbs strolls wanders crosses marches hurries steps").split()
-)
+WALKS = frozenset(("walk walks walking run runs running climb climbs strolls wanders marches hurries steps").split())
 COLOURS = {
     "red": "9c2f2a",
     "crimson": "8c1f33",

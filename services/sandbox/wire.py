@@ -84,9 +84,11 @@ def _open(image: bytes) -> None:
         picture.load()
 
 
-def clip_response(request: Request, reels: Path, footage: domain.Footage) -> Response:
+def clip_response(request: Request, reels: Path, footage: domain.Footage, in_memory: bytes) -> Response:
     """The bytes of a clip, whole or the range that was asked for, under an ETag that only changes with them."""
-    headers = {"etag": f'"{footage.sha256}"', "cache-control": "private"}
+    headers = {"etag": f'"{footage.sha256}"', "cache-control": "private", "accept-ranges": "bytes"}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
+    if in_memory and "range" not in request.headers:
+        return Response(in_memory, headers=headers, media_type="video/mp4")
     return FileResponse(reels / f"{footage.name}.mp4", headers=headers, media_type="video/mp4")

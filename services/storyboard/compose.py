@@ -53,7 +53,7 @@ def _prompt(content: domain.Content, number: int, default_model: str) -> Prompt:
         number=number,
         seam=scene.seam if number > 1 else domain.Seam.CUT,
         parts=tuple(_parts(content, scene, preset)),
-        negative_prompt=", ".join(filter(None, [scene.negative_prompt.strip(" ,."), preset.negative_words])),
+        negative_prompt=scene.negative_prompt.strip(),
         model=scene.model or content.model or default_model,
         size=content.size or SIZE,
         audio=not content.silent,
@@ -77,6 +77,8 @@ def _parts(content: domain.Content, scene: domain.Scene, preset: presets.Preset)
         ("scene.mood", _sentence(scene.mood, "Mood: ")),
         ("scene.dialogue", _sentence(scene.dialogue, "Dialogue: ")),
         ("preset.words", preset.words),
+        # In the prompt itself: a look must not rule out the models that take no negative prompt.
+        ("preset.negative_words", _sentence(preset.negative_words, "Avoid: ")),
     ]
     return (Part(origin, text) for origin, text in pieces if text)
 

@@ -7,7 +7,7 @@ DEFAULT = "cinematic"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A look; `words` go into the prompt as they stand, `negative_words` into the negative prompt."""
+    """A look; `words` go into the prompt as they stand, `negative_words` behind an "Avoid: "."""
 
     key: str
     title: str

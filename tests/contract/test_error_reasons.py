@@ -5,9 +5,10 @@ import importlib
 import pytest
 
 from libs import errors
+from libs.rpc import status
 from tests.contract import rooms
 
-SERVICES = sorted(path.parts[-3] for path in rooms.ROOT.glob("proto/rushes/*/v1/error_reason.proto"))
+SERVICES = sorted(path.parent.name for path in rooms.ROOT.glob("services/*/migrations"))
 
 SPEAK_FOR_THEMSELVES = (errors.Invalid, errors.Unavailable)
 """Kinds whose status is all a caller needs: correct the named fields, or retry."""
@@ -19,7 +20,7 @@ def subclasses(cls: type[errors.Error]) -> set[type[errors.Error]]:
 
 
 def errors_of(service: str) -> set[type[errors.Error]]:
-    rooms.import_all(service)
+    rooms.import_all(f"services.{service}")
     return {cls for cls in subclasses(errors.Error) if cls.__module__.startswith(f"services.{service}.")}
 
 
@@ -45,3 +46,10 @@ def test_every_error_is_in_the_contract(service):
 def test_every_reason_of_the_contract_is_in_the_code(service):
     raised = {cls.reason for cls in errors_of(service)}
     assert reasons_in_contract(service) <= raised | faults_in_code(service)
+
+
+def test_every_error_of_the_machinery_is_in_the_shared_contract():
+    rooms.import_all("libs")
+    kinds = {*errors.Error.__subclasses__()} - {status.DeadlinePassed, status.Faulty}
+    told = {cls.reason for cls in subclasses(errors.Error) if cls.__module__.startswith("libs.")}
+    assert told - {kind.reason for kind in kinds} <= reasons_in_contract("type")

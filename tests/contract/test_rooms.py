@@ -25,7 +25,7 @@ NAMED = {
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "provider_gateway": """
         catalogue fetch ledger media models providers/__init__ providers/exchange providers/google
-        providers/openai_videos providers/registry
+        providers/openai_videos providers/registry recorder
     """,
     "sandbox": """
         brush camera cast cels coast google lab land ledger openai palette pool render room script

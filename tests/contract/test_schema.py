@@ -37,7 +37,7 @@ async def reflected(url: str) -> sa.MetaData:
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_migrated_database_is_what_the_code_thinks(service, database):
     place = await database(service)
-    rooms.import_all(service)
+    rooms.import_all(f"services.{service}")
     store = importlib.import_module(f"services.{service}.store")
     written = columns([*store.METADATA.tables.values(), *outbox.METADATA.tables.values()])
     there = (await reflected(place.owner_url)).tables

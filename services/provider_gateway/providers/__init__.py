@@ -44,42 +44,6 @@ class Order:
     first_frame: Path | None = None
 
 
-# What can be said of a create once it is over; anything a create raises counts as Unknown.
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The provider took the order and named it."""
-
-    provider_job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """No byte of the order can have reached the provider: DNS, connect or TLS failed on a fresh connection."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A definite refusal before any work, in the provider's own error envelope; nothing is charged."""
-
-    message: str
-    retryable: bool = False
-    retry_after_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """The order may have arrived: it is never sent again on suspicion."""
-
-    why: str
-
-
-CreateOutcome = Accepted | NotSent | Rejected | Unknown
-
-
 # What a poll can say.
 
 
@@ -115,6 +79,43 @@ class Missing:
 
 
 PollOutcome = Pending | Done | Failed | Missing
+
+
+# What can be said of a create once it is over; anything a create raises counts as Unknown.
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the order and named it; `done` when the same answer says that it is made already."""
+
+    provider_job_id: str
+    done: Done | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No byte of the order can have reached the provider: DNS, connect or TLS failed on a fresh connection."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A definite refusal before any work, in the provider's own error envelope; nothing is charged."""
+
+    message: str
+    retryable: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The order may have arrived: it is never sent again on suspicion."""
+
+    why: str
+
+
+CreateOutcome = Accepted | NotSent | Rejected | Unknown
 
 
 class ProviderAway(Exception):

@@ -1,13 +1,14 @@
 """One HTTP exchange under a provider's SDK: an order is written once, and every answer is read for what it proves."""
 
 import asyncio
+import dataclasses
 import email.utils
 import functools
 import json
 import logging
 import re
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import httpx2
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 Call = Coroutine[Any, Any, httpx2.Response]
 """One call of an SDK."""
+
+Read = Callable[[str, Any], providers.Done | None]
+"""The provider's id and the JSON of an accepted order → the finished job, if it says so already. Never raises."""
 
 _ORDER = {"connect": 5.0, "write": 60.0, "read": 60.0, "pool": 5.0}
 _ORDER_S = 120.0
@@ -80,13 +84,19 @@ class _Limited(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-async def order(call: Call, key: str) -> providers.CreateOutcome:
-    """Make the paid call. Never raises, save for being cancelled: then nobody knows."""
+async def order(call: Call, key: str, read: Read | None = None) -> providers.CreateOutcome:
+    """Make the paid call; `read` looks for more in a good answer.
+
+    Never raises, save for being cancelled: then nobody knows.
+    """
     try:
         response = await _answer(call, _ORDER_S)
     except Exception as fault:  # whatever it is, the order may be on its way
         return lost(fault, key)
-    return created(response, key)
+    outcome = created(response, key)
+    if read and isinstance(outcome, providers.Accepted):
+        return dataclasses.replace(outcome, done=read(outcome.provider_job_id, parsed(response)))
+    return outcome
 
 
 async def ask(call: Call, key: str) -> tuple[httpx2.Response, Any]:

@@ -44,7 +44,7 @@ class OpenAIVideos:
             picture = await asyncio.to_thread(_picture, order.first_frame) if order.first_frame else None
         except OSError as fault:
             return providers.NotSent(f"The first frame cannot be read: {fault.strerror}.")
-        return await exchange.order(self._post(order, picture), self._endpoint.key)
+        return await exchange.order(self._post(order, picture), self._endpoint.key, self._done_already)
 
     async def _post(self, order: providers.Order, picture: tuple[str, bytes, str] | None) -> httpx2.Response:
         headers = {"Content-Type": "multipart/form-data", "X-Client-Request-Id": order.submission_id}
@@ -60,12 +60,19 @@ class OpenAIVideos:
 
     async def poll(self, provider_job_id: str) -> providers.PollOutcome:
         """Ask how it is going. Raises ProviderAway."""
-        path = f"/videos/{urllib.parse.quote(provider_job_id, safe='')}"
+        path = _path(provider_job_id)
         response, body = await exchange.ask(self._sdk.get(path, cast_to=httpx2.Response), self._endpoint.key)
         # vLLM-Omni answers for a failed job with the status of the error, and the job as the body.
         if not isinstance(body, dict) or not (body.get("object") == "video" or (response.is_success and "id" in body)):
             return exchange.unread(response, body, self._endpoint.key)
-        return read(body, self._endpoint, self._endpoint.base_url.rstrip("/") + path, exchange.poll_after(response))
+        return read(body, self._endpoint, self._job_url(provider_job_id), exchange.poll_after(response))
+
+    def _done_already(self, provider_job_id: str, job: dict[str, Any]) -> providers.Done | None:
+        outcome = read(job, self._endpoint, self._job_url(provider_job_id), None)
+        return outcome if isinstance(outcome, providers.Done) else None
+
+    def _job_url(self, provider_job_id: str) -> str:
+        return self._endpoint.base_url.rstrip("/") + _path(provider_job_id)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -87,6 +94,10 @@ def fields(order: providers.Order) -> dict[str, str]:
     if not order.audio:
         form["generate_sound"] = "false"
     return form
+
+
+def _path(provider_job_id: str) -> str:
+    return f"/videos/{urllib.parse.quote(provider_job_id, safe='')}"
 
 
 def _picture(path: Path) -> tuple[str, bytes, str]:

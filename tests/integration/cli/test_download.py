@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 import http.server
 import threading
@@ -41,20 +42,20 @@ def media() -> Iterator[media_pb2.Media]:
         thread.join()
 
 
-async def test_a_film_arrives_whole_even_when_the_server_was_busy(media: media_pb2.Media, tmp_path: Path) -> None:
+def test_a_film_arrives_whole_even_when_the_server_was_busy(media: media_pb2.Media, tmp_path: Path) -> None:
     _Shelf.busy = 1
-    await download.fetch(media, tmp_path / "film.mp4")
+    asyncio.run(download.fetch(media, tmp_path / "film.mp4"))
     assert (tmp_path / "film.mp4").read_bytes() == FILM
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
-async def test_a_damaged_film_is_not_left_behind(media: media_pb2.Media, tmp_path: Path) -> None:
+def test_a_damaged_film_is_not_left_behind(media: media_pb2.Media, tmp_path: Path) -> None:
     media.sha256 = "0" * 64
     with pytest.raises(exits.Ended, match="arrived damaged"):
-        await download.fetch(media, tmp_path / "film.mp4")
+        asyncio.run(download.fetch(media, tmp_path / "film.mp4"))
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_place_that_cannot_be_written(media: media_pb2.Media, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written(media: media_pb2.Media, tmp_path: Path) -> None:
     with pytest.raises(exits.Ended, match="Choose another place with -o"):
-        await download.fetch(media, tmp_path / "none" / "film.mp4")
+        asyncio.run(download.fetch(media, tmp_path / "none" / "film.mp4"))

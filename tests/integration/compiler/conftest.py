@@ -16,7 +16,7 @@ from rushes.compiler.v1 import compiler_service_pb2 as pb
 from rushes.compiler.v1 import compiler_service_pb2_grpc as pb_grpc
 from rushes.compiler.v1 import events_pb2
 from rushes.type.v1 import edit_list_pb2, media_pb2
-from services.compiler import api, domain, events, store, ticks
+from services.compiler import api, domain, store, ticks
 from tests.unit.compiler import footage
 
 NAME = "rushes.compiler.v1.CompilerService"
@@ -34,7 +34,6 @@ class Compiler:
         self.place, self.door, self.issuer, self.folder, self.files = place, door, issuer, folder, files
         self.api = behind
         self.database = place.database
-        self.events = events.Events(clock)
         self.stop = asyncio.Event()
         self._stub = pb_grpc.CompilerServiceStub(door.channel)
         self._numbers = itertools.count()

@@ -2,14 +2,13 @@
 
 from rushes.compiler.v1 import events_pb2
 from rushes.job.v1.events_pb2 import FilmRequested
-from services.compiler import domain
+from services.compiler import domain, events
 from tests.integration.compiler.conftest import Compiler, edit_list
 
 
 async def hear(compiler: Compiler, event: FilmRequested) -> None:
-    handler = compiler.events.handlers()[FilmRequested]
     async with compiler.database.house() as conn:
-        await handler(conn, event)
+        await events.HANDLERS[FilmRequested](conn, event)
 
 
 async def test_a_request_is_one_film_however_often_it_comes(compiler: Compiler) -> None:

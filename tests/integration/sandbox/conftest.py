@@ -43,6 +43,11 @@ class Process:
                 assert self._process.returncode is None
                 await asyncio.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     async def end(self, number: signal.Signals) -> int:
         assert self._process
         if self._process.returncode is None:

@@ -84,29 +84,27 @@ async def test_what_is_cancelled_or_deleted_is_not_charged(client: Any, sandbox:
     first, second = await create(client), await create(client, input="A ship.")
     assert (await client.interactions.cancel(first.id)).status == "cancelled"
     await client.interactions.delete(second.id)
-    with pytest.raises(genai.errors.ClientError):
+    with pytest.raises(Exception, match="There is no interaction"):
         await client.interactions.get(second.id)
     assert sandbox.events(first.id) == ["create", "cancel"]
     assert sandbox.events(second.id) == ["create", "delete"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"response_format": FORM | {"duration": "2s"}}, "minimum allowed 3s, maximum allowed 15s"),
-        ({"response_format": FORM | {"resolution": "4k"}}, "360p, 720p, 1080p"),
-        ({"response_format": FORM | {"aspect_ratio": "1:1"}}, "16:9, 9:16"),
-        ({"response_format": FORM | {"delivery": "post"}}, "inline, uri"),
-        ({"input": " "}, "not empty"),
-        ({"generation_config": {"video_config": {"task": "extend"}}}, "text_to_video, image_to_video"),
-        ({"generation_config": {"video_config": {"task": "image_to_video"}}}, "needs an image"),
-        ({"labels": {"submission": "x" * 64}}, "63 characters"),
-        ({"model": "gemini-omni-1.2-flash"}, "sandbox-omni-1"),
-    ],
-)
-async def test_a_wrong_field_is_refused_with_what_is_allowed(
-    client: Any, sandbox: Any, wrong: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(Exception, match=said):
-        await create(client, **wrong)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"response_format": FORM | {"duration": "2s"}}, "minimum allowed 3s, maximum allowed 15s"),
+    ({"response_format": FORM | {"resolution": "4k"}}, "360p, 720p, 1080p"),
+    ({"response_format": FORM | {"aspect_ratio": "1:1"}}, "16:9, 9:16"),
+    ({"response_format": FORM | {"delivery": "post"}}, "inline, uri"),
+    ({"input": " "}, "not empty"),
+    ({"generation_config": {"video_config": {"task": "extend"}}}, "text_to_video, image_to_video"),
+    ({"generation_config": {"video_config": {"task": "image_to_video"}}}, "needs an image"),
+    ({"labels": {"submission": "x" * 64}}, "63 characters"),
+    ({"model": "gemini-omni-1.2-flash"}, "sandbox-omni-1"),
+]
+
+
+async def test_a_wrong_field_is_refused_with_what_is_allowed(client: Any, sandbox: Any) -> None:
+    for wrong, said in REFUSED:
+        with pytest.raises(Exception, match=said):
+            await create(client, **wrong)
     assert sandbox.ledger() == []

@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import hashlib
 import io
 from collections.abc import AsyncIterator
@@ -83,24 +84,22 @@ async def test_the_list_is_paged_both_ways(client: openai.AsyncOpenAI) -> None:
     assert ([video.id for video in second.data], second.has_more) == (ids[2:], False)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "param", "allowed"),
-    [
-        ({"model": "sora-2"}, "model", "'sandbox-reel-1'"),
-        ({"seconds": "21"}, "seconds", "1 to 20"),
-        ({"size": "1280x721"}, "size", "128 to 1920"),
-        ({"extra_body": {"seed": "x"}}, "seed", "whole numbers"),
-        ({"extra_body": {"generate_sound": "maybe"}}, "generate_sound", "'true' and 'false'"),
-        ({"prompt": "  "}, "prompt", "Missing required parameter"),
-        ({"input_reference": ("a.png", b"no picture", "image/png")}, "input_reference", "PNG, JPEG or WebP"),
-    ],
-)
-async def test_a_wrong_field_is_named_with_what_is_allowed(
-    client: openai.AsyncOpenAI, sandbox: Any, wrong: dict[str, Any], param: str, allowed: str
-) -> None:
-    with pytest.raises(openai.BadRequestError, match=allowed) as refused:
-        await client.videos.create(**({"prompt": "A boat."} | SMALL | wrong))
-    assert (refused.value.param, refused.value.type) == (param, "invalid_request_error")
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"model": "sora-2"}, "model", "'sandbox-reel-1'"),
+    ({"seconds": "21"}, "seconds", "1 to 20"),
+    ({"size": "1280x721"}, "size", "128 to 1920"),
+    ({"extra_body": {"seed": "x"}}, "seed", "whole numbers"),
+    ({"extra_body": {"generate_sound": "maybe"}}, "generate_sound", "'true' and 'false'"),
+    ({"prompt": "  "}, "prompt", "Missing required parameter"),
+    ({"input_reference": ("a.png", b"no picture", "image/png")}, "input_reference", "PNG, JPEG or WebP"),
+]
+
+
+async def test_a_wrong_field_is_named_with_what_is_allowed(client: openai.AsyncOpenAI, sandbox: Any) -> None:
+    for wrong, param, allowed in REFUSED:
+        with pytest.raises(openai.BadRequestError, match=allowed) as refused:
+            await client.videos.create(**({"prompt": "A boat."} | SMALL | wrong))
+        assert (refused.value.param, refused.value.type) == (param, "invalid_request_error")
     assert sandbox.ledger() == []
 
 
@@ -132,8 +131,6 @@ _JSON = {"content-type": "application/json"}
 
 
 def _data_url() -> str:
-    import base64
-
     picture = io.BytesIO()
     PIL.Image.new("RGB", (8, 8)).save(picture, "PNG")
     return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

@@ -4,6 +4,8 @@ import pytest
 
 from services.cli import board_file
 
+FORBIDDEN = "it holds a character that YAML forbids"
+MANY_SCENES = "name: x\nscenes:\n" + "- {subject: a, duration: 1}\n" * 501
 GOOD = """\
 name: The Letter
 characters:
@@ -103,7 +105,7 @@ def test_every_fault_is_told_at_once_with_line_and_remedy(tmp_path: Path) -> Non
         ("name: x\n---\nname: y\n", 2, "", "it is not valid YAML: but found another document"),
         ("name: *nope\n", 1, "", "it is not valid YAML: found undefined alias"),
         (b"name: x\nlogline: \xff\n", 2, "", "it is not UTF-8 text"),
-        (b"name: x\nlogline: a\x07b\n", 2, "", "it holds a character that YAML forbids: control characters are not allowed"),
+        (b"name: x\nlogline: a\x07b\n", 2, "", f"{FORBIDDEN}: control characters are not allowed"),
         (b"# " + b"x" * 1_000_000, 1, "", "it is larger than 1000 kB"),
         ("[" * 100_000, 1, "", "it is nested more than 20 levels deep"),
         ("a: &a [*a]", 1, "", "its aliases repeat too much"),
@@ -122,13 +124,13 @@ def test_every_fault_is_told_at_once_with_line_and_remedy(tmp_path: Path) -> Non
         (scene("    cast: [Ann]\n"), 5, "scenes[0].cast[0]", "names 'Ann', which is no character of the board"),
         (scene("    location: Pier\n"), 5, "scenes[0].location", "names 'Pier', which is no location of the board"),
         (scene("    props: [map]\n"), 5, "scenes[0].props[0]", "names 'map', which is no prop of the board"),
-        (scene("    seam: shared_keyframe\n"), 5, "scenes[0].seam", "is shared_keyframe, but no scene comes before the first"),
+        (scene("    seam: last_frame\n"), 5, "scenes[0].seam", "is last_frame, but no scene comes before the first"),
         (scene("    ? [a]\n    : b\n"), 5, "scenes[0].?", "is no field of a board"),
         (scene("silent: maybe\n"), 5, "silent", "is 'maybe'"),
         (scene("size: huge\n"), 5, "size", "is 'huge'"),
         (scene("size: 1281x720\n"), 5, "size", "is 1281x720"),
         (scene("size: 1920x1080\naspect: 16:9\n"), 5, "size", "is given together with aspect"),
-        ("name: x\nscenes:\n" + "- {subject: a, duration: 1}\n" * 501, 2, "scenes", "has 501 entries, at most 500 are allowed"),
+        (MANY_SCENES, 2, "scenes", "has 501 entries, at most 500 are allowed"),
         (
             "characters: [{name: A}]\n" + scene("    cast: [A, A]\n"),
             6,

@@ -25,7 +25,8 @@ def test_a_recycled_pid_is_another_process(tmp_path: Path) -> None:
 
 
 def test_a_dead_supervisor_is_not_believed(tmp_path: Path) -> None:
-    script = f"from pathlib import Path; from services.cli import state; state.write(Path({str(tmp_path)!r}), 'ready', False, [])"
+    script = "from pathlib import Path; from services.cli import state; "
+    script += f"state.write(Path({str(tmp_path)!r}), 'ready', False, [])"
     subprocess.run(
         [sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )

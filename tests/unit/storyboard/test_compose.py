@@ -10,6 +10,7 @@ from services.storyboard import compose, domain, presets, wire
 from tests.unit.storyboard import boards
 
 NOIR = presets.BY_KEY["noir"]
+NOIR_WORDS = f"{NOIR.words} Avoid: {NOIR.negative_words}."
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_golden_prompt(content):
         "Mara Voss [character:mara-voss_id:460cf2eb]: Woman of sixty, grey braid, oilskin coat. "
         "the letter: a yellowed envelope with a red stamp. "
         "Camera: low angle, 35 mm, slow tilt up. Lighting: one oil lamp. Mood: patient. "
-        'Dialogue: Mara: "You took your time." ' + NOIR.words
+        'Dialogue: Mara: "You took your time." ' + NOIR_WORDS
     )
     assert [part.origin for part in first.parts] == [
         "scene.subject",
@@ -47,24 +48,30 @@ def test_golden_prompt(content):
         "scene.mood",
         "scene.dialogue",
         "preset.words",
+        "preset.negative_words",
     ]
-    assert first.negative_prompt == "modern clothes, " + NOIR.negative_words
+    assert first.negative_prompt == "modern clothes,"
     assert [blob.key for blob in first.references] == ["stills/mara", "stills/room"]
 
 
 def test_golden_digests(content):
     prompts = map(wire.from_prompt, compose.prompts(content, "house/default"))
     assert [prompt.digest for prompt in prompts] == [
-        "25432f3dfa033cea53860caf62213dc6de2088730331a38b184aa556b7505a05",
-        "f9206e761d8396def2934d3002ba2431e553e7b0d457a96dfd65aa6d16ee8b72",
-        "828671db60d40e3300aab0025746b8eaf13b253a5f135d4f7d5f4990f3eb76b6",
+        "7a835805c8ae3bf806febd1879686cc4176d0a9d47f2baaa0ca80fbba729b4e7",
+        "033b6782e4ae1450c89fd8311909b8e0292cde946bea4c811001543abc82681d",
+        "06077260e9dfd89fb4f0f765dcffa8659d590b1128fb128eb18bad00ad5925f2",
     ]
 
 
 def test_empty_parts_are_dropped_and_sentences_kept_apart(content):
     _, second, third = compose.prompts(content, "house/default")
-    assert second.text == "A red stamp. Fog crosses it. " + NOIR.words
-    assert [part.origin for part in second.parts] == ["scene.subject", "scene.action", "preset.words"]
+    assert second.text == "A red stamp. Fog crosses it. " + NOIR_WORDS
+    assert [part.origin for part in second.parts] == [
+        "scene.subject",
+        "scene.action",
+        "preset.words",
+        "preset.negative_words",
+    ]
     assert third.text.startswith("Mara and Zoë at the rail. Zoë [character:zoe_id:")
     assert [part.origin for part in third.parts][1:3] == ["characters[1].profile", "characters[0].profile"]
 
@@ -81,7 +88,7 @@ def test_seams_and_models_and_sound(content):
     bare = dataclasses.replace(content, model="", size=None, preset="", silent=True)
     first = compose.prompts(bare, "house/default")[0]
     assert (first.model, first.size, first.audio) == ("house/default", compose.SIZE, False)
-    assert first.parts[-1].text == presets.BY_KEY["cinematic"].words
+    assert first.parts[-2].text == presets.BY_KEY["cinematic"].words
 
 
 def test_the_spec_says_what_the_scene_says(content):

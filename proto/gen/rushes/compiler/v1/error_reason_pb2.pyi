@@ -36,6 +36,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_FILM_NOT_AS_PLANNED: the finished file differs from its plan and was not delivered. Metadata: check."""
     ERROR_REASON_COMPILER_EXHAUSTED: _ErrorReason.ValueType  # 6
     """ERROR_REASON_COMPILER_EXHAUSTED: the film failed too often for passing reasons. Metadata: attempts."""
+    ERROR_REASON_FILM_CANCELED: _ErrorReason.ValueType  # 7
+    """ERROR_REASON_FILM_CANCELED: CancelFilm stopped it; the reason of FilmFailed for those who wait. Metadata: film_id."""
+    ERROR_REASON_BAD_REQUEST: _ErrorReason.ValueType  # 8
+    """ERROR_REASON_BAD_REQUEST: the edit list breaks a rule; the message names every fault."""
+    ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 9
+    """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in CompilerService; it is ErrorInfo.reason, domain "compiler.rushes"."""
@@ -54,4 +60,10 @@ ERROR_REASON_FILM_NOT_AS_PLANNED: ErrorReason.ValueType  # 5
 """ERROR_REASON_FILM_NOT_AS_PLANNED: the finished file differs from its plan and was not delivered. Metadata: check."""
 ERROR_REASON_COMPILER_EXHAUSTED: ErrorReason.ValueType  # 6
 """ERROR_REASON_COMPILER_EXHAUSTED: the film failed too often for passing reasons. Metadata: attempts."""
+ERROR_REASON_FILM_CANCELED: ErrorReason.ValueType  # 7
+"""ERROR_REASON_FILM_CANCELED: CancelFilm stopped it; the reason of FilmFailed for those who wait. Metadata: film_id."""
+ERROR_REASON_BAD_REQUEST: ErrorReason.ValueType  # 8
+"""ERROR_REASON_BAD_REQUEST: the edit list breaks a rule; the message names every fault."""
+ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 9
+"""ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

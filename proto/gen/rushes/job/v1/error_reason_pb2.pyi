@@ -40,6 +40,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_QUOTE_NOT_FOUND: no quote of this tenant has that id. Metadata: quote_id."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 8
     """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+    ERROR_REASON_SCENES_FAILED: _ErrorReason.ValueType  # 9
+    """ERROR_REASON_SCENES_FAILED: a production ended without all its takes; the other takes are kept."""
+    ERROR_REASON_SCENE_BEFORE_FAILED: _ErrorReason.ValueType  # 10
+    """ERROR_REASON_SCENE_BEFORE_FAILED: a job had no frame to start on. Metadata: charged."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in JobService; it is ErrorInfo.reason, domain "job.rushes"."""
@@ -62,4 +66,8 @@ ERROR_REASON_QUOTE_NOT_FOUND: ErrorReason.ValueType  # 7
 """ERROR_REASON_QUOTE_NOT_FOUND: no quote of this tenant has that id. Metadata: quote_id."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 8
 """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+ERROR_REASON_SCENES_FAILED: ErrorReason.ValueType  # 9
+"""ERROR_REASON_SCENES_FAILED: a production ended without all its takes; the other takes are kept."""
+ERROR_REASON_SCENE_BEFORE_FAILED: ErrorReason.ValueType  # 10
+"""ERROR_REASON_SCENE_BEFORE_FAILED: a job had no frame to start on. Metadata: charged."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -419,7 +419,7 @@ class Preset(_message.Message):
     words: _builtins.str
     """words are exactly what is added to the prompt."""
     negative_words: _builtins.str
-    """negative_words are exactly what is added to the negative prompt."""
+    """negative_words are exactly what is added to the prompt's end, behind "Avoid: "."""
     def __init__(
         self,
         *,

@@ -1,0 +1,18 @@
+"""Waits for what can only be seen by looking again: with a deadline, and saying what never came."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+_LOOK_EVERY_S = 0.02
+
+
+async def until(what: str, look: Callable[[], Awaitable[Seen]], within_s: float = 30.0) -> Seen:
+    """The first thing seen that is true. Fails the test when that takes too long."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while not (seen := await look()):
+        assert asyncio.get_running_loop().time() < deadline, f"never came: {what}"
+        await asyncio.sleep(_LOOK_EVERY_S)
+    return seen

@@ -1,0 +1,226 @@
+"""The job service on a database of its own; alone, or with its real neighbours behind real doors."""
+
+import datetime
+import itertools
+import uuid
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from google.protobuf import duration_pb2
+
+from libs import bus, ids, outbox, rpc
+from rushes.job.v1 import events_pb2, job_service_pb2, job_service_pb2_grpc
+from rushes.provider_gateway.v1 import (
+    provider_gateway_service_pb2,
+    provider_gateway_service_pb2_grpc,
+    quote_pb2,
+)
+from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2, storyboard_service_pb2_grpc
+from rushes.type.v1 import clip_pb2
+from services.job import api, domain, events, store
+from services.provider_gateway import api as gateway_api
+from services.provider_gateway import catalogue
+from services.provider_gateway import settings as gateway_settings
+from services.storyboard import api as storyboard_api
+from tests.integration.job import news
+
+OFFER = catalogue.load(gateway_settings.Settings.model_fields["catalogue_path"].default)
+SPEC = clip_pb2.ClipSpec(model="sandbox/reel-1", prompt="A lighthouse.").SerializeToString()
+LIMITS = {"USD": 50_000_000, "XTS": 1_000_000_000}
+
+
+class Clock:
+    """A clock that a test can put forward."""
+
+    def __init__(self) -> None:
+        self.now = news.NOW
+
+    def __call__(self) -> datetime.datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += datetime.timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class Crew:
+    """The job service: called as anybody, told the news, and looked into."""
+
+    def __init__(self, place: Any, door: Any, issuer: Any) -> None:
+        self.place, self.door, self.issuer, self.database = place, door, issuer, place.database
+        self._stub = job_service_pb2_grpc.JobServiceStub(door.channel)
+
+    async def __call__(self, verb: str, tenant: str = "acme", **fields: Any) -> Any:
+        request = getattr(job_service_pb2, f"{verb}Request")(**fields)
+        return await getattr(self._stub, verb)(request, metadata=self.issuer.bearer(tenant), timeout=15)
+
+    async def anonymously(self, verb: str) -> Any:
+        return await getattr(self._stub, verb)(getattr(job_service_pb2, f"{verb}Request")(), timeout=15)
+
+    def watch(self, production_id: str, resume_token: str = "", tenant: str = "acme") -> Any:
+        request = job_service_pb2.WatchProductionRequest(production_id=production_id, resume_token=resume_token)
+        return self._stub.WatchProduction(request, metadata=self.issuer.bearer(tenant), timeout=15)
+
+    async def begin(self, *on_last_frame: bool, tenant: str = "acme", storyboard_id: str = "sb_1") -> list[domain.Job]:
+        """A new production with a scene for each flag, as CreateProduction writes it; its jobs."""
+        now = news.NOW
+        production = domain.Production(
+            ids.new("prod"), tenant, storyboard_id, 1, "The Letter", "quote_1", "XTS", 1_000_000, now, now
+        )
+        scenes = [
+            domain.Scene(f"scene_{number}", f"Scene {number}", clip_pb2.SEAM_CUT, flag, SPEC, 500_000)
+            for number, flag in enumerate(on_last_frame, 1)
+        ]
+        jobs = domain.plan(production, scenes, ids.new)
+        async with self.database.tenant(tenant) as conn:
+            assert await store.insert_production_once(conn, production, jobs, str(uuid.uuid4()), b"digest")
+        return jobs
+
+    async def hear(self, *said: Any) -> None:
+        """Let the service hear these at once: one transaction, each kind to its handler, as the bus does."""
+        async with self.database.house() as conn:
+            for kind, group in itertools.groupby(sorted(said, key=_subject), key=type):
+                handler = events.HANDLERS[kind]
+                if isinstance(handler, bus.Together):
+                    await handler.handle(conn, [bus.Heard(event, news.TRACE) for event in group])
+                else:
+                    for event in group:
+                        await handler(conn, event)
+
+    async def production(self, production_id: str, tenant: str = "acme") -> domain.Production:
+        async with self.database.tenant(tenant) as conn:
+            return await store.get_production(conn, tenant, production_id)
+
+    async def jobs(self, production_id: str, tenant: str = "acme") -> list[domain.Job]:
+        """In scene order."""
+        async with self.database.tenant(tenant) as conn:
+            return await store.jobs_of(conn, await store.get_production(conn, tenant, production_id))
+
+    async def said(self, kind: Any = None, production_id: str = "") -> list[Any]:
+        """What is in the outbox, oldest first."""
+        async with self.database.house() as conn:
+            rows = list(await conn.execute(sa.select(outbox.OUTBOX).order_by(outbox.OUTBOX.c.id)))
+        found = [getattr(events_pb2, row.subject.rpartition(".")[2]).FromString(row.payload) for row in rows]
+        return [
+            event
+            for event in found
+            if (kind is None or isinstance(event, kind)) and (not production_id or event.production_id == production_id)
+        ]
+
+    async def traces(self) -> set[str]:
+        """The trace ids that the outbox goes out with."""
+        async with self.database.house() as conn:
+            headers = (await conn.execute(sa.select(outbox.OUTBOX.c.headers))).scalars()
+            return {one["traceparent"].split("-")[1] for one in headers}
+
+
+def _subject(event: Any) -> str:
+    return str(event.DESCRIPTOR.full_name)
+
+
+@pytest.fixture
+async def crew(database: Any, serve: Any, issuer: Any, clock: Clock) -> Crew:
+    """The job service without neighbours: for everything but CreateProduction."""
+    place = await database("job")
+    behind = api.JobApi(place.database, None, None, clock)
+    door = await serve("job", job_servicer(behind))
+    behind.draining = door.server.draining
+    return Crew(place, door, issuer)
+
+
+def job_servicer(behind: api.JobApi) -> rpc.Servicer:
+    return rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, behind, "rushes.job.v1.JobService")
+
+
+class Line:
+    """Storyboard, gateway and job service, each behind its own door: the main job up to its orders."""
+
+    def __init__(self, crew: Crew, doors: dict[str, Any], gateway_database: Any) -> None:
+        self.crew, self.gateway_database = crew, gateway_database
+        self._stubs = [
+            (storyboard_service_pb2, storyboard_service_pb2_grpc.StoryboardServiceStub(doors["storyboard"].channel)),
+            (
+                provider_gateway_service_pb2,
+                provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(doors["provider_gateway"].channel),
+            ),
+            (job_service_pb2, job_service_pb2_grpc.JobServiceStub(doors["job"].channel)),
+        ]
+
+    async def __call__(self, verb: str, tenant: str = "acme", **fields: Any) -> Any:
+        """A call of whichever service has this verb."""
+        words, stub = next(pair for pair in self._stubs if hasattr(pair[1], verb))
+        request = getattr(words, f"{verb}Request")(**fields)
+        return await getattr(stub, verb)(request, metadata=self.crew.issuer.bearer(tenant), timeout=15)
+
+    async def board(self, *seams: int, tenant: str = "acme") -> Any:
+        """A new storyboard with a scene for each seam."""
+        scenes = [
+            storyboard_pb2.Scene(
+                title=f"Scene {number}",
+                subject=f"A lighthouse, picture {number}",
+                duration=duration_pb2.Duration(seconds=3 + number),
+                seam=seam,
+            )
+            for number, seam in enumerate(seams, 1)
+        ]
+        board = storyboard_pb2.Storyboard(name="The letter", scenes=scenes)
+        answer = await self("CreateStoryboard", tenant, request_id=str(uuid.uuid4()), storyboard=board)
+        return answer.storyboard
+
+    async def quote(self, board: Any, tenant: str = "acme") -> Any:
+        """A quote for the board as it stands."""
+        composed = await self("ComposePrompts", tenant, storyboard_id=board.id)
+        items = [quote_pb2.QuoteItem(scene_id=one.scene_id, spec=one.spec) for one in composed.prompts]
+        return (await self("CreateQuote", tenant, request_id=str(uuid.uuid4()), items=items)).quote
+
+    async def order(self, *seams: int) -> dict[str, Any]:
+        """What CreateProduction needs, for a new board."""
+        board = await self.board(*seams)
+        quote = await self.quote(board)
+        return {
+            "request_id": str(uuid.uuid4()),
+            "storyboard_id": board.id,
+            "revision": board.revision,
+            "quote_id": quote.id,
+        }
+
+
+@pytest.fixture
+async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> Line:
+    names = ("storyboard", "provider_gateway", "job")
+    places = {name: await database(name) for name in names}
+    boards = storyboard_api.StoryboardApi(places["storyboard"].database, "sandbox/reel-1", clock)
+    gateway = gateway_api.GatewayApi(
+        places["provider_gateway"].database, OFFER, frozenset({"sandbox-openai"}), LIMITS, clock
+    )
+    doors = {
+        "storyboard": await serve(
+            "storyboard",
+            rpc.Servicer(
+                storyboard_service_pb2_grpc.add_StoryboardServiceServicer_to_server,
+                boards,
+                "rushes.storyboard.v1.StoryboardService",
+            ),
+        ),
+        "provider_gateway": await serve(
+            "provider_gateway",
+            rpc.Servicer(
+                provider_gateway_service_pb2_grpc.add_ProviderGatewayServiceServicer_to_server,
+                gateway,
+                "rushes.provider_gateway.v1.ProviderGatewayService",
+            ),
+        ),
+    }
+    behind = api.JobApi(
+        places["job"].database,
+        storyboard_service_pb2_grpc.StoryboardServiceStub(doors["storyboard"].channel),
+        provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(doors["provider_gateway"].channel),
+        clock,
+    )
+    doors["job"] = await serve("job", job_servicer(behind))
+    return Line(Crew(places["job"], doors["job"], issuer), doors, places["provider_gateway"].database)

@@ -1,0 +1,32 @@
+"""What a refused call says, taken out of its status."""
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+
+async def refused(call, code):
+    """The ErrorInfo of a call that must fail with this code."""
+    return detail(await fault_of(call, code), error_details_pb2.ErrorInfo)
+
+
+async def violations(call):
+    """What a BadRequest says, by field."""
+    fault = await fault_of(call, grpc.StatusCode.INVALID_ARGUMENT)
+    found = detail(fault, error_details_pb2.BadRequest).field_violations
+    return {one.field: one.description for one in found}
+
+
+async def fault_of(call, code):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    assert caught.value.code() is code, caught.value.details()
+    return caught.value
+
+
+def detail(fault, kind):
+    found = kind()
+    (packed,) = (it for it in rpc_status.from_call(fault).details if it.Is(kind.DESCRIPTOR))
+    packed.Unpack(found)
+    return found
