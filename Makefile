@@ -56,6 +56,10 @@ test: $(VENV)/dev ## Every test, with branch coverage
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
 	$(BIN)/python -m tests.bench
 
+.PHONY: pictures
+pictures: film ## Make the README's picture anew, from the example film
+	cp film.contact.jpg docs/pictures/the-letter.contact.jpg
+
 .PHONY: fmt
 fmt: $(VENV)/dev ## Format and mend what can be mended
 	$(BIN)/ruff format .

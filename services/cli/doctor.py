@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
-import av
 import psutil
 
 from services.cli import exits, house, issuer, keeper, nats, postgres, state, status
@@ -66,11 +65,16 @@ def _python() -> Finding:
 
 
 def _codecs() -> Finding:
+    remedy = "`pip install --force-reinstall --only-binary :all: av`"
     try:
+        import av
+
         for codec in _CODECS:
             av.Codec(codec, "w")
+    except ImportError as error:
+        return Finding("video", str(error), "PyAV, which brings FFmpeg, cannot be loaded", remedy)
     except ValueError:
-        return Finding("video", codec, f"PyAV cannot encode {codec}", "`pip install --force-reinstall av` from a wheel")
+        return Finding("video", codec, f"PyAV cannot encode {codec}", remedy)
     return Finding("video", f"PyAV {av.__version__} with {', '.join(_CODECS)}")
 
 

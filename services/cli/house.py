@@ -128,6 +128,8 @@ def make_folder(folder: Path) -> Path:
         raise exits.Ended(
             f"The home {folder} cannot be written: {error.strerror}. Choose another with --home or RUSHES_HOME."
         ) from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise exits.Ended(f"The home {folder} belongs to another user. Choose another with --home or RUSHES_HOME.")
     return folder
 
 

@@ -28,6 +28,8 @@ def up(folder: Path, detach: bool, while_used: bool, out: rich.console.Console, 
         err.print(note, markup=False)
 
     if not detach:
+        if not while_used:
+            say(f"Starting a house in {folder}")
         asyncio.run(keeper.keep(folder, say, ready, while_used=while_used))
     elif state.read(folder) is not None:
         raise exits.Ended(f"The house in {folder} is already running.", exits.Code.CONFLICT)

@@ -37,9 +37,7 @@ def film(
     except board_file.Faulty as faulty:
         raise exits.Ended(str(faulty), exits.Code.USAGE) from None
     except KeyboardInterrupt:
-        running = state.read(home) is not None
-        goes_on = "The work goes on; the same command shows it again." if running else "The same command resumes."
-        raise exits.Ended(goes_on, exits.Code.INTERRUPTED) from None
+        raise exits.Ended(_goes_on(home), exits.Code.INTERRUPTED) from None
 
 
 def watch(production_id: str, home: Path, err: rich.console.Console) -> None:
@@ -50,7 +48,16 @@ def watch(production_id: str, home: Path, err: rich.console.Console) -> None:
             async with client.connect(of) as services:
                 filming.judge(await filming.watch(services, production_id, err))
 
-    asyncio.run(follow())
+    try:
+        asyncio.run(follow())
+    except KeyboardInterrupt:
+        raise exits.Ended(_goes_on(home), exits.Code.INTERRUPTED) from None
+
+
+def _goes_on(home: Path) -> str:
+    if state.read(home) is None:
+        return "The house is stopped; the same command starts it and resumes."
+    return "The work goes on; the same command shows it again."
 
 
 def _board(path: Path) -> board_file.BoardFile:

@@ -21,6 +21,7 @@ async def ensure(folder: Path, say: Callable[[str], None], *options: str) -> hou
     house.make_folder(folder)
     while (told := state.read(folder)) is None or told.phase != "ready":
         if told is None:
+            say(f"Starting a house in {folder}")
             await _start(folder, say, *options)
         else:
             await asyncio.sleep(0.1)  # another command is starting or stopping it

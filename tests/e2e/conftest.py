@@ -1,4 +1,4 @@
-"""One whole house for these tests, as `rushes film` starts it: every process real, on its own ports, in its own folder."""
+"""One whole house for these tests, as `rushes film` starts it: every process real, on ports of its own."""
 
 import tempfile
 from collections.abc import AsyncIterator

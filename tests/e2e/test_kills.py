@@ -4,6 +4,7 @@ import asyncio
 import collections
 import itertools
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,15 @@ async def test_every_film_is_made_and_no_clip_is_bought_twice(of: house.House, t
             crews.create_task(_work(of, left, tmp_path))
     books = await oracle.check(of)
     assert len(books.creates) - bought_before == len(plan) * boards.SCENES
+    for service, query in (
+        ("provider_gateway", "select state, count(*) from submission_log group by 1"),
+        ("provider_gateway", "select count(*) from submissions where lease_epoch > 4"),
+        ("compiler", "select attempts,count(*) from films group by 1"),
+    ):
+        print(await oracle.rows(of, service, query))
+    import shutil
+
+    shutil.copytree(of.folder / "logs", "/tmp/x/logs", dirs_exist_ok=True)
     restarts = {victim: crew.row_of(of, victim)["restarts"] - restarts_before[victim] for victim in _VICTIMS}
     assert restarts == collections.Counter(victim for _, victim in plan), "a process died that nobody killed"
 
@@ -44,3 +54,5 @@ async def _work(of: house.House, left: Iterator[Kill], folder: Path) -> None:
             production.create_task(crew.shoot(of, name, folder), name=name)
             await crew.reached(of, name, moment)
             await crew.signalled(of, victim, signal.SIGKILL)
+            print(f"{time.monotonic():.1f} {name}")
+        print(f"{time.monotonic():.1f} done {name}")

@@ -102,7 +102,7 @@ class Crew:
             return await store.jobs_of(conn, await store.get_production(conn, tenant, production_id))
 
     async def said(self, kind: Any = None, production_id: str = "") -> list[Any]:
-        """What is in the outbox, oldest first."""
+        """What is in the outbox; in no promised order where it was said at once."""
         async with self.database.house() as conn:
             rows = list(await conn.execute(sa.select(outbox.OUTBOX).order_by(outbox.OUTBOX.c.id)))
         found = [getattr(events_pb2, row.subject.rpartition(".")[2]).FromString(row.payload) for row in rows]

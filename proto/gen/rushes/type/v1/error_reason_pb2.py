@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!rushes/type/v1/error_reason.proto\x12\x0erushes.type.v1*\xe6\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45RROR_REASON_BAD_REQUEST\x10\x01\x12\x18\n\x14\x45RROR_REASON_INVALID\x10\x02\x12\x1e\n\x1a\x45RROR_REASON_TOKEN_MISSING\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_TOKEN_INVALID\x10\x04\x12\x1e\n\x1a\x45RROR_REASON_TOKEN_EXPIRED\x10\x05\x12!\n\x1d\x45RROR_REASON_KEYS_UNAVAILABLE\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_DATABASE_AWAY\x10\x07\x12\x1d\n\x19\x45RROR_REASON_SERVICE_AWAY\x10\x08\x12 \n\x1c\x45RROR_REASON_SERVER_DRAINING\x10\t\x12 \n\x1c\x45RROR_REASON_DEADLINE_PASSED\x10\n\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x0b\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0c\x12\x1d\n\x19\x45RROR_REASON_BLOB_MISSING\x10\r\x12\x17\n\x13\x45RROR_REASON_FAULTY\x10\x0e\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!rushes/type/v1/error_reason.proto\x12\x0erushes.type.v1*\x85\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45RROR_REASON_BAD_REQUEST\x10\x01\x12\x18\n\x14\x45RROR_REASON_INVALID\x10\x02\x12\x1e\n\x1a\x45RROR_REASON_TOKEN_MISSING\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_TOKEN_INVALID\x10\x04\x12\x1e\n\x1a\x45RROR_REASON_TOKEN_EXPIRED\x10\x05\x12!\n\x1d\x45RROR_REASON_KEYS_UNAVAILABLE\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_DATABASE_AWAY\x10\x07\x12\x1d\n\x19\x45RROR_REASON_SERVICE_AWAY\x10\x08\x12 \n\x1c\x45RROR_REASON_SERVER_DRAINING\x10\t\x12 \n\x1c\x45RROR_REASON_DEADLINE_PASSED\x10\n\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x0b\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0c\x12\x1d\n\x19\x45RROR_REASON_BLOB_MISSING\x10\r\x12\x17\n\x13\x45RROR_REASON_FAULTY\x10\x0e\x12\x1d\n\x19\x45RROR_REASON_TEXT_INVALID\x10\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.type.v1.error_reason
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=54
-  _globals['_ERRORREASON']._serialized_end=540
+  _globals['_ERRORREASON']._serialized_end=571
 # @@protoc_insertion_point(module_scope)

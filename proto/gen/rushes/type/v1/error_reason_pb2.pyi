@@ -52,6 +52,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_BLOB_MISSING: the blob store has no such object. Metadata: key."""
     ERROR_REASON_FAULTY: _ErrorReason.ValueType  # 14
     """ERROR_REASON_FAULTY: a fault of ours; tell the operator the error id. Metadata: error_id."""
+    ERROR_REASON_TEXT_INVALID: _ErrorReason.ValueType  # 15
+    """ERROR_REASON_TEXT_INVALID: a text holds a character that cannot be kept, such as NUL."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists what can go wrong in any service, whatever is asked of it; it is ErrorInfo.reason beside the
@@ -88,4 +90,6 @@ ERROR_REASON_BLOB_MISSING: ErrorReason.ValueType  # 13
 """ERROR_REASON_BLOB_MISSING: the blob store has no such object. Metadata: key."""
 ERROR_REASON_FAULTY: ErrorReason.ValueType  # 14
 """ERROR_REASON_FAULTY: a fault of ours; tell the operator the error id. Metadata: error_id."""
+ERROR_REASON_TEXT_INVALID: ErrorReason.ValueType  # 15
+"""ERROR_REASON_TEXT_INVALID: a text holds a character that cannot be kept, such as NUL."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

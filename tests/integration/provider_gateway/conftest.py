@@ -1,0 +1,258 @@
+"""A provider gateway on a database of its own, a sandbox process to buy from, and drivers to buy with."""
+
+import asyncio
+import datetime
+import json
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from google.protobuf import duration_pb2
+
+from libs import blobs, bus, ids, outbox, rpc
+from rushes.job.v1 import events_pb2 as job_pb
+from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2
+from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc as pb_grpc
+from rushes.type.v1 import clip_pb2, media_pb2
+from services.cli import environment
+from services.provider_gateway import api, catalogue, domain, events, fetch, ledger, settings, store, ticks
+from services.provider_gateway.providers import registry
+
+NAME = "rushes.provider_gateway.v1.ProviderGatewayService"
+OFFER = catalogue.load(settings.Settings.model_fields["catalogue_path"].default)
+CONFIGURED = frozenset({"sandbox-openai", "sandbox-google", "gemini"})
+LIMITS = {"USD": 50_000_000, "XTS": 1_000_000_000}
+NOW = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
+TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
+FINISHED = tuple(state.value for state in domain.FINAL)
+
+
+def spec(prompt: str = "A lighthouse at dusk.", seconds: int = 1, **more: Any) -> clip_pb2.ClipSpec:
+    """A small clip of the sandbox: 0.10 play money a second."""
+    base = {
+        "model": "sandbox/reel-1",
+        "prompt": prompt,
+        "duration": duration_pb2.Duration(seconds=seconds),
+        "size": media_pb2.FrameSize(width=640, height=360),
+        "audio": True,
+    }
+    return clip_pb2.ClipSpec(**base | more)
+
+
+class Clock:
+    """A clock that a test can put forward."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime.datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += datetime.timedelta(**by)
+
+
+class Gateway:
+    """The gateway: called as anybody, told the orders, and looked into."""
+
+    def __init__(self, place: Any, door: Any, issuer: Any, clock: Callable[[], datetime.datetime]) -> None:
+        self.place, self.door, self.issuer, self.clock, self.database = place, door, issuer, clock, place.database
+        self._handlers = events.Events(OFFER, CONFIGURED, clock).handlers()
+        self._stub = pb_grpc.ProviderGatewayServiceStub(door.channel)
+
+    async def __call__(self, verb: str, tenant: str = "acme", **fields: Any) -> Any:
+        request = getattr(provider_gateway_service_pb2, f"{verb}Request")(**fields)
+        return await getattr(self._stub, verb)(request, metadata=self.issuer.bearer(tenant), timeout=15)
+
+    async def anonymously(self, verb: str) -> Any:
+        request = getattr(provider_gateway_service_pb2, f"{verb}Request")()
+        return await getattr(self._stub, verb)(request, timeout=15)
+
+    async def quote(self, *specs: clip_pb2.ClipSpec, tenant: str = "acme", request_id: str = "") -> quote_pb2.Quote:
+        """A quote with a scene for each clip."""
+        items = [quote_pb2.QuoteItem(scene_id=f"scene_{number}", spec=one) for number, one in enumerate(specs, 1)]
+        answer = await self("CreateQuote", tenant, request_id=request_id or str(uuid.uuid4()), items=items)
+        return answer.quote
+
+    async def orders(self, *specs: clip_pb2.ClipSpec, tenant: str = "acme", **more: Any) -> list[job_pb.ClipRequested]:
+        """What the job service says once such a quote was accepted."""
+        quote = await self.quote(*specs, tenant=tenant)
+        return [order(quote, number, tenant=tenant, **more) for number in range(len(specs))]
+
+    async def hear(self, *said: Any) -> None:
+        """Let the gateway hear these orders, or this one cancel, in one transaction."""
+        handler = self._handlers[type(said[0])]
+        async with self.database.house() as conn:
+            if isinstance(handler, bus.Together):
+                await handler.handle(conn, [bus.Heard(event, {"traceparent": TRACE}) for event in said])
+            else:
+                for event in said:
+                    await handler(conn, event)
+
+    async def submissions(self, tenant: str = "acme") -> list[domain.Submission]:
+        async with self.database.tenant(tenant) as conn:
+            found = await store.list_submissions(conn, tenant, None, "", None, 1000)
+        return sorted(found, key=lambda one: one.scene_id)
+
+    async def budget(self, tenant: str = "acme", currency: str = "XTS") -> domain.Budget:
+        async with self.database.tenant(tenant) as conn:
+            return await ledger.open_budget(conn, tenant, currency, LIMITS[currency])
+
+    async def set_limit(self, micros: int, tenant: str = "acme") -> None:
+        await self("SetBudget", tenant, limit={"currency": "XTS", "micros": micros})
+
+    async def postings(self, tenant: str = "acme") -> list[Any]:
+        """The tenant's ledger in order."""
+        table = ledger.LEDGER
+        async with self.database.tenant(tenant) as conn:
+            return list(await conn.execute(sa.select(table).where(table.c.tenant_id == tenant).order_by(table.c.at)))
+
+    async def said(self, kind: Any = None) -> list[Any]:
+        """What is in the outbox, with its headers."""
+        async with self.database.house() as conn:
+            rows = list(await conn.execute(sa.select(outbox.OUTBOX).order_by(outbox.OUTBOX.c.id)))
+        found = [
+            bus.Heard(getattr(events_pb2, row.subject.rpartition(".")[2]).FromString(row.payload), row.headers)
+            for row in rows
+        ]
+        return [one for one in found if kind is None or isinstance(one.event, kind)]
+
+    async def change(self, submission_id: str, **values: Any) -> None:
+        """Bend a row, as time or another process would."""
+        table = store.SUBMISSIONS
+        async with self.database.house() as conn:
+            await conn.execute(sa.update(table).where(table.c.id == submission_id).values(values))
+
+
+def order(quote: quote_pb2.Quote, number: int = 0, **more: Any) -> job_pb.ClipRequested:
+    """The order for one item of a quote."""
+    item = quote.items[number]
+    base = {
+        "tenant_id": more.pop("tenant", "acme"),
+        "job_id": ids.new("job"),
+        "attempt": 1,
+        "production_id": "prod_1",
+        "storyboard_id": "sb_1",
+        "scene_id": item.scene_id,
+        "quote_id": quote.id,
+        "spec": item.spec,
+    }
+    return job_pb.ClipRequested(**base | more)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def gateway(database: Any, serve: Any, issuer: Any, clock: Clock) -> Gateway:
+    """The gateway at a time of its own."""
+    return await open_gateway(database, serve, issuer, clock)
+
+
+@pytest.fixture
+async def live_gateway(database: Any, serve: Any, issuer: Any) -> Gateway:
+    """The gateway at the real time, which drivers need: leases are the database's."""
+    return await open_gateway(database, serve, issuer, real_time)
+
+
+def real_time() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+async def open_gateway(database: Any, serve: Any, issuer: Any, clock: Callable[[], datetime.datetime]) -> Gateway:
+    place = await database("provider_gateway")
+    behind = api.GatewayApi(place.database, OFFER, CONFIGURED, LIMITS, clock)
+    servicer = rpc.Servicer(pb_grpc.add_ProviderGatewayServiceServicer_to_server, behind, NAME)
+    return Gateway(place, await serve("provider_gateway", servicer), issuer, clock)
+
+
+class Reel:
+    """A sandbox process, and the ledger it keeps of what it was asked and what it charged."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.url, self.home = url, home
+
+    def lines(self, event: str, among: Iterable[str]) -> list[dict[str, Any]]:
+        """What it noted about these submissions."""
+        names = set(among)
+        found = map(json.loads, (self.home / "ledger.jsonl").read_text().splitlines())
+        return [line for line in found if line["event"] == event and line["client_ref"] in names]
+
+    def sellers(self) -> dict[str, Any]:
+        """As a gateway has them that has keys for the sandbox."""
+        return registry.sellers(OFFER, {"sandbox-openai": (f"{self.url}/v1", "key-of-a-test")})
+
+
+@pytest.fixture(scope="session")
+def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reel]:
+    """One sandbox for the session: what is bought there is told apart by its submissions."""
+    home = tmp_path_factory.mktemp("reel")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    told = {
+        "RUSHES_LISTEN": address,
+        "RUSHES_SANDBOX_HOME": str(home),
+        "RUSHES_SANDBOX_LATENCY": "0",
+        "RUSHES_SANDBOX_INSTANT": "true",
+        "RUSHES_LOG_LEVEL": "WARNING",
+    }
+    with subprocess.Popen([sys.executable, "-m", "services.sandbox"], env=environment.base() | told) as process:
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=9)) as client:
+                assert client.get(f"http://{address}/healthz").status_code == 200
+            yield Reel(f"http://{address}", home)
+        finally:
+            process.terminate()
+
+
+class Crew:
+    """Drivers that work until everything has ended."""
+
+    def __init__(self, gateway: Gateway, folder: Path, sellers: Any) -> None:
+        self.gateway, self.folder, self.sellers = gateway, folder, sellers
+        self.files = blobs.open_store((folder / "blobs").as_uri())
+        self.fetcher = fetch.Fetcher(self.files, 1 << 24)
+
+    def driver(self, owner: str = "one", lease_s: float = 20, most: int = 16) -> ticks.Driver:
+        return ticks.Driver(self.gateway.database, self.sellers, self.fetcher, real_time, owner, lease_s, most)
+
+    async def step(self, driver: ticks.Driver) -> int:
+        """One claim, and the end of everything it began."""
+        claimed = await driver.claim()
+        await self.settle(driver)
+        return claimed
+
+    async def settle(self, driver: ticks.Driver) -> None:
+        stop = asyncio.Event()
+        stop.set()
+        await driver.drain(stop)
+
+    async def until(self, drivers: list[ticks.Driver], states: Iterable[str] = FINISHED, tenant: str = "acme") -> None:
+        """Let them work until every submission of the tenant is in one of these states."""
+        wanted = set(states)
+        async with asyncio.timeout(20):
+            while not all(one.state in wanted for one in await self.gateway.submissions(tenant)):
+                if not sum(await asyncio.gather(*(driver.claim() for driver in drivers))):
+                    await asyncio.sleep(0.02)
+        for driver in drivers:
+            await self.settle(driver)
+
+    async def close(self) -> None:
+        await asyncio.gather(self.fetcher.close(), *(seller.close() for seller in self.sellers.values()))
+
+
+@pytest.fixture
+async def crew(live_gateway: Gateway, reel: Reel, tmp_path: Path) -> AsyncIterator[Crew]:
+    """Drivers that buy in the sandbox for the live gateway."""
+    made = Crew(live_gateway, tmp_path, reel.sellers())
+    yield made
+    await made.close()
