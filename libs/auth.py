@@ -6,6 +6,7 @@ import contextvars
 import hashlib
 import json
 import logging
+import re
 import time
 import urllib.parse
 import urllib.request
@@ -22,6 +23,8 @@ from libs import errors
 log = logging.getLogger(__name__)
 
 _ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
+# A tenant is also a segment of the keys of its media, and `*` is the scope of the whole house.
+_TENANT = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,99}")
 _CLAIMS = ["exp", "iat", "iss", "aud", "sub", "tenant"]
 _LEEWAY_S = 10
 _REFETCH_S = 30
@@ -171,8 +174,10 @@ def _checked(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> tuple[fl
     except jwt.PyJWTError as error:
         raise TokenInvalid(why=str(error)) from None
     tenant, subject, roles = claims["tenant"], claims["sub"], claims.get("roles", [])
-    if not (tenant and isinstance(tenant, str) and subject):
-        raise TokenInvalid(why="its `tenant` and `sub` should be non-empty texts")
+    if not (isinstance(tenant, str) and _TENANT.fullmatch(tenant)):
+        raise TokenInvalid(why="its `tenant` should be 1 to 100 of a-z, 0-9, `_`, `-` and `.`")
+    if not subject:
+        raise TokenInvalid(why="its `sub` should be a non-empty text")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise TokenInvalid(why="its `roles` should be a list of texts")
     return float(claims["exp"]), Caller(tenant, subject, frozenset(roles), token)

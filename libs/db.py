@@ -16,6 +16,7 @@ from libs import errors
 EVERY_TENANT = "*"
 """The row-level-security scope of events and ticks, which serve all tenants."""
 
+_SERVER_GOES = ("08", "57P")  # SQLSTATE classes: the connection is lost; the server stops, crashed or starts
 _CHARACTER_NOT_IN_REPERTOIRE = "22021"
 _SCOPE = sa.text("SELECT set_config('rushes.tenant', :tenant, true)")
 _LIMITS = {
@@ -86,8 +87,11 @@ class Database:
                 async with conn.begin():
                     yield conn
             except sa.exc.DBAPIError as fault:
-                if getattr(fault.orig, "sqlstate", "") == _CHARACTER_NOT_IN_REPERTOIRE:
+                state = getattr(fault.orig, "sqlstate", None) or ""
+                if state == _CHARACTER_NOT_IN_REPERTOIRE:
                     raise TextInvalid from fault
+                if fault.connection_invalidated or state.startswith(_SERVER_GOES):
+                    raise DatabaseAway from fault
                 raise
             if info.pop("spoken", False):
                 self.spoken.set()

@@ -94,7 +94,7 @@ async def _begin(
     quote = await _quote(services, run, board)
     if run.resumed:
         say("Resuming the run of this board that was interrupted.")
-    _agree(wanted, quote, say)
+    agree(wanted, quote, say)
     request = job_service_pb2.CreateProductionRequest(
         request_id=run.request_id("production"), storyboard_id=board.id, revision=board.revision, quote_id=quote.id
     )
@@ -122,7 +122,7 @@ async def _quote(services: client.Client, run: runs.Run, board: storyboard_pb2.S
     return quote
 
 
-def _agree(wanted: Wanted, quote: quote_pb2.Quote, say: Callable[[str], None]) -> None:
+def agree(wanted: Wanted, quote: quote_pb2.Quote, say: Callable[[str], None]) -> None:
     """Tell the price and get a yes. Raises Ended with MONEY."""
     most = wire.amount(quote.most_you_can_pay)
     board = wanted.board.board

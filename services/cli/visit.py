@@ -39,6 +39,8 @@ async def visiting(folder: Path, say: Callable[[str], None], keep: bool = False)
             with state.alone(folder) as alone:
                 if alone:
                     await stop(folder)
+            async with state.using(folder):
+                pass  # when it is being stopped by another, that takes until it is gone
 
 
 async def stop(folder: Path) -> bool:
@@ -52,6 +54,8 @@ async def stop(folder: Path) -> bool:
         if asyncio.get_running_loop().time() > deadline:
             raise exits.Ended(f"The house does not stop; `kill -9 {told.pid}` ends it, and nothing is lost.")
         await asyncio.sleep(0.05)
+    with contextlib.suppress(ChildProcessError):
+        _exit_code(told.pid)  # when it is our own child, leave no zombie
     return True
 
 

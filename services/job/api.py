@@ -103,7 +103,7 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
                 token, quiet_s = paging.encode([seen], bound), 0.0
                 for job in jobs:
                     # The old token until all of this version is out: a cut in between sends it again.
-                    message = wire.job(job, production.currency)
+                    message = wire.job(job)
                     yield job_service_pb2.WatchProductionResponse(
                         resume_token=paging.encode([before], bound), job=message
                     )
@@ -143,8 +143,7 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
             job = await store.get_job(conn, tenant_id, request.job_id)
-            production = await store.get_production(conn, tenant_id, job.production_id)
-        return job_service_pb2.GetJobResponse(job=wire.job(job, production.currency))
+        return job_service_pb2.GetJobResponse(job=wire.job(job))
 
     async def ListJobs(
         self, request: job_service_pb2.ListJobsRequest, context: Context
@@ -157,9 +156,8 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
             found = await store.list_jobs(conn, tenant_id, state, below, size + 1)
-            currencies = await store.currencies(conn, {job.production_id for job in found})
         more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
-        messages = [wire.job(job, currencies[job.production_id]) for job in found[:size]]
+        messages = [wire.job(job) for job in found[:size]]
         return job_service_pb2.ListJobsResponse(jobs=messages, next_page_token=more)
 
     async def _replayed(self, request: job_service_pb2.CreateProductionRequest) -> job_pb2.Production | None:

@@ -115,6 +115,7 @@ class Job:
     spec: bytes
     waits_for: str | None
     last_frame_wanted: bool
+    currency: str
     quoted_micros: int
     created_at: datetime
     updated_at: datetime
@@ -188,6 +189,7 @@ def plan(production: Production, scenes: Sequence[Scene], new_id: Callable[[str]
             spec=scene.spec,
             waits_for=jobs[-1].id if waits else None,
             last_frame_wanted=number < len(scenes) and scenes[number].starts_on_last_frame,
+            currency=production.currency,
             quoted_micros=scene.quoted_micros,
             created_at=production.created_at,
             updated_at=production.created_at,

@@ -51,6 +51,7 @@ JOBS = sa.Table(
     sa.Column("waits_for", sa.Text),
     sa.Column("last_frame_wanted", sa.Boolean, nullable=False),
     sa.Column("first_frame", pg.JSONB(none_as_null=True)),
+    sa.Column("currency", sa.Text, nullable=False),
     sa.Column("quoted_micros", sa.BigInteger, nullable=False),
     sa.Column("cost_micros", sa.BigInteger),
     sa.Column("state", sa.Text, nullable=False),
@@ -250,12 +251,6 @@ async def cost_micros(conn: AsyncConnection, production_ids: Collection[str]) ->
         .group_by(JOBS.c.production_id)
     )
     return {production_id: int(micros) for production_id, micros in await conn.execute(query)}
-
-
-async def currencies(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, str]:
-    """What each of these productions is paid in."""
-    query = sa.select(PRODUCTIONS.c.id, PRODUCTIONS.c.currency).where(db.one_of(PRODUCTIONS.c.id, production_ids))
-    return {production_id: currency for production_id, currency in await conn.execute(query)}
 
 
 async def save_production(conn: AsyncConnection, production: domain.Production) -> None:

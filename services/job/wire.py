@@ -107,7 +107,7 @@ def production(value: domain.Production, cost_micros: int, jobs: Sequence[domain
         title=value.title,
         quote_id=value.quote_id,
         state=job_pb2.Production.State.Value(f"STATE_{value.state}"),
-        jobs=[job(one, value.currency) for one in jobs],
+        jobs=[job(one) for one in jobs],
         film_id=value.film_id,
         most_you_can_pay=_money(value.most_micros, value.currency),
         cost=_money(cost_micros, value.currency),
@@ -121,7 +121,7 @@ def production(value: domain.Production, cost_micros: int, jobs: Sequence[domain
     return message
 
 
-def job(value: domain.Job, currency: str) -> job_pb2.Job:
+def job(value: domain.Job) -> job_pb2.Job:
     """A job as callers see it."""
     waits = value.state is domain.JobState.WAITING
     return job_pb2.Job(
@@ -135,8 +135,8 @@ def job(value: domain.Job, currency: str) -> job_pb2.Job:
         wait_reason=job_pb2.Job.WAIT_REASON_SEAM if waits else job_pb2.Job.WAIT_REASON_UNSPECIFIED,
         submission_state=value.submission_state,
         spec=_spec(value),
-        quoted=_money(value.quoted_micros, currency),
-        cost=_money(value.cost_micros, currency),
+        quoted=_money(value.quoted_micros, value.currency),
+        cost=_money(value.cost_micros, value.currency),
         take=_take(value),
         error=_fault(value.fault),
         create_time=_time(value.created_at),

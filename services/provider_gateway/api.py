@@ -58,6 +58,9 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
     ) -> provider_gateway_service_pb2.CreateQuoteResponse:
         """Price every clip at its most, and see whether the budget holds it."""
         now, tenant_id = self._clock(), auth.caller().tenant_id
+        async with self._database.tenant(tenant_id) as conn:
+            if before := await self._replayed(conn, tenant_id, request):
+                return provider_gateway_service_pb2.CreateQuoteResponse(quote=before)
         items, warnings = self._priced(request, now)
         currency = items[0].most_you_can_pay.currency
         quote = wire.quote(ids.new("quote"), items, currency == wire.PLAY_CURRENCY, warnings, now)
@@ -74,7 +77,7 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
             if quote.most_you_can_pay.micros > budget.left_micros:
                 raise domain.exceeded(budget, quote.most_you_can_pay.micros)
             if not await store.insert_quote_once(conn, row):
-                quote = await self._replayed(conn, tenant_id, request)
+                quote = await self._replayed(conn, tenant_id, request) or quote
         return provider_gateway_service_pb2.CreateQuoteResponse(quote=quote)
 
     async def GetQuote(
@@ -149,8 +152,11 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
 
     async def _replayed(
         self, conn: Any, tenant_id: str, request: provider_gateway_service_pb2.CreateQuoteRequest
-    ) -> quote_pb2.Quote:
+    ) -> quote_pb2.Quote | None:
         before = await store.find_requested_quote(conn, tenant_id, request.request_id)
-        if before is None or before[1] != wire.digest(request):
+        if before is None:
+            return None
+        content, digest = before
+        if digest != wire.digest(request):
             raise domain.RequestIdReused(request_id=request.request_id)
-        return quote_pb2.Quote.FromString(before[0])
+        return quote_pb2.Quote.FromString(content)

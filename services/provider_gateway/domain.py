@@ -212,6 +212,8 @@ def not_sent(before: Submission, now: datetime) -> Submission:
 
 def unknown(before: Submission, now: datetime) -> Submission:
     """The answer is lost. Still unknown after the horizon, the job ends and the money goes to suspense."""
+    if before.state is State.UNRESOLVED:
+        return dataclasses.replace(before, next_action_at=now + HORIZON, updated_at=now)
     if before.state is not State.UNKNOWN:
         return _to(before, State.UNKNOWN, now, next_action_at=now)
     if now - (before.sent_at or before.created_at) >= HORIZON:

@@ -29,7 +29,8 @@ class Events:
         """Reserve the money and write the intents, in this one transaction; or say why not."""
         now = self._clock()
         known = await store.attempts(conn, {event.job_id for event, _ in heard})
-        new = [one for one in heard if (one.event.job_id, one.event.attempt) not in known]
+        attempts = {(one.event.job_id, one.event.attempt): one for one in heard}
+        new = [one for attempt, one in attempts.items() if attempt not in known]
         quotes = await _terms(conn, {one.event.quote_id for one in new})
         intents, refusals = [], []
         for one in new:

@@ -1,6 +1,7 @@
 """Moves every submission that is due one step: send, resolve, poll or fetch, under a lease."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta
 
 import prometheus_client
 
-from libs import db, outbox, telemetry
+from libs import db, errors, outbox, telemetry
 from services.provider_gateway import domain, fetch, providers, recorder, store, wire
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,11 @@ class Driver:
     async def _send(self, before: domain.Submission) -> domain.Submission:
         """The one paid call."""
         seller = self._sellers[before.endpoint]
-        async with self._fetcher.still(wire.first_frame_key(before)) as first_frame:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                first_frame = await stack.enter_async_context(self._fetcher.still(wire.first_frame_key(before)))
+            except errors.Error as fault:
+                return self._created(before, providers.NotSent(f"The first frame cannot be had: {fault.reason}."))
             outcome = await seller.create(wire.order(before, first_frame))
         return self._created(before, outcome)
 

@@ -44,12 +44,12 @@ def build(
     async def healthz() -> responses.PlainTextResponse:
         return responses.PlainTextResponse("ok\n")
 
-    @app.get("/")
+    @app.api_route("/", methods=["GET", "HEAD"])
     async def house(request: fastapi.Request) -> fastapi.Response:
         states = await asyncio.gather(*map(_serving, channels.values()))
         return pages.TemplateResponse(request, "house.html", {"services": dict(zip(channels, states, strict=True))})
 
-    @app.get("/media/{key:path}")
+    @app.api_route("/media/{key:path}", methods=["GET", "HEAD"])
     async def media(key: str, expires: int, signature: str, name: str = "") -> fastapi.Response:
         known = isinstance(store, blobs.FolderStore) and store.verify_signature(key, expires, name, signature, clock())
         path = store.path_of(key) if known and isinstance(store, blobs.FolderStore) else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import rich.console
 
-from services.cli import board_file, client, exits, film, house, runs, screening, visit
+from services.cli import board_file, client, exits, film, house, household, runs, screening, visit
 
 BOARD = """\
 name: Two Doors
@@ -92,6 +92,21 @@ def test_what_is_refused_before_anything_is_spent(
         make(text, max_cost)
     assert caught.value.code == code
     assert list((folder / "runs").iterdir()) == []
+
+
+def test_status_and_doctor_of_a_house_that_runs(folder: Path) -> None:
+    written = io.StringIO()
+    console = rich.console.Console(file=written, width=120)
+    household.status(folder, as_json=True, out=console)
+    told = json.loads(written.getvalue())
+    assert told["phase"] == "ready"
+    assert {process["name"] for process in told["processes"]} == {"postgres", "nats", *house.SERVICES}
+    household.status(folder, as_json=False, out=console)
+    household.doctor(folder, console)
+    assert "✓ database roles: each service may only read and write its own rows" in written.getvalue()
+    assert "✕" not in written.getvalue()
+    with pytest.raises(exits.Ended, match="is already running"):
+        household.up(folder, detach=True, while_used=False, out=console, err=console)
 
 
 def test_a_production_that_is_not_there(folder: Path) -> None:

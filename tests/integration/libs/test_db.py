@@ -99,6 +99,18 @@ async def test_a_database_that_is_away():
     await away.close()
 
 
+async def test_a_connection_that_is_cut_in_the_middle_of_the_work(place):
+    async def cut_off():
+        async with place.database.house() as conn:
+            mine = (await conn.execute(sa.text("SELECT pg_backend_pid()"))).scalar_one()
+            async with place.database.house() as other:
+                await other.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": mine})
+            await conn.execute(sa.text("SELECT 1"))
+
+    with pytest.raises(db.DatabaseAway):
+        await cut_off()
+
+
 async def test_a_connection_that_was_cut_is_replaced(place):
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
     async with place.database.house() as conn:

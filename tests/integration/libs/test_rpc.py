@@ -1,6 +1,7 @@
 """The one way the house serves gRPC: who asks, what goes wrong, when it is ready, how it leaves."""
 
 import asyncio
+import itertools
 
 import grpc
 import prometheus_client
@@ -58,7 +59,7 @@ class Echo:
         return StringValue(value=f"{caller.tenant_id}/{caller.subject}: {request.value}")
 
     async def Watch(self, request, context):
-        for number in range(3):
+        for number in itertools.count() if request.value == "endless" else range(3):
             yield StringValue(value=f"{auth.caller().tenant_id} {number}")
         if request.value == "broken":
             raise EchoMissing(word="stream")
@@ -221,6 +222,23 @@ async def test_a_watcher_that_leaves_ends_its_stream(client, echo):
     call.cancel()
     async with asyncio.timeout(5):
         await echo.ended.wait()
+
+
+async def test_watchers_that_leave_in_the_middle_of_an_answer_are_no_fault(client, caplog):
+    def ended(code):
+        labels = {"grpc_type": "server_stream", "grpc_service": NAME, "grpc_method": "Watch", "grpc_code": code}
+        return prometheus_client.REGISTRY.get_sample_value("grpc_server_handled_total", labels) or 0
+
+    before = ended("Canceled"), ended("Internal")
+    for _ in range(20):
+        call = client.watch("endless")
+        assert (await call.read()).value == "acme 0"
+        call.cancel()
+    async with asyncio.timeout(5):
+        while ended("Canceled") < before[0] + 20:  # noqa: ASYNC110, the server counts when it notices
+            await asyncio.sleep(0.01)
+    assert ended("Internal") == before[1]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_calls_are_counted_by_their_end(client):

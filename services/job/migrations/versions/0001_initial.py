@@ -43,6 +43,7 @@ CREATE TABLE jobs (
   waits_for text REFERENCES jobs (id),
   last_frame_wanted boolean NOT NULL,
   first_frame jsonb,
+  currency text NOT NULL,
   quoted_micros bigint NOT NULL CHECK (quoted_micros >= 0),
   cost_micros bigint CHECK (cost_micros >= 0),
   state text NOT NULL CHECK (state IN ('WAITING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELING', 'CANCELED')),

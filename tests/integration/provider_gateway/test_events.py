@@ -1,0 +1,212 @@
+"""What the gateway makes of orders and cancels: intents with their money, or a refusal that says why."""
+
+import asyncio
+
+from google.protobuf import json_format
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from libs import ids
+from rushes.job.v1 import events_pb2 as job_pb
+from rushes.provider_gateway.v1 import events_pb2
+from rushes.type.v1 import media_pb2
+from services.provider_gateway import domain
+from tests.integration.provider_gateway import conftest as house
+
+S = domain.State
+STILL = media_pb2.Blob(key="t/acme/clips/a.last.png", content_type="image/png", size_bytes=9, sha256="ab" * 32)
+
+
+def used(budget):
+    return budget.reserved_micros + budget.spent_micros + budget.suspense_micros
+
+
+async def refusals_of(gateway):
+    """Why orders were not taken, by job."""
+    return {event.job_id: event for event, _ in await gateway.said(events_pb2.SubmissionFailed)}
+
+
+async def test_orders_become_intents_with_their_money(gateway):
+    orders = await gateway.orders(house.spec(seconds=4), house.spec("Fog.", 6), last_frame_wanted=True)
+    await gateway.hear(*orders)
+    found = await gateway.submissions()
+    assert [(one.job_id, one.state, one.version) for one in found] == [(one.job_id, S.INTENT, 1) for one in orders]
+    assert [one.reserved_micros for one in found] == [400_000, 600_000]
+    assert {(one.traceparent, one.last_frame_wanted, one.tries) for one in found} == {(house.TRACE, True, 0)}
+    assert {(one.endpoint, one.wire_model) for one in found} == {("sandbox-openai", "sandbox-reel-1")}
+    assert all(one.spec == order.spec.SerializeToString(deterministic=True) for one, order in zip(found, orders))
+    budget = await gateway.budget()
+    assert (budget.reserved_micros, budget.spent_micros, budget.suspense_micros) == (1_000_000, 0, 0)
+    lines = await gateway.postings()
+    assert {(line.submission_id, line.kind, line.available, line.reserved) for line in lines} == {
+        (found[0].id, "reserve", -400_000, 400_000),
+        (found[1].id, "reserve", -600_000, 600_000),
+    }
+    assert not await gateway.said()
+
+
+async def test_the_same_order_again_is_nothing(gateway):
+    (order,) = await gateway.orders(house.spec())
+    await gateway.hear(order, order)
+    await gateway.hear(order)
+    await asyncio.gather(*(gateway.hear(order) for _ in range(4)))
+    assert len(await gateway.submissions()) == 1
+    assert (await gateway.budget()).reserved_micros == 100_000
+    assert len(await gateway.postings()) == 1
+
+
+async def test_several_tenants_in_one_batch_pay_for_themselves(gateway):
+    orders = [
+        order for tenant in ("acme", "bolt", "crag") for order in await gateway.orders(house.spec(), tenant=tenant)
+    ]
+    await gateway.set_limit(0, tenant="bolt")
+    await gateway.hear(*orders)
+    for tenant, reserved in (("acme", 100_000), ("bolt", 0), ("crag", 100_000)):
+        assert (await gateway.budget(tenant)).reserved_micros == reserved
+        assert len(await gateway.submissions(tenant)) == (reserved > 0)
+    assert set(await refusals_of(gateway)) == {orders[1].job_id}
+
+
+async def test_over_the_budget_exactly_those_that_do_not_fit_are_refused(gateway):
+    orders = await gateway.orders(*(house.spec(f"Scene {seconds}.", seconds) for seconds in (4, 3, 2, 1)))
+    await gateway.set_limit(650_000)
+    await gateway.hear(*orders)
+    assert sum(one.reserved_micros for one in await gateway.submissions()) == (await gateway.budget()).reserved_micros
+    refused = await refusals_of(gateway)
+    kept = {one.job_id for one in await gateway.submissions()}
+    assert kept | set(refused) == {order.job_id for order in orders}
+    assert not kept & set(refused)
+    assert kept == {orders[0].job_id, orders[2].job_id}
+    for event in refused.values():
+        assert (event.reason, event.retryable, event.submission_id) == ("BUDGET_EXCEEDED", False, "")
+        assert (event.cost.micros, event.attempt, event.tenant_id) == (0, 1, "acme")
+        assert "0.65 XTS" in event.message
+    (_, headers), *_ = await gateway.said()
+    assert headers["traceparent"] == house.TRACE
+
+
+@given(
+    seconds=st.lists(st.integers(1, 20), min_size=1, max_size=8),
+    limit=st.integers(0, 80),
+    parts=st.integers(1, 3),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_the_wall_holds_whatever_comes(gateway, seconds, limit, parts):
+    tenant = ids.new("t")
+    orders = await gateway.orders(*(house.spec(f"Scene {n}.", s) for n, s in enumerate(seconds)), tenant=tenant)
+    await gateway.set_limit(limit * 100_000, tenant)
+    size = -(-len(orders) // parts)
+    for begin in range(0, len(orders), size):
+        await gateway.hear(*orders[begin : begin + size])
+    budget, found = await gateway.budget(tenant), await gateway.submissions(tenant)
+    assert used(budget) == sum(one.reserved_micros for one in found) <= budget.limit_micros
+    kept = {one.job_id for one in found}
+    left = budget.left_micros
+    for order, length in zip(orders, seconds, strict=True):
+        assert order.job_id in kept or length * 100_000 > left, "what still fits was refused"
+    assert len(found) + sum(event.tenant_id == tenant for event, _ in await gateway.said()) == len(orders)
+
+
+async def test_twenty_at_once_against_one_budget(gateway):
+    orders = await gateway.orders(*(house.spec(f"Scene {number}.", 2) for number in range(20)))
+    await gateway.set_limit(1_500_000)
+    await asyncio.gather(*(gateway.hear(order) for order in orders))
+    budget = await gateway.budget()
+    assert used(budget) == 1_400_000
+    assert len(await gateway.submissions()) == 7
+    assert len(await refusals_of(gateway)) == 13
+
+
+async def test_an_order_has_to_be_what_was_quoted(gateway):
+    quote = await gateway.quote(house.spec(), house.spec("Fog."))
+    dearer = house.order(quote, spec=house.spec(seconds=2))
+    swapped = house.order(quote, 1, scene_id="scene_1")
+    unknown = house.order(quote, scene_id="scene_9")
+    unquoted = house.order(quote, quote_id=ids.new("quote"))
+    stranger = house.order(quote, tenant="other")
+    good = house.order(quote)
+    wrong = (dearer, swapped, unknown, unquoted, stranger)
+    await gateway.hear(*wrong, good)
+    refused = await refusals_of(gateway)
+    assert set(refused) == {order.job_id for order in wrong}
+    assert {event.reason for event in refused.values()} == {"QUOTE_ITEM_MISSING"}
+    assert [one.job_id for one in await gateway.submissions()] == [good.job_id]
+    assert used(await gateway.budget()) == 100_000
+    assert not await gateway.submissions("other")
+
+
+async def test_a_frame_that_a_seam_adds_changes_no_price(gateway):
+    quote = await gateway.quote(house.spec())
+    order = house.order(quote)
+    order.spec.first_frame.CopyFrom(STILL)
+    await gateway.hear(order)
+    (found,) = await gateway.submissions()
+    asked = type(order.spec).FromString(found.spec)
+    assert asked.first_frame == STILL
+    asked.ClearField("first_frame")
+    assert json_format.MessageToDict(asked) == json_format.MessageToDict(quote.items[0].spec)
+
+
+async def test_a_model_that_died_since_is_not_bought(gateway, clock):
+    deprecated = next(m for m in house.OFFER.models if m.retires and m.retires < clock.now.date())
+    clock.now = clock.now.replace(year=deprecated.retires.year - 1)
+    size = deprecated.sizes[0]
+    spec = house.spec(
+        seconds=deprecated.durations[0],
+        model=deprecated.id,
+        size=media_pb2.FrameSize(width=size.width, height=size.height),
+    )
+    if deprecated.endpoint not in house.CONFIGURED:
+        spec.model = "google/gemini-omni-flash-preview"
+        spec.duration.seconds, spec.size.width, spec.size.height = 3, 1280, 720
+    quote = await gateway.quote(spec)
+    clock.now = house.NOW
+    order = house.order(quote)
+    await gateway.hear(order)
+    assert (await refusals_of(gateway))[order.job_id].reason == "MODEL_RETIRED"
+    assert not await gateway.submissions()
+
+
+async def test_a_second_attempt_is_a_submission_of_its_own(gateway):
+    quote = await gateway.quote(house.spec())
+    first = house.order(quote)
+    await gateway.hear(first)
+    await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=first.job_id))
+    again = house.order(quote, job_id=first.job_id, attempt=2)
+    await gateway.hear(again, first)
+    assert sorted((one.attempt, one.state) for one in await gateway.submissions()) == [
+        (1, S.CANCELED_FREE),
+        (2, S.INTENT),
+    ]
+
+
+async def test_a_cancel_in_time_is_free(gateway):
+    orders = await gateway.orders(house.spec(), house.spec("Fog."))
+    await gateway.hear(*orders)
+    cancel = job_pb.CancelRequested(tenant_id="acme", job_id=orders[0].job_id)
+    await gateway.hear(cancel)
+    await gateway.hear(cancel)
+    canceled, kept = await gateway.submissions()
+    assert (canceled.state, canceled.cost_micros, canceled.next_action_at) == (S.CANCELED_FREE, 0, None)
+    assert kept.state is S.INTENT
+    assert used(await gateway.budget()) == 100_000
+    assert [line.kind for line in await gateway.postings() if line.submission_id == canceled.id] == [
+        "reserve",
+        "release",
+    ]
+    ((event, headers),) = await gateway.said()
+    assert (event.job_id, event.reason, event.cost.micros) == (orders[0].job_id, "CANCELED", 0)
+    assert (headers["traceparent"], event.submission_id) == (house.TRACE, canceled.id)
+
+
+async def test_a_cancel_of_what_was_sent_or_of_another_tenant_s_changes_nothing(gateway):
+    sent, unsent = await gateway.orders(house.spec(), house.spec("Fog."))
+    await gateway.hear(sent, unsent)
+    (one, _) = await gateway.submissions()
+    await gateway.change(one.id, state="SENDING")
+    before = await gateway.submissions()
+    await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=sent.job_id))
+    await gateway.hear(job_pb.CancelRequested(tenant_id="other", job_id=unsent.job_id))
+    await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=ids.new("job")))
+    assert await gateway.submissions() == before
+    assert not await gateway.said()

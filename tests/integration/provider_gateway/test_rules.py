@@ -1,0 +1,123 @@
+"""What the gateway's database refuses, whoever asks: the rules of paid calls and of money."""
+
+import itertools
+
+import pytest
+import sqlalchemy as sa
+
+from libs import ids
+from services.provider_gateway import domain
+from tests.integration.provider_gateway import conftest as house
+
+S = domain.State
+
+
+async def run(gateway, statement, tenant=None, **values):
+    scope = gateway.database.tenant(tenant) if tenant else gateway.database.house()
+    async with scope as conn:
+        return (await conn.execute(sa.text(statement), values)).rowcount
+
+
+async def refused(gateway, statement, match, **values):
+    with pytest.raises(sa.exc.IntegrityError, match=match):
+        await run(gateway, statement, **values)
+
+
+@pytest.fixture
+async def intents(gateway):
+    """Two submissions of two jobs, nothing sent."""
+    await gateway.hear(*await gateway.orders(house.spec(), house.spec("Fog.")))
+    return await gateway.submissions()
+
+
+async def test_every_forbidden_transition_is_refused(gateway, intents):
+    one = intents[0]
+    bend = "ALTER TABLE submissions {} TRIGGER transitions"
+    owner = type(gateway.database)(gateway.place.owner_url)
+    clip = "clip = '{}', provider_job_id = 'video_1', next_action_at = now()"
+    for before, after in itertools.permutations(S, 2):
+        async with owner.house() as conn:
+            await conn.execute(sa.text(bend.format("DISABLE")))
+            await conn.execute(sa.text(f"UPDATE submissions SET state = '{before}', {clip} WHERE id = '{one.id}'"))
+            await conn.execute(sa.text(bend.format("ENABLE")))
+            step = sa.text(f"UPDATE submissions SET state = '{after}' WHERE id = '{one.id}' RETURNING version")
+            savepoint = await conn.begin_nested()
+            try:
+                await conn.execute(step)
+                allowed = True
+            except sa.exc.IntegrityError as fault:
+                assert f"cannot go from {before} to {after}" in str(fault)
+                allowed = False
+            finally:
+                await savepoint.rollback()
+        assert allowed is ((before, after) in domain.TRANSITIONS), (before, after)
+    await owner.close()
+
+
+async def test_every_change_of_state_is_logged_for_ever(gateway, intents):
+    one = intents[0]
+    for state in ("SENDING", "INTENT", "SENDING", "UNKNOWN"):
+        await gateway.change(one.id, state=state)
+    async with gateway.database.house() as conn:
+        log = await conn.execute(sa.text("SELECT version, state FROM submission_log ORDER BY version"))
+        assert [tuple(row) for row in log] == [(2, "SENDING"), (3, "INTENT"), (4, "SENDING"), (5, "UNKNOWN")]
+    assert (await gateway.submissions())[0].version == 5
+
+
+async def test_a_job_asks_for_one_clip_at_a_time(gateway, intents):
+    first, second = intents
+    theft = "UPDATE submissions SET job_id = :job_id, attempt = :attempt WHERE id = :id"
+    await refused(gateway, theft, "one_attempt", id=second.id, job_id=first.job_id, attempt=1)
+    await refused(gateway, theft, "one_active", id=second.id, job_id=first.job_id, attempt=2)
+    await gateway.change(first.id, state="CANCELED_FREE", next_action_at=None)
+    assert await run(gateway, theft, id=second.id, job_id=first.job_id, attempt=2) == 1
+
+
+async def test_a_provider_s_job_belongs_to_one_submission(gateway, intents):
+    name = "UPDATE submissions SET provider_job_id = 'video_1' WHERE id = :id"
+    await run(gateway, name, id=intents[0].id)
+    await refused(gateway, name, "one_provider_id", id=intents[1].id)
+    await refused(gateway, "UPDATE submissions SET provider_job_id = ''", "provider_job_id")
+
+
+async def test_nothing_that_is_not_over_is_forgotten(gateway, intents):
+    await refused(gateway, "UPDATE submissions SET next_action_at = NULL", "never_forgotten")
+    sending = "UPDATE submissions SET state = 'SENDING', next_action_at = NULL WHERE id = :id"
+    await refused(gateway, sending, "never_forgotten", id=intents[0].id)
+
+
+async def test_what_is_accepted_has_a_name_and_what_is_stored_has_a_clip(gateway, intents):
+    one = intents[0].id
+    await gateway.change(one, state="SENDING")
+    step = "UPDATE submissions SET state = '{}' WHERE id = :id"
+    await refused(gateway, step.format("ACCEPTED"), "accepted_has_id", id=one)
+    await gateway.change(one, state="ACCEPTED", provider_job_id="video_1")
+    await gateway.change(one, state="PROVIDER_DONE")
+    await gateway.change(one, state="FETCHING")
+    await refused(gateway, step.format("STORED"), "stored_has_clip", id=one)
+
+
+async def test_the_ledger_balances_and_settles_once(gateway, intents):
+    line = """
+        INSERT INTO ledger (id, tenant_id, currency, submission_id, kind, available, reserved, spent, suspense, at)
+        VALUES (:id, 'acme', 'XTS', :submission_id, :kind, :available, -100000, 0, 0, now())"""
+
+    def values(kind, available=100_000):
+        return {"id": ids.new("entry"), "submission_id": intents[0].id, "kind": kind, "available": available}
+
+    await refused(gateway, line, "balanced", **values("release", 99_999))
+    await refused(gateway, line, "kind", **values("gift"))
+    assert await run(gateway, line, **values("release")) == 1
+    for kind in ("release", "commit"):
+        await refused(gateway, line, "resolved_once", **values(kind))
+    for account in ("limit", "reserved", "spent", "suspense"):
+        await refused(gateway, f"UPDATE budgets SET {account}_micros = -1", f"{account}_micros")
+
+
+async def test_no_tenant_reaches_another_s_rows(gateway, intents):
+    for table in ("quotes", "budgets", "submissions", "ledger"):
+        count = f"SELECT * FROM {table}"
+        assert await run(gateway, count, tenant="other") == 0
+        assert await run(gateway, count, tenant="acme") > 0
+    with pytest.raises(sa.exc.ProgrammingError, match="row-level security"):
+        await run(gateway, "UPDATE submissions SET tenant_id = 'other'", tenant="acme")
