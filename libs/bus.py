@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import db, outbox, run, telemetry
+from libs import db, errors, outbox, run, telemetry
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ MOST_DELIVERIES = 8
 _BATCH = 64
 _PUBLISH_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 5.0
+_AWAY_S = 1.0
 
 _PUBLISHED = prometheus_client.Counter("rushes_outbox_published", "Events JetStream has acknowledged.", ["subject"])
 _HANDLED = prometheus_client.Counter("rushes_events_handled", "Events taken from the bus.", ["subject", "result"])
@@ -189,6 +190,10 @@ class _Inlet:
         """All in one transaction; when one of them fails, each in its own, so that it cannot hold up the others."""
         try:
             await self._transact(messages)
+        except errors.Unavailable:  # no event is to blame for that, and none is buried for it
+            for message in messages:
+                await message.nak(delay=_AWAY_S)
+            raise
         except Exception:
             for message in messages:
                 await self._handle_alone(message)
@@ -199,6 +204,8 @@ class _Inlet:
     async def _handle_alone(self, message: Msg) -> None:
         try:
             await self._transact([message])
+        except errors.Unavailable:
+            await message.nak(delay=_AWAY_S)
         except Exception as fault:
             await self._failed(message, fault)
         else:

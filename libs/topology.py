@@ -17,8 +17,8 @@ from nats.js.errors import NotFoundError
 from libs import settings
 
 FILE = pathlib.Path(__file__).parent.parent / "deploy" / "nats" / "topology.yaml"
-_ACK_WAIT_S = 30.0
-_MOST_DELIVERIES = 10  # above libs.bus.MOST_DELIVERIES: it is the handler that buries, never the server in silence
+_ACK_WAIT_S = 10.0  # what a killed process held is delivered again after this; one that was only slow loses nothing
+_MOST_DELIVERIES = -1  # without end: it is the handler that buries, never the server in silence
 
 
 class Consumer(pydantic.BaseModel, extra="forbid"):

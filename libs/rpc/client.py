@@ -27,6 +27,7 @@ _SERVICE_CONFIG = {
 }
 _OPTIONS = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.enable_http_proxy", 0),  # services talk to each other, whatever proxy leads to the world
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 60_000),

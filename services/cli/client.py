@@ -45,7 +45,10 @@ _CODES_OF_REASONS = {
 
 
 class Refused(exits.Ended):
-    """A service said no: `reason` as in its ErrorReason, `facts` of the case, and the fields that are wrong."""
+    """A service said no: `reason` as in its ErrorReason, `facts` of the case, and the fields that are wrong.
+
+    Unless `is_definite`, the call may have been done all the same.
+    """
 
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
         status = rpc_status.from_call(error)  # type: ignore[arg-type]
@@ -56,6 +59,7 @@ class Refused(exits.Ended):
         self.reason: str = info.reason
         self.facts: Mapping[str, str] = info.metadata
         self.violations: Sequence[tuple[str, str]] = [(one.field, one.description) for one in bad.field_violations]
+        self.is_definite = error.code() not in (*_AWAY, grpc.StatusCode.DEADLINE_EXCEEDED)
         code = _CODES_OF_REASONS.get(self.reason, _CODES.get(error.code(), exits.Code.ERROR))
         super().__init__(error.details() or error.code().name, code)
 

@@ -61,6 +61,7 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         "RUSHES_AUTH_JWKS_URL": (of.folder / "jwks.json").as_uri(),
         "RUSHES_AUTH_ISSUER": ISSUER,
         "RUSHES_AUTH_AUDIENCE": AUDIENCE,
+        "TMPDIR": str(of.temporary),
     }
     if service in house.DATABASES:
         told["RUSHES_DATABASE_URL"] = database_url(of, service, service)

@@ -14,7 +14,7 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2, quote_pb2
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
 from services.cli import board_file, board_rules, client, delivery, exits, progress, runs, visit, wire
 
-_STALE = ("QUOTE_EXPIRED", "QUOTE_NOT_FOUND", "REQUEST_ID_REUSED")
+_NEVER_ACCEPTED = ("QUOTE_EXPIRED", "QUOTE_NOT_FOUND")  # what CreateProduction says only when it made nothing before
 _OF_A_MODEL = ("MODEL_RETIRED", "MODEL_NOT_FOUND", "MODEL_UNCONFIGURED")
 
 
@@ -38,24 +38,20 @@ async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Cons
         err.print(note, markup=False)
 
     async with visit.visiting(wanted.home, say, wanted.keep) as of, client.connect(of) as services:
-        while True:
-            with runs.claim(wanted.home, wanted.board.board) as run:
-                try:
-                    production = await _begin(services, run, wanted, say)
-                except client.Refused as refused:
-                    if not (run.resumed and refused.reason in _STALE):
-                        run.finish()
-                        raise _in_the_board(wanted.board, refused) from None
-                    run.finish()  # its quote grew old before it was accepted: begin anew
-                    continue
-                except exits.Ended:
-                    run.finish()
-                    raise
-                told = await watch(services, production.id, err)
-                run.finish()
-                say(f"Cost: {wire.amount(told.told.cost)} of up to {wire.amount(told.told.most_you_can_pay)}")
-                judge(told)
-                return await delivery.deliver(services, told, wanted.output, wanted.as_json, out, say)
+        with runs.claim(wanted.home, wanted.board.board) as run:
+            try:
+                production = await _begin(services, run, wanted, say)
+            except client.Refused as refused:
+                if not (run.resumed and refused.reason in _NEVER_ACCEPTED):
+                    raise _refusal(wanted.board, run, refused) from None
+                run.renew()
+                production = await _begin(services, run, wanted, say)
+            told = await watch(services, production.id, err)
+            say(f"Cost: {wire.amount(told.told.cost)} of up to {wire.amount(told.told.most_you_can_pay)}")
+            if told.told.state == job_pb2.Production.STATE_SUCCEEDED:
+                await delivery.deliver(services, told, wanted.output, wanted.as_json, out, say)
+            run.finish()  # only now: a film that could not be fetched is fetched by the next run, not made again
+            judge(told)
 
 
 async def watch(services: client.Client, production_id: str, err: rich.console.Console) -> progress.Production:
@@ -94,7 +90,12 @@ async def _begin(
     quote = await _quote(services, run, board)
     if run.resumed:
         say("Resuming the run of this board that was interrupted.")
-    agree(wanted, quote, say)
+    try:
+        agree(wanted, quote, say)
+    except exits.Ended:
+        if not run.resumed:
+            run.finish()
+        raise
     request = job_service_pb2.CreateProductionRequest(
         request_id=run.request_id("production"), storyboard_id=board.id, revision=board.revision, quote_id=quote.id
     )
@@ -141,6 +142,15 @@ def agree(wanted: Wanted, quote: quote_pb2.Quote, say: Callable[[str], None]) ->
     say(f"Film it for up to {most}? [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise exits.Ended("Nothing was spent.", exits.Code.MONEY)
+
+
+def _refusal(of: board_file.BoardFile, run: runs.Run, refused: client.Refused) -> Exception:
+    """A refusal as the person should read it. A run that may have been accepted is kept: its repeat pays once."""
+    if run.resumed:
+        return exits.Ended(f"{refused} Remove {run.path} to begin this board anew.", refused.code)
+    if refused.is_definite:
+        run.finish()
+    return _in_the_board(of, refused)
 
 
 def _in_the_board(of: board_file.BoardFile, refused: client.Refused) -> Exception:

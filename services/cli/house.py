@@ -5,6 +5,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -54,6 +55,11 @@ class House:
     def token(self) -> Path:
         """The file with the bearer token of the person at this machine."""
         return self.folder / "token"
+
+    @property
+    def temporary(self) -> Path:
+        """The services' folder for passing files, empty at each start: what a killed one leaves stays in the home."""
+        return self.folder / "tmp"
 
     @property
     def endpoints(self) -> Path:
@@ -146,7 +152,8 @@ def is_free(port: int) -> bool:
 
 def _make_folders(folder: Path) -> None:
     make_folder(folder)
-    for name in ("blobs", "sandbox", "nats"):
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    for name in ("blobs", "sandbox", "nats", "tmp"):
         (folder / name).mkdir(exist_ok=True, mode=0o700)
 
 

@@ -16,7 +16,7 @@ class Run:
 
     def __init__(self, path: Path, resumed: bool) -> None:
         self.resumed = resumed
-        self._path = path
+        self.path = path
         self._id = uuid.UUID(path.suffix[1:])
 
     def request_id(self, verb: str) -> str:
@@ -25,7 +25,13 @@ class Run:
 
     def finish(self) -> None:
         """Forget the run: the next one of this board starts anew."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def renew(self) -> None:
+        """Begin anew with other ids, when the old ones came to nothing."""
+        renewed = uuid.uuid4()
+        self.path = self.path.rename(self.path.with_suffix(f".{renewed}"))
+        self._id, self.resumed = renewed, False
 
 
 @contextlib.contextmanager

@@ -256,11 +256,9 @@ def provider_done(
     return _to(before, State.PROVIDER_DONE, now, cost_micros=cost, clip_expires_at=expires_at, next_action_at=now)
 
 
-def provider_failed(
-    before: Submission, message: str, retryable: bool, charged: bool | None, now: datetime
-) -> Submission:
-    """The provider gave up. Unless it says that it is free, it counts as charged."""
-    cost = 0 if charged is False else before.reserved_micros
+def provider_failed(before: Submission, message: str, retryable: bool, charged: bool, now: datetime) -> Submission:
+    """The provider gave up."""
+    cost = before.reserved_micros if charged else 0
     fault = Fault("PROVIDER_FAILED", f"The provider could not make it: {message}", retryable)
     return _end(before, State.PROVIDER_FAILED, now, fault, cost_micros=cost)
 

@@ -132,17 +132,18 @@ class Driver:
         except providers.ProviderAway as fault:
             log.warning("provider_away", extra={"submission_id": before.id, "why": str(fault)})
             return domain.away(before, self._clock())
-        now = self._clock()
+        now, capabilities = self._clock(), self._sellers[before.endpoint].capabilities
         match outcome:
             case providers.Pending(after_s):
                 return domain.pending(before, after_s, now)
             case providers.Missing():
                 return domain.missing(before, now)
             case providers.Failed(message, retryable, charged):
+                charged = capabilities.charges_failed if charged is None else charged
                 return domain.provider_failed(before, message, retryable, charged, now)
             case providers.Done() as done:
                 self._done[before.id] = done
-                kept_s = self._sellers[before.endpoint].capabilities.retention_s
+                kept_s = capabilities.retention_s
                 expires_at = done.expires_at or (now + timedelta(seconds=kept_s) if kept_s else None)
                 return domain.provider_done(before, done.cost_micros, expires_at, now)
 

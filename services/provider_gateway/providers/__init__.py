@@ -21,10 +21,13 @@ class Capabilities:
     """What a dialect at an endpoint can be relied on for; decides how a lost answer is resolved.
 
     `idempotent`: sending the same order again with the same `submission_id` returns the first answer and costs nothing.
+    `charges_failed`: whether work that failed is charged, where the provider does not say it of the job itself; what
+    is not known counts as charged.
     `retention_s`: how long a finished clip can be fetched; None when the provider does not say.
     """
 
     idempotent: bool = False
+    charges_failed: bool = True
     retention_s: int | None = None
 
 

@@ -143,6 +143,19 @@ def test_an_interrupted_run_is_taken_up_again_and_pays_once(make: Film, folder: 
     assert _creates(folder) - before == 2
 
 
+def test_a_film_that_could_not_be_written_is_fetched_again_and_not_made_again(
+    make: Film, folder: Path, tmp_path: Path
+) -> None:
+    before = _creates(folder)
+    (tmp_path / "film.contact.jpg").mkdir()
+    with pytest.raises(exits.Ended, match="cannot be written"):
+        make(BOARD.replace("Two Doors", "No Room"))
+    (tmp_path / "film.contact.jpg").rmdir()
+    make(BOARD.replace("Two Doors", "No Room"))
+    assert (tmp_path / "film.contact.jpg").is_file()
+    assert _creates(folder) - before == 2
+
+
 async def _interrupted(wanted: film.Wanted) -> None:
     """Film until the first scene is heard of, then leave."""
     written = io.StringIO()

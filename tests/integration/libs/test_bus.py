@@ -197,6 +197,25 @@ async def test_an_event_that_never_works_is_buried(ends):
     assert await ends.heard() == ["job_1"]
 
 
+async def test_no_event_is_buried_while_the_database_is_away(ends):
+    tries = []
+
+    async def away_at_first(conn, event):
+        tries.append(event)
+        if len(tries) < 3:
+            raise db.DatabaseAway
+        await ends.note(conn, event)
+
+    async with running(ends.relay):
+        await ends.say(EVENTS[0])
+        await until(ends.all_published)
+        await give_up_on(ends, 2 * bus.MOST_DELIVERIES)
+        async with running(ends.hearing(away_at_first)):
+            await until(ends.all_acknowledged)
+    assert await ends.heard() == ["job_0"]
+    assert await ends.column(ends.listener, outbox.DEAD_LETTERS.c.event_id) == []
+
+
 async def give_up_on(ends, times):
     """Take the waiting event and refuse it, as a consumer does that fails so often."""
     subscription = await ends.js.pull_subscribe_bind(durable="provider_gateway", stream="job")

@@ -1,6 +1,7 @@
 """A provider gateway on a database of its own, a sandbox process to buy from, and drivers to buy with."""
 
 import asyncio
+import copy
 import datetime
 import json
 import socket
@@ -221,6 +222,12 @@ class Crew:
         self.gateway, self.folder, self.sellers = gateway, folder, sellers
         self.files = blobs.open_store((folder / "blobs").as_uri())
         self.fetcher = fetch.Fetcher(self.files, 1 << 24)
+
+    def among(self, sellers: Any) -> "Crew":
+        """The same crew, buying elsewhere."""
+        other = copy.copy(self)
+        other.sellers = sellers
+        return other
 
     def driver(self, owner: str = "one", lease_s: float = 20, most: int = 16) -> ticks.Driver:
         return ticks.Driver(self.gateway.database, self.sellers, self.fetcher, real_time, owner, lease_s, most)

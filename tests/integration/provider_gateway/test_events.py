@@ -47,12 +47,19 @@ async def test_orders_become_intents_with_their_money(gateway):
 
 async def test_the_same_order_again_is_nothing(gateway):
     (order,) = await gateway.orders(house.spec())
-    await gateway.hear(order, order)
+    together = await asyncio.gather(*(gateway.hear(order) for _ in range(4)), return_exceptions=True)
+    assert None in together, "the others come again, and find it there"
     await gateway.hear(order)
-    await asyncio.gather(*(gateway.hear(order) for _ in range(4)))
     assert len(await gateway.submissions()) == 1
     assert (await gateway.budget()).reserved_micros == 100_000
     assert len(await gateway.postings()) == 1
+
+
+async def test_the_same_order_twice_in_one_batch_is_one(gateway):
+    (order,) = await gateway.orders(house.spec())
+    await gateway.hear(order, order)
+    assert len(await gateway.submissions()) == 1
+    assert (await gateway.budget()).reserved_micros == 100_000
 
 
 async def test_several_tenants_in_one_batch_pay_for_themselves(gateway):
@@ -148,17 +155,9 @@ async def test_a_frame_that_a_seam_adds_changes_no_price(gateway):
 
 
 async def test_a_model_that_died_since_is_not_bought(gateway, clock):
-    deprecated = next(m for m in house.OFFER.models if m.retires and m.retires < clock.now.date())
-    clock.now = clock.now.replace(year=deprecated.retires.year - 1)
-    size = deprecated.sizes[0]
-    spec = house.spec(
-        seconds=deprecated.durations[0],
-        model=deprecated.id,
-        size=media_pb2.FrameSize(width=size.width, height=size.height),
-    )
-    if deprecated.endpoint not in house.CONFIGURED:
-        spec.model = "google/gemini-omni-flash-preview"
-        spec.duration.seconds, spec.size.width, spec.size.height = 3, 1280, 720
+    clock.now = house.NOW.replace(month=9)
+    size = media_pb2.FrameSize(width=1280, height=720)
+    spec = house.spec(seconds=3, model="google/gemini-omni-flash-preview", size=size)
     quote = await gateway.quote(spec)
     clock.now = house.NOW
     order = house.order(quote)

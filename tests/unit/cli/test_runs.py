@@ -21,6 +21,18 @@ def test_a_run_that_did_not_finish_is_resumed_with_the_same_ids(tmp_path: Path) 
         assert run.request_id("quote") != first
 
 
+def test_a_run_that_came_to_nothing_is_renewed(tmp_path: Path) -> None:
+    with runs.claim(tmp_path, film("a")) as run:
+        first = run.request_id("quote")
+    with runs.claim(tmp_path, film("a")) as run:
+        run.renew()
+        assert not run.resumed
+        assert run.request_id("quote") != first
+        second = run.request_id("quote")
+    with runs.claim(tmp_path, film("a")) as run:
+        assert run.request_id("quote") == second
+
+
 def test_another_board_is_another_run(tmp_path: Path) -> None:
     with runs.claim(tmp_path, film("a")):
         pass

@@ -53,7 +53,7 @@ STEPS: dict[str, tuple[set[domain.State], Callable[[domain.Submission, datetime]
     "missing": ({S.ACCEPTED}, domain.missing),
     "away": ({S.ACCEPTED}, domain.away),
     "done": ({S.ACCEPTED}, lambda s, now: domain.provider_done(s, 400_000, None, now)),
-    "failed": ({S.ACCEPTED}, lambda s, now: domain.provider_failed(s, "no", False, None, now)),
+    "failed": ({S.ACCEPTED}, lambda s, now: domain.provider_failed(s, "no", False, True, now)),
     "failed_free": ({S.ACCEPTED}, lambda s, now: domain.provider_failed(s, "no", False, False, now)),
     "stored": ({S.FETCHING}, lambda s, now: domain.stored(s, CLIP, now)),
     "fetch_failed": ({S.FETCHING}, lambda s, now: domain.fetch_failed(s, "gone", now)),
@@ -118,7 +118,7 @@ def test_an_unknown_outcome_holds_its_money_for_a_day_then_in_suspense() -> None
 def test_without_a_word_on_the_price_it_is_the_quoted_most() -> None:
     done = domain.provider_done(submission(S.ACCEPTED), None, None, NOW)
     assert done.cost_micros == HELD
-    failed = domain.provider_failed(submission(S.ACCEPTED), "no", False, None, NOW)
+    failed = domain.provider_failed(submission(S.ACCEPTED), "no", False, True, NOW)
     assert domain.posting(submission(S.ACCEPTED), failed) == domain.Posting("commit", reserved=-HELD, spent=HELD)
 
 

@@ -1,0 +1,149 @@
+"""The studio's pages over real HTTP: what runs, and the media behind signed addresses."""
+
+import asyncio
+import datetime
+import re
+import socket
+import urllib.parse
+
+import httpx
+import pytest
+
+from libs import blobs, rpc, web
+from services.studio import web as studio
+
+NOW = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
+CLIP = bytes(range(256)) * 64
+KEY = "t/acme/films/film_1/film.mp4"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Studio:
+    """A studio that listens, its media store, and a browser."""
+
+    def __init__(self, address, store, client):
+        self.address, self.store, self.client = address, store, client
+        self.now = NOW
+
+    async def get(self, address, **headers):
+        """What a browser gets."""
+        return await self.client.get(address, headers=headers)
+
+    def sign(self, key=KEY, seconds=60, name=None):
+        return self.store.sign(key, seconds, name, NOW)
+
+
+@pytest.fixture
+async def channels(serve):
+    """A service that serves, one that does not, and one that is not there."""
+
+    async def never():
+        return False
+
+    doors = {"storyboard": await serve("storyboard"), "job": await serve("job", ready=never)}
+    nowhere = rpc.connect(f"127.0.0.1:{free_port()}")
+    yield {name: door.channel for name, door in doors.items()} | {"compiler": nowhere}
+    await nowhere.close()
+
+
+@pytest.fixture
+async def open_studio(channels, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    store = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://{address}&secret=s3cret")
+    (tmp_path / "film.mp4").write_bytes(CLIP)
+    await store.put_file(KEY, tmp_path / "film.mp4", "video/mp4")
+    stop = asyncio.Event()
+    client = httpx.AsyncClient(base_url=f"http://{address}", transport=httpx.AsyncHTTPTransport(retries=6))
+    made = Studio(address, store, client)
+    app = studio.build(channels, store, lambda: made.now)
+    running = asyncio.create_task(web.serve(app, address)(stop))
+    async with client:
+        yield made
+    stop.set()
+    await running
+
+
+async def test_the_first_page_says_what_runs(open_studio):
+    page = await open_studio.get("/")
+    assert page.status_code == 200
+    states = re.findall(r'<th scope="row">(\w+)</th>\s*<td class="(\w+)">([^<]+)</td>', page.text)
+    assert states == [
+        ("storyboard", "ok", "● serving"),
+        ("job", "bad", "✕ away"),
+        ("compiler", "bad", "✕ away"),
+    ]
+    (style,) = re.findall(r'href="(/static/[^"]+)"', page.text)
+    assert (await open_studio.get(style)).headers["content-type"].startswith("text/css")
+    assert not re.search(r"<script|<style|\bstyle=|\bon\w+=", page.text)
+
+
+async def test_a_signed_address_gives_the_film_under_its_name(open_studio):
+    got = await open_studio.get(open_studio.sign(name="The Letter – Ö.mp4"))
+    assert (got.status_code, got.content, got.headers["content-type"]) == (200, CLIP, "video/mp4")
+    disposition = got.headers["content-disposition"]
+    assert disposition.startswith("attachment; filename*=UTF-8''")
+    assert urllib.parse.unquote(disposition.partition("''")[2]) == "The Letter – Ö.mp4"
+    assert "content-disposition" not in (await open_studio.get(open_studio.sign())).headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"), [("bytes=0-99", 0, 99), ("bytes=16000-", 16000, 16383), ("bytes=-10", 16374, 16383)]
+)
+async def test_a_part_of_it(open_studio, asked, first, last):
+    got = await open_studio.get(open_studio.sign(), range=asked)
+    assert (got.status_code, got.content) == (206, CLIP[first : last + 1])
+    assert got.headers["content-range"] == f"bytes {first}-{last}/{len(CLIP)}"
+
+
+async def test_a_part_that_is_not_there(open_studio):
+    got = await open_studio.get(open_studio.sign(), range="bytes=20000-")
+    assert (got.status_code, got.headers["content-range"].endswith(f"/{len(CLIP)}")) == (416, True)
+
+
+async def test_an_address_lives_as_long_as_it_was_signed_for(open_studio):
+    address = open_studio.sign(seconds=60)
+    open_studio.now = NOW + datetime.timedelta(seconds=59)
+    assert (await open_studio.get(address)).status_code == 200
+    open_studio.now = NOW + datetime.timedelta(seconds=60)
+    gone = await open_studio.get(address)
+    assert (gone.status_code, "ask for the film again" in gone.text) == (404, True)
+
+
+async def test_nothing_but_the_signed_address_works(open_studio):
+    address = open_studio.sign(name="film.mp4")
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
+    absent = open_studio.sign("t/acme/films/film_2/film.mp4")
+    wrong = [
+        address.replace("film_1", "film_2"),
+        address.replace("name=film.mp4", "name=other.mp4"),
+        address.replace(f"expires={query['expires']}", f"expires={int(query['expires']) + 1}"),
+        address.replace(query["signature"], "0" * 64),
+        address.replace(query["signature"], "ü"),
+        absent,
+    ]
+    for bad in wrong:
+        assert (await open_studio.get(bad)).status_code == 404, bad
+    for path in ("/media/../secret?expires=9999999999&signature=x", "/media/%2e%2e/secret?expires=1&signature=x"):
+        assert (await open_studio.get(path)).status_code == 404
+    for unsigned in ("", "?expires=soon&signature=x", f"?expires={query['expires']}"):
+        assert (await open_studio.get(f"/media/{KEY}{unsigned}")).status_code in (404, 422)
+
+
+async def test_every_answer_tells_the_browser_to_trust_nothing_else(open_studio):
+    for address in ("/", "/healthz", "/static/studio.css", "/nowhere", "/media/x", open_studio.sign()):
+        headers = (await open_studio.get(address)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert "server" not in headers
+
+
+async def test_it_is_alive(open_studio):
+    got = await open_studio.get("/healthz")
+    assert (got.status_code, got.text) == (200, "ok\n")
