@@ -22,9 +22,11 @@ from services.cli import exits, house
 ENDS = (job_pb2.Production.STATE_SUCCEEDED, job_pb2.Production.STATE_FAILED, job_pb2.Production.STATE_CANCELED)
 
 _CALL_S = 15.0
+_PATIENCE_S = 30.0  # a service that was killed is back long before
 _SILENCE_S = 45.0  # a watch that says less than this is broken: heartbeats come every 30 s at most
 _LONGEST_PAUSE_S = 5.0
 _AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)  # every call is safe to repeat
 _CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: exits.Code.USAGE,
     grpc.StatusCode.NOT_FOUND: exits.Code.NOT_FOUND,
@@ -75,11 +77,17 @@ class Client:
     token: str = dataclasses.field(repr=False)
 
     async def call(self, method: Callable[..., Any], request: message.Message) -> Any:
-        """One call; repeated while the service is away for a moment. Raises Refused."""
-        try:
-            return await method(request, timeout=_CALL_S, metadata=rpc.bearer(self.token), wait_for_ready=True)
-        except grpc.aio.AioRpcError as error:
-            raise Refused(error) from None
+        """One call; repeated while the service, or one it needs, is away for a moment. Raises Refused."""
+        loop, failures = asyncio.get_running_loop(), 0
+        give_up = loop.time() + _PATIENCE_S
+        while True:
+            try:
+                return await method(request, timeout=_CALL_S, metadata=rpc.bearer(self.token), wait_for_ready=True)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _PASSING or loop.time() > give_up:
+                    raise Refused(error) from None
+            failures += 1
+            await asyncio.sleep(_pause_s(failures))
 
     async def watch(
         self, production_id: str, away: Callable[[bool], None]
@@ -108,7 +116,7 @@ class Client:
                 stream.cancel()
             away(True)
             failures += 1
-            await asyncio.sleep(min(_LONGEST_PAUSE_S, 0.1 * 2**failures) * random.uniform(0.5, 1))
+            await asyncio.sleep(_pause_s(failures))
 
 
 @contextlib.asynccontextmanager
@@ -126,6 +134,10 @@ async def connect(of: house.House) -> AsyncIterator[Client]:
             films=compiler_service_pb2_grpc.CompilerServiceStub(await channel("compiler")),
             token=of.token.read_text(encoding="utf-8").strip(),
         )
+
+
+def _pause_s(failures: int) -> float:
+    return min(_LONGEST_PAUSE_S, 0.1 * 2.0**failures) * random.uniform(0.5, 1)
 
 
 def _is_end(news: job_service_pb2.WatchProductionResponse) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rushes.type.v1 import media_pb2
 from services.cli import exits
 
-_PAUSES_S = (0.1, 0.5)
+_PAUSES_S = (0.1, 0.5, 1.5, 4.0, 8.0)  # a studio that was killed is back by then
 _SILENCE_S = 30.0
 _PIECE_BYTES = 1 << 20
 
@@ -37,7 +37,7 @@ def _fetch(media: media_pb2.Media, path: Path) -> None:
                 file.write(piece)
                 digest.update(piece)
         if digest.hexdigest() != media.sha256:
-            raise http.client.HTTPException("it arrived damaged")
+            raise exits.Ended(f"{path} cannot be fetched: it arrived damaged. The same command tries again.")
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

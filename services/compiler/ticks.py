@@ -115,9 +115,16 @@ class Cutting:
             return domain.tried(film, f"{type(fault).__name__}.", now)
 
     async def _record(self, film: domain.Film) -> None:
-        async with self._database.house() as conn:
-            await store.save(conn, film)
-            await outbox.put(conn, *filter(None, [wire.news(film)]))
+        """Write down what became of it. A film that is cut is worth waiting for a database that is away."""
+        while True:
+            try:
+                async with self._database.house() as conn:
+                    await store.save(conn, film)
+                    await outbox.put(conn, *filter(None, [wire.news(film)]))
+                break
+            except errors.Unavailable:
+                log.warning("record_waits", extra={"film_id": film.id, "to": film.state})
+                await asyncio.sleep(_BEAT_S)
         _FILMS.labels(film.state).inc()
         log.info("film_moved", extra={"film_id": film.id, "to": film.state, "fault": film.fault and film.fault.reason})
 

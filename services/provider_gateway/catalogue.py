@@ -16,6 +16,7 @@ Dialect = Literal["openai_videos", "google_interactions"]
 State = Literal["available", "deprecated", "retired", "unconfigured"]
 
 _WARNING_DAYS = 30
+_LONGEST_PROMPT = 32_000
 _PLAY_MONEY = "XTS"
 """ISO 4217 keeps it for testing."""
 
@@ -236,6 +237,7 @@ def violations(
     makes, takes = "this model makes", "this model takes no"
     rules = [
         (bool(prompt.strip()), "prompt", "empty; say what the clip shows"),
+        (len(prompt) <= _LONGEST_PROMPT, "prompt", f"{len(prompt)} characters; at most {_LONGEST_PROMPT}"),
         (model.negative_prompt or not negative_prompt, "negative_prompt", f"{takes} negative prompt; leave it empty"),
         (seconds in model.durations, "duration", f"{seconds} s; {makes} {_lengths(model.durations)} s"),
         (size in model.sizes, "size", f"{size}; {makes} {_either(model.sizes)}"),

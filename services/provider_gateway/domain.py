@@ -24,6 +24,10 @@ class BudgetExceeded(errors.Exhausted):
     """This can cost {needed}, and the budget has {left} left of {limit}; raise it with SetBudget or ask for less."""
 
 
+class Canceled(errors.Conflict):
+    """The job was cancelled before anything was sent; nothing is charged."""
+
+
 class RequestIdReused(errors.Conflict):
     """The request_id {request_id} was used before with another body; choose a new one."""
 

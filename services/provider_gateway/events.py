@@ -28,15 +28,16 @@ class Events:
     async def on_clips_requested(self, conn: AsyncConnection, heard: Sequence[bus.Heard]) -> None:
         """Reserve the money and write the intents, in this one transaction; or say why not."""
         now = self._clock()
-        known = await store.attempts(conn, {event.job_id for event, _ in heard})
-        attempts = {(one.event.job_id, one.event.attempt): one for one in heard}
-        new = [one for attempt, one in attempts.items() if attempt not in known]
+        new = await _unknown(conn, heard)
         quotes = await _terms(conn, {one.event.quote_id for one in new})
+        cancelled = await store.cancelled(conn, {one.event.job_id for one in new})
         intents, refusals = [], []
         for one in new:
+            tenant_id = one.event.tenant_id
             try:
-                terms = quotes.get((one.event.tenant_id, one.event.quote_id), {})
-                intents.append((one, self._intent(one, terms, now)))
+                if (tenant_id, one.event.job_id) in cancelled:
+                    raise domain.Canceled
+                intents.append((one, self._intent(one, quotes.get((tenant_id, one.event.quote_id), {}), now)))
             except errors.Error as error:
                 refusals.append((one, error))
         held, denied = await _hold(conn, intents)
@@ -54,6 +55,7 @@ class Events:
     async def on_cancel_requested(self, conn: AsyncConnection, event: CancelRequested) -> None:
         """Cancel what has not been sent; anything later is finished and kept."""
         now = self._clock()
+        await store.note_cancel(conn, event.tenant_id, event.job_id, now)
         submission = await store.lock_unsent(conn, event.tenant_id, event.job_id)
         if submission:
             await recorder.record(conn, [store.Change(submission, domain.canceled(submission, now))], now)
@@ -63,6 +65,13 @@ class Events:
         model = self._offer.usable(heard.event.spec.model, self._configured, now.date())
         trace = heard.headers.get("traceparent", "")
         return wire.submission_of(heard.event, item, model, ids.new("sub"), trace, now)
+
+
+async def _unknown(conn: AsyncConnection, heard: Sequence[bus.Heard]) -> list[bus.Heard]:
+    """The orders that have no submission yet, each once."""
+    known = await store.attempts(conn, {event.job_id for event, _ in heard})
+    attempts = {(one.event.job_id, one.event.attempt): one for one in heard}
+    return [one for attempt, one in attempts.items() if attempt not in known]
 
 
 async def _terms(conn: AsyncConnection, quote_ids: set[str]) -> dict[tuple[str, str], Terms]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -58,6 +59,14 @@ SUBMISSIONS = sa.Table(
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_epoch", sa.BigInteger, nullable=False),
     sa.Column("lease_until", _TIME),
+)
+
+CANCELLATIONS = sa.Table(
+    "cancellations",
+    METADATA,
+    sa.Column("job_id", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("heard_at", _TIME, nullable=False),
 )
 
 SUBMISSION_LOG = sa.Table(
@@ -135,21 +144,39 @@ async def attempts(conn: AsyncConnection, job_ids: Collection[str]) -> set[tuple
     return {(row.job_id, row.attempt) for row in await conn.execute(query)}
 
 
+async def cancelled(conn: AsyncConnection, job_ids: Collection[str]) -> set[tuple[str, str]]:
+    """The tenant and the job of each of these whose cancel has been heard."""
+    query = sa.select(CANCELLATIONS.c.tenant_id, CANCELLATIONS.c.job_id).where(
+        db.one_of(CANCELLATIONS.c.job_id, job_ids)
+    )
+    return {(row.tenant_id, row.job_id) for row in await conn.execute(query)}
+
+
+async def note_cancel(conn: AsyncConnection, tenant_id: str, job_id: str, now: datetime) -> None:
+    """Remember that this job's cancel has been heard."""
+    row = {"job_id": job_id, "tenant_id": tenant_id, "heard_at": now}
+    await conn.execute(pg.insert(CANCELLATIONS).values(row).on_conflict_do_nothing())
+
+
 async def insert_submissions(conn: AsyncConnection, submissions: Sequence[domain.Submission]) -> None:
     """Write the intents. The database refuses a second one for the same attempt."""
     await conn.execute(sa.insert(SUBMISSIONS), [_row(submission) for submission in submissions])
 
 
-async def claim(conn: AsyncConnection, owner: str, lease_s: float, most: int) -> list[Claimed]:
+async def claim(
+    conn: AsyncConnection, owner: str, lease_s: float, most: int, in_hand: Collection[str] = ()
+) -> list[Claimed]:
     """Take what is due and nobody holds, paid clips that expire soonest first; the database's clock alone decides.
 
-    Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out.
+    Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out. Those
+    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away.
     """
     now = sa.func.now()
     due = (
         sa.select(SUBMISSIONS.c.id, SUBMISSIONS.c.state)
         .where(
             SUBMISSIONS.c.next_action_at <= now,
+            ~db.one_of(SUBMISSIONS.c.id, in_hand),
             sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < now),
         )
         .order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at)

@@ -14,6 +14,8 @@ from services.provider_gateway import domain, fetch, providers, recorder, store,
 
 log = logging.getLogger(__name__)
 
+_AWAY_S = 0.5
+
 Step = Callable[[domain.Submission], Awaitable[domain.Submission]]
 
 _STEPS = prometheus_client.Counter("rushes_submission_steps", "Steps taken with submissions.", ["endpoint", "state"])
@@ -53,7 +55,7 @@ class Driver:
             return 0
         claimed_at = time.monotonic()
         async with self._database.house() as conn:
-            claimed = await store.claim(conn, self._owner, self._lease_s, free)
+            claimed = await store.claim(conn, self._owner, self._lease_s, free, self._running)
             lost = (one.submission for one in claimed if one.was is domain.State.SENDING)
             await outbox.put_all(conn, list(recorder.news(lost)))
         for one in claimed:
@@ -86,12 +88,21 @@ class Driver:
                     after = domain.not_sent(before, self._clock())  # too late to send under this lease
                 else:
                     after = await self._steps[before.state](before)
-                await self._recorder.record(store.Change(before, after))
+                await self._record(store.Change(before, after))
                 _STEPS.labels(before.endpoint, before.state).inc()
             except recorder.LeaseLost:
                 log.warning("lease_lost", extra=facts)
             except Exception:
                 log.exception("step_failed", extra=facts)
+
+    async def _record(self, change: store.Change) -> None:
+        """Write down what a step found out. It may have been paid for: a database that is away is waited for."""
+        while True:
+            try:
+                return await self._recorder.record(change)
+            except errors.Unavailable:
+                log.warning("record_waits", extra={"submission_id": change.before.id, "to": change.after.state})
+                await asyncio.sleep(_AWAY_S)
 
     async def _send(self, before: domain.Submission) -> domain.Submission:
         """The one paid call."""

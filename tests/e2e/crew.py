@@ -1,8 +1,6 @@
-"""Makes films in a house from within this process, by the same path as `rushes film`, and ends its processes."""
+"""Makes films in a house from within this process, by the path of `rushes film`, and knows who works there."""
 
 import io
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,16 +71,14 @@ async def reached(of: house.House, name: str, moment: Moment) -> None:
                 return
 
 
-async def signalled(of: house.House, name: str, number: signal.Signals) -> int:
-    """Send a signal to a process of the house once it is healthy; its pid."""
+async def healthy(of: house.House, name: str, other_than: int = 0) -> int:
+    """The pid of a process of the house once it is healthy; of its next life, when that of the last is given."""
 
     async def pid() -> int | None:
         row = row_of(of, name)
-        return row["pid"] if row["healthy"] else None
+        return row["pid"] if row["healthy"] and row["pid"] != other_than else None
 
-    found = await waiting.until(f"a healthy {name}", pid)
-    os.kill(found, number)
-    return found
+    return await waiting.until(f"a healthy {name}", pid)
 
 
 def row_of(of: house.House, name: str) -> Any:

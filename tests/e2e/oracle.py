@@ -90,3 +90,10 @@ async def rows(of: house.House, service: str, query: str) -> list[Any]:
     finally:
         await connection.close()
     return found
+
+
+async def unknown_outcomes(of: house.House) -> int:
+    """How often the gateway has not known what became of an order."""
+    query = "SELECT count(*) FROM submission_log WHERE state = 'UNKNOWN'"
+    count: int = (await rows(of, "provider_gateway", query))[0][0]
+    return count

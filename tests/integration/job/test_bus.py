@@ -1,8 +1,7 @@
-"""Job service and gateway over the real bus: an order becomes an intent, a cancel frees its money, a refusal ends it."""
+"""Job service and gateway over the real bus: orders become intents, cancels free their money, refusals end them."""
 
 import asyncio
 import contextlib
-
 
 from libs import bus
 from rushes.job.v1 import job_pb2

@@ -82,6 +82,14 @@ async def test_a_failure_that_may_pass_is_tried_once_more(crew):
     assert len(await crew.said()) == 1
 
 
+async def test_news_that_overtake_each_other_leave_the_newest(crew):
+    (job,) = await crew.begin(False)
+    await crew.hear(news.moved(job, "ACCEPTED", 5), news.moved(job, "UNKNOWN", 4))
+    await crew.hear(news.moved(job, "UNKNOWN", 4), news.moved(job, "ACCEPTED", 5))
+    (after,) = await crew.jobs(job.production_id)
+    assert (after.submission_state, after.submission_version) == ("ACCEPTED", 5)
+
+
 async def test_a_failed_scene_strands_the_whole_chain_behind_it_and_nothing_else(crew):
     first, *_ = await crew.begin(False, True, True, False, True)
     await crew.hear(news.failed(first))
@@ -167,4 +175,3 @@ async def test_batches_over_the_same_productions_never_wait_in_a_circle(crew):
     )  # fmt: skip
     for job in jobs:
         assert (await crew.jobs(job.production_id))[0].submission_version == 10
-

@@ -58,9 +58,10 @@ def answers(job, attempt, fate):
     return [news.moved(job, "UNKNOWN", 3, attempt), news.moved(job, "ACCEPTED", 4, attempt), end]
 
 
-@given(plan=Plans, chance=st.randoms(use_true_random=False))
+@given(plan=Plans, seed=st.integers(0, 2**32))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_every_order_of_the_news_ends_the_same(crew, plan, chance: random.Random):
+async def test_every_order_of_the_news_ends_the_same(crew, plan, seed):
+    chance = random.Random(seed)
     jobs = await crew.begin(*(flag for flag, _ in plan))
     production_id = jobs[0].production_id
     fates = {job.id: fate for job, (_, fate) in zip(jobs, plan, strict=True)}
@@ -68,7 +69,7 @@ async def test_every_order_of_the_news_ends_the_same(crew, plan, chance: random.
     asked = {(job.id, 1) for job in jobs if job.state is J.RUNNING}
     answered, waiting = set(), []
     while waiting or asked - answered:
-        for job_id, attempt in sorted(asked - answered):
+        for job_id, attempt in sorted(asked - answered, key=lambda one: (by_id[one[0]].scene_number, one[1])):
             for event in answers(by_id[job_id], attempt, fates[job_id]):
                 waiting += [event] * chance.randint(1, 3)
         answered |= asked

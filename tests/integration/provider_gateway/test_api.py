@@ -119,6 +119,12 @@ async def test_a_fraction_of_a_second_is_no_length(gateway):
     assert set(await refusals.violations(gateway.quote(nothing))) == {"items[0].spec.duration"}
 
 
+async def test_a_prompt_has_an_end(gateway):
+    await gateway.quote(house.spec("x" * 32_000))
+    found = await refusals.violations(gateway.quote(house.spec("x" * 32_001)))
+    assert found == {"items[0].spec.prompt": "32001 characters; at most 32000"}
+
+
 async def test_a_retired_model_names_its_replacement(gateway):
     info = await refusals.refused(gateway.quote(house.spec(), house.spec(model="openai/sora-2")), PRECONDITION)
     assert info.reason == "MODEL_RETIRED"

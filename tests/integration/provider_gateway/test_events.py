@@ -34,7 +34,9 @@ async def test_orders_become_intents_with_their_money(gateway):
     assert [one.reserved_micros for one in found] == [400_000, 600_000]
     assert {(one.traceparent, one.last_frame_wanted, one.tries) for one in found} == {(house.TRACE, True, 0)}
     assert {(one.endpoint, one.wire_model) for one in found} == {("sandbox-openai", "sandbox-reel-1")}
-    assert all(one.spec == order.spec.SerializeToString(deterministic=True) for one, order in zip(found, orders))
+    assert all(
+        one.spec == order.spec.SerializeToString(deterministic=True) for one, order in zip(found, orders, strict=True)
+    )
     budget = await gateway.budget()
     assert (budget.reserved_micros, budget.spent_micros, budget.suspense_micros) == (1_000_000, 0, 0)
     lines = await gateway.postings()
@@ -196,6 +198,16 @@ async def test_a_cancel_in_time_is_free(gateway):
     ((event, headers),) = await gateway.said()
     assert (event.job_id, event.reason, event.cost.micros) == (orders[0].job_id, "CANCELED", 0)
     assert (headers["traceparent"], event.submission_id) == (house.TRACE, canceled.id)
+
+
+async def test_an_order_that_comes_after_its_cancel_is_not_bought(gateway):
+    late, other = await gateway.orders(house.spec(), house.spec("Fog."))
+    await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=late.job_id))
+    await gateway.hear(late, other)
+    (kept,) = await gateway.submissions()
+    assert kept.job_id == other.job_id
+    ((event, _),) = await gateway.said()
+    assert (event.job_id, event.reason, event.cost.micros) == (late.job_id, "CANCELED", 0)
 
 
 async def test_a_cancel_of_what_was_sent_or_of_another_tenant_s_changes_nothing(gateway):

@@ -172,6 +172,58 @@ async def test_who_lost_the_lease_has_no_say(gateway, crew):
     await the_money_is(gateway, spent=100_000, kinds=["reserve", "commit"])
 
 
+async def test_who_was_slow_with_the_same_step_has_no_say_either(gateway, crew):
+    await ordered(gateway)
+    await crew.step(crew.driver())
+    claims = []
+    for owner in ("slow", "quick"):
+        async with gateway.database.house() as conn:
+            claims += await store.claim(conn, owner, 20, 1)
+        if owner == "slow":
+            await gateway.change(claims[0].submission.id, lease_until=house.real_time() + PAST)
+    slow, quick = (claim.submission for claim in claims)
+    assert slow.state is quick.state is S.ACCEPTED
+    desk = recorder.Recorder(gateway.database, house.real_time)
+    with pytest.raises(recorder.LeaseLost):
+        await desk.record(store.Change(slow, domain.provider_failed(slow, "no", False, True, house.NOW)))
+    await desk.record(store.Change(quick, domain.pending(quick, None, house.real_time())))
+    assert (await one(gateway)).state is S.ACCEPTED
+
+
+async def test_a_sender_that_hangs_is_overtaken_and_its_late_answer_ignored(gateway, crew, reel):
+    """Its own process does not take the row twice; another resolves it, and the sandbox sees one create."""
+    reached, hang_up = asyncio.Event(), asyncio.Event()
+
+    async def never_answer(reader, writer):
+        await reader.read(1)
+        reached.set()
+        await hang_up.wait()
+        writer.close()
+
+    server = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    sellers = registry.sellers(house.OFFER, {"sandbox-openai": (address, "key")})
+    await ordered(gateway)
+    hanging = crew.among(sellers).driver("hanging")
+    assert await hanging.claim() == 1
+    async with asyncio.timeout(10):
+        await reached.wait()
+    late = await one(gateway)
+    await gateway.change(late.id, lease_until=house.real_time() + PAST)
+    assert await hanging.claim() == 0, "it is still in its hands"
+    await crew.until([crew.driver("other")])
+    before = await one(gateway)
+    hang_up.set()
+    await crew.settle(hanging)
+    assert await one(gateway) == before
+    assert before.state is S.STORED
+    assert len(reel.lines("create", [late.id])) == 1
+    await the_money_is(gateway, spent=100_000, kinds=["reserve", "commit"])
+    server.close()
+    await server.wait_closed()
+    await asyncio.gather(*(seller.close() for seller in sellers.values()))
+
+
 async def test_a_lease_that_is_held_is_left_alone_and_can_be_renewed(gateway, crew):
     await ordered(gateway)
     async with gateway.database.house() as conn:
@@ -311,4 +363,3 @@ async def test_paid_clips_that_expire_soonest_come_first(gateway, crew):
     async with gateway.database.house() as conn:
         claimed = [(await store.claim(conn, f"owner-{n}", 20, 1))[0].submission.id for n in range(3)]
     assert claimed == [found[2].id, found[1].id, found[0].id]
-

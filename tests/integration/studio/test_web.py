@@ -82,12 +82,18 @@ async def test_the_first_page_says_what_runs(open_studio):
 
 
 async def test_a_signed_address_gives_the_film_under_its_name(open_studio):
-    got = await open_studio.get(open_studio.sign(name="The Letter – Ö.mp4"))
+    got = await open_studio.get(open_studio.sign(name="The Letter, Ö & 雨.mp4"))
     assert (got.status_code, got.content, got.headers["content-type"]) == (200, CLIP, "video/mp4")
     disposition = got.headers["content-disposition"]
     assert disposition.startswith("attachment; filename*=UTF-8''")
-    assert urllib.parse.unquote(disposition.partition("''")[2]) == "The Letter – Ö.mp4"
+    assert urllib.parse.unquote(disposition.partition("''")[2]) == "The Letter, Ö & 雨.mp4"
     assert "content-disposition" not in (await open_studio.get(open_studio.sign())).headers
+
+
+async def test_its_head_tells_its_size(open_studio):
+    got = await open_studio.client.head(open_studio.sign(name="film.mp4"))
+    assert (got.status_code, got.content, got.headers["content-length"]) == (200, b"", str(len(CLIP)))
+    assert (await open_studio.client.head("/")).status_code == 200
 
 
 @pytest.mark.parametrize(

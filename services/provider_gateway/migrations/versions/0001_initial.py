@@ -73,8 +73,16 @@ CREATE TABLE submissions (
 CREATE UNIQUE INDEX one_active ON submissions (job_id)
   WHERE state IN ('INTENT', 'SENDING', 'UNKNOWN', 'ACCEPTED', 'PROVIDER_DONE', 'FETCHING');
 CREATE UNIQUE INDEX one_provider_id ON submissions (endpoint, provider_job_id) WHERE provider_job_id IS NOT NULL;
-CREATE INDEX submissions_due ON submissions (next_action_at) WHERE next_action_at IS NOT NULL;
+-- In the order in which they are claimed, so that a claim reads as many rows as it takes.
+CREATE INDEX submissions_due ON submissions (clip_expires_at, next_action_at) WHERE next_action_at IS NOT NULL;
 CREATE INDEX submissions_of_tenant ON submissions (tenant_id, id DESC);
+
+-- Jobs whose cancel was heard: events come in no promised order, and an order that comes after it must not be bought.
+CREATE TABLE cancellations (
+  job_id text PRIMARY KEY,
+  tenant_id text NOT NULL CHECK (tenant_id <> ''),
+  heard_at timestamptz NOT NULL
+);
 
 -- Every change of state, for ever.
 CREATE TABLE submission_log (
@@ -132,4 +140,4 @@ def upgrade() -> None:
     """Make the tables."""
     migrate.run_sql(TABLES)
     migrate.run_sql(outbox.DDL)
-    migrate.guard_tenants("quotes", "budgets", "submissions", "submission_log", "ledger")
+    migrate.guard_tenants("quotes", "budgets", "submissions", "cancellations", "submission_log", "ledger")
