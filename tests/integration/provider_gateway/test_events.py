@@ -172,11 +172,13 @@ async def test_a_second_attempt_is_a_submission_of_its_own(gateway):
     quote = await gateway.quote(house.spec())
     first = house.order(quote)
     await gateway.hear(first)
-    await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=first.job_id))
+    (one,) = await gateway.submissions()
+    await gateway.change(one.id, state="SENDING")
+    await gateway.change(one.id, state="REJECTED", next_action_at=None)
     again = house.order(quote, job_id=first.job_id, attempt=2)
     await gateway.hear(again, first)
     assert sorted((one.attempt, one.state) for one in await gateway.submissions()) == [
-        (1, S.CANCELED_FREE),
+        (1, S.REJECTED),
         (2, S.INTENT),
     ]
 
