@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from libs import errors
 
@@ -14,12 +14,40 @@ _LONGEST = 1024
 _REMEDY = "should be the next_page_token of the previous page of this same list, or empty for the first page"
 
 
+class Identified(Protocol):
+    """Something a list can be sorted by."""
+
+    @property
+    def id(self) -> str:
+        """Sorts by time."""
+
+
+T = TypeVar("T", bound=Identified)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a caller asked for: at most `size` items, from where `token` points; empty for the start."""
+    """A page of a list in the order of ids, newest first: ask the store for `most` items whose id is below `below`."""
 
     size: int
-    token: str = ""
+    below: str | None
+    bound: str
+
+    @property
+    def most(self) -> int:
+        """One more than the page holds: it tells whether there is another page."""
+        return self.size + 1
+
+    def cut(self, found: Sequence[T]) -> tuple[Sequence[T], str]:
+        """The items of the page, and the token of the next; empty when there is none."""
+        page = found[: self.size]
+        return page, encode([page[-1].id], self.bound) if len(found) > self.size else ""
+
+
+def by_id(requested: int, token: str, bound: str) -> Page:
+    """The page that a request asks for. Raises Invalid (page_size, page_token)."""
+    (below,) = decode(token, bound) if token else (None,)
+    return Page(page_size(requested), below, bound)
 
 
 def page_size(requested: int, default: int = 50, most: int = 200) -> int:

@@ -85,6 +85,34 @@ class Settings(pydantic_settings.BaseSettings):
         return value
 
 
+class Process(Settings):
+    """What every process of the house is told."""
+
+    listen: HostPort
+    """Where it serves."""
+    metrics_listen: HostPort
+    """Where /metrics is served."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    otlp_endpoint: str | None = None
+    """Where traces are sent over OTLP gRPC; unset sends none."""
+
+
+class Service(Process):
+    """What every gRPC service is told."""
+
+    database_url: str
+    """postgresql+asyncpg://… of this service's own database, as its least-privileged role."""
+    auth_jwks_url: str
+    """file:// or https:// address of the issuer's public keys."""
+    auth_issuer: str
+    """The `iss` every token must carry."""
+    auth_audience: str = "rushes"
+    """The `aud` every token must carry."""
+    reflection: bool = True
+    """Whether grpcurl can list the services."""
+
+
 S = TypeVar("S", bound=Settings)
 
 

@@ -48,13 +48,12 @@ class CompilerApi(compiler_service_pb2_grpc.CompilerServiceServicer):
         self, request: compiler_service_pb2.ListFilmsRequest, context: Context
     ) -> compiler_service_pb2.ListFilmsResponse:
         """Newest first, without addresses."""
-        size, bound = paging.page_size(request.page_size), f"films {request.production_id}"
-        (below,) = paging.decode(request.page_token, bound) if request.page_token else (None,)
+        page = paging.by_id(request.page_size, request.page_token, f"films {request.production_id}")
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
-            found = await store.list_films(conn, tenant_id, request.production_id, below, size + 1)
-        more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
-        messages = [wire.to_film(film, None, self._clock()) for film in found[:size]]
+            found = await store.list_films(conn, tenant_id, request.production_id, page.below, page.most)
+        shown, more = page.cut(found)
+        messages = [wire.to_film(film, None, self._clock()) for film in shown]
         return compiler_service_pb2.ListFilmsResponse(films=messages, next_page_token=more)
 
     async def WatchFilm(

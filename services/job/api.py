@@ -74,14 +74,13 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
         self, request: job_service_pb2.ListProductionsRequest, context: Context
     ) -> job_service_pb2.ListProductionsResponse:
         """Newest first, without jobs."""
-        size, bound = paging.page_size(request.page_size), f"productions {request.storyboard_id}"
-        (below,) = paging.decode(request.page_token, bound) if request.page_token else (None,)
+        page = paging.by_id(request.page_size, request.page_token, f"productions {request.storyboard_id}")
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
-            found = await store.list_productions(conn, tenant_id, request.storyboard_id, below, size + 1)
+            found = await store.list_productions(conn, tenant_id, request.storyboard_id, page.below, page.most)
             costs = await store.cost_micros(conn, [one.id for one in found])
-        more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
-        messages = [wire.production(one, costs.get(one.id, 0)) for one in found[:size]]
+        shown, more = page.cut(found)
+        messages = [wire.production(one, costs.get(one.id, 0)) for one in shown]
         return job_service_pb2.ListProductionsResponse(productions=messages, next_page_token=more)
 
     async def WatchProduction(
@@ -149,16 +148,14 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
         self, request: job_service_pb2.ListJobsRequest, context: Context
     ) -> job_service_pb2.ListJobsResponse:
         """Newest first."""
-        size, bound = paging.page_size(request.page_size), f"jobs {request.state}"
-        (below,) = paging.decode(request.page_token, bound) if request.page_token else (None,)
+        page = paging.by_id(request.page_size, request.page_token, f"jobs {request.state}")
         name = job_pb2.Job.State.Name(request.state).removeprefix("STATE_")
         state = domain.JobState(name) if request.state else None
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
-            found = await store.list_jobs(conn, tenant_id, state, below, size + 1)
-        more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
-        messages = [wire.job(job) for job in found[:size]]
-        return job_service_pb2.ListJobsResponse(jobs=messages, next_page_token=more)
+            found = await store.list_jobs(conn, tenant_id, state, page.below, page.most)
+        shown, more = page.cut(found)
+        return job_service_pb2.ListJobsResponse(jobs=map(wire.job, shown), next_page_token=more)
 
     async def _replayed(self, request: job_service_pb2.CreateProductionRequest) -> job_pb2.Production | None:
         tenant_id = auth.caller().tenant_id

@@ -102,15 +102,14 @@ class GatewayApi(provider_gateway_service_pb2_grpc.ProviderGatewayServiceService
         self, request: provider_gateway_service_pb2.ListSubmissionsRequest, context: Context
     ) -> provider_gateway_service_pb2.ListSubmissionsResponse:
         """Newest first."""
-        size, bound = paging.page_size(request.page_size), f"submissions {request.state} {request.job_id}"
-        (below,) = paging.decode(request.page_token, bound) if request.page_token else (None,)
+        page = paging.by_id(request.page_size, request.page_token, f"submissions {request.state} {request.job_id}")
         name = submission_pb2.Submission.State.Name(request.state).removeprefix("STATE_")
         state = domain.State(name) if request.state else None
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
-            found = await store.list_submissions(conn, tenant_id, state, request.job_id, below, size + 1)
-        more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
-        messages = [wire.submission(one) for one in found[:size]]
+            found = await store.list_submissions(conn, tenant_id, state, request.job_id, page.below, page.most)
+        shown, more = page.cut(found)
+        messages = map(wire.submission, shown)
         return provider_gateway_service_pb2.ListSubmissionsResponse(submissions=messages, next_page_token=more)
 
     async def GetBudget(

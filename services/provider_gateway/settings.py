@@ -17,25 +17,13 @@ class Installed(pydantic.BaseModel, frozen=True, extra="forbid", hide_input_in_e
     key: pydantic.SecretStr
 
 
-class Settings(settings.Settings):
+class Settings(settings.Service):
     """One field for each RUSHES_ variable."""
 
-    listen: settings.HostPort
-    """Where gRPC is served."""
-    metrics_listen: settings.HostPort
-    """Where /metrics is served."""
-    database_url: str
-    """postgresql+asyncpg://… of this service's own database, as its least-privileged role."""
     nats_url: str
     """nats://… of the JetStream server."""
     blobs_url: str
     """file://… or s3://… where clips are kept."""
-    auth_jwks_url: str
-    """file:// or https:// address of the issuer's public keys."""
-    auth_issuer: str
-    """The `iss` every token must carry."""
-    auth_audience: str = "rushes"
-    """The `aud` every token must carry."""
     endpoints: Mapping[str, Installed] = pydantic.Field(default_factory=dict)
     """JSON: name of an endpoint in the catalogue → its base_url and key. Usually RUSHES_ENDPOINTS_FILE."""
     catalogue_path: pathlib.Path = _CATALOGUE
@@ -50,9 +38,3 @@ class Settings(settings.Settings):
     """How many submissions one process works on at the same time."""
     clip_max_bytes: int = 4 << 30
     """A larger clip is not downloaded."""
-    reflection: bool = True
-    """Whether grpcurl can list the services."""
-    log_level: str = "INFO"
-    """DEBUG, INFO, WARNING or ERROR."""
-    otlp_endpoint: str | None = None
-    """Where traces are sent over OTLP gRPC; unset sends none."""

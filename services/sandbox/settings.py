@@ -7,13 +7,9 @@ import pydantic
 from libs import settings
 
 
-class Settings(settings.Settings):
+class Settings(settings.Process):
     """The sandbox's environment, prefix `RUSHES_`."""
 
-    listen: settings.HostPort = "127.0.0.1:7080"
-    metrics_listen: settings.HostPort = "127.0.0.1:0"
-    log_level: str = "INFO"
-    otlp_endpoint: str | None = None
     sandbox_home: Path
     """The folder that holds the ledger, the orders, their reference images and the clips."""
     sandbox_latency: float = pydantic.Field(0.5, ge=0, le=3600)
