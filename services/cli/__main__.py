@@ -77,7 +77,8 @@ def token(home: Home = None) -> None:
 def film(
     board: Annotated[Path, typer.Argument(metavar="BOARD", help="A board file in YAML.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the film goes; the board's name with .mp4 without it.")
+        Path | None,
+        typer.Option("--output", "-o", help="Where the film goes, an MP4; the board file's name without it."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in a script, give --max-cost too.")] = False,
     max_cost: Annotated[
@@ -116,7 +117,7 @@ def validate(
         try:
             read = board_file.read(path).board
             seconds = sum(scene.duration for scene in read.scenes)
-            out.print(f"{path}: fine: {read.name}, {len(read.scenes)} scenes, {seconds} s", markup=False)
+            out.print(f"{path}: fine: {read.name}, {read.scene_count}, {seconds} s", markup=False)
         except board_file.Faulty as faulty:
             faults.append(str(faulty))
     if faults:
@@ -130,7 +131,7 @@ def schema() -> None:
 
     from services.cli import board
 
-    print(json.dumps(board.schema(), indent=2))
+    print(json.dumps(board.schema(), indent=2), flush=True)  # here, not at exit, `| head` is gone without a word
 
 
 def main() -> None:

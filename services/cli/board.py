@@ -105,6 +105,11 @@ class Board(pydantic.BaseModel):
     scenes: list[Scene] = Field(min_length=1, max_length=500)
 
     @property
+    def scene_count(self) -> str:
+        """`1 scene` or `6 scenes`."""
+        return f"{len(self.scenes)} scene{'' if len(self.scenes) == 1 else 's'}"
+
+    @property
     def frame(self) -> tuple[int, int]:
         """Width and height in pixels."""
         if self.size is None:

@@ -48,7 +48,7 @@ async def examine(
     except exits.Ended as fault:
         yield Finding("house", str(folder), str(fault), "run `rushes up`, or move the folder away")
         return
-    for finding in (*_secrets(of), _endpoints(of), _clock(of, now)):
+    for finding in (*_secrets(of), *_data_folder(of), _endpoints(of), _clock(of, now)):
         yield finding
     told = state.read(folder)
     for finding in [row async for row in _processes(of, told)] if told else _ports(of):
@@ -114,6 +114,13 @@ def _secrets(of: house.House) -> Iterator[Finding]:
             yield Finding(name, str(path), "other users of this machine may read it", f"`chmod 600 {path}`")
         else:
             yield Finding(name, "only you can read it")
+
+
+def _data_folder(of: house.House) -> Iterator[Finding]:
+    """PostgreSQL does not start in a folder that others may enter, or that its group may write."""
+    if of.postgres.exists() and of.postgres.stat().st_mode & (stat.S_IWGRP | stat.S_IRWXO):
+        wrong = "PostgreSQL refuses a folder that is open to others"
+        yield Finding("postgres data", str(of.postgres), wrong, f"`chmod 700 {of.postgres}`")
 
 
 def _endpoints(of: house.House) -> Finding:

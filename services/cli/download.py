@@ -26,7 +26,10 @@ async def fetch(media: media_pb2.Media, path: Path) -> None:
                 raise exits.Ended(f"{path} cannot be fetched: {trouble}. The same command tries again.") from None
             await asyncio.sleep(pause_s)
         except OSError as error:
-            raise exits.Ended(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
+            raise exits.Ended(
+                f"{path} cannot be written: {error.strerror}. Choose another place with -o: the film is kept, and "
+                "is fetched without being made or paid again."
+            ) from None
 
 
 def _fetch(media: media_pb2.Media, path: Path) -> None:

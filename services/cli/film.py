@@ -46,8 +46,9 @@ async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Cons
                     raise _refusal(wanted.board, run, refused) from None
                 run.renew()
                 production = await _begin(services, run, wanted, say)
+            say(f"Production {production.id}")
             told = await watch(services, production.id, err)
-            say(f"Cost: {wire.amount(told.told.cost)} of up to {wire.amount(told.told.most_you_can_pay)}")
+            say(f"Cost: {wire.spent(told.told.cost, told.told.most_you_can_pay)}")
             if told.told.state == job_pb2.Production.STATE_SUCCEEDED:
                 await delivery.deliver(services, told, wanted.output, wanted.as_json, out, say)
             run.finish()  # only now: a film that could not be fetched is fetched by the next run, not made again
@@ -129,7 +130,7 @@ def agree(wanted: Wanted, quote: quote_pb2.Quote, say: Callable[[str], None]) ->
     board = wanted.board.board
     seconds = sum(scene.duration for scene in board.scenes)
     models = ", ".join(dict.fromkeys(item.spec.model for item in quote.items))
-    say(f"{board.name} · {len(board.scenes)} scenes · {seconds} s · {models}")
+    say(f"{board.name} · {board.scene_count} · {seconds} s · {models}")
     say(f"The most you can pay: {most}{' (the sandbox charges nothing)' if quote.play_money else ''}")
     for warning in quote.warnings:
         say(f"Note: {warning}")

@@ -27,12 +27,12 @@ def up(folder: Path, detach: bool, while_used: bool, out: rich.console.Console, 
     def say(note: str) -> None:
         err.print(note, markup=False)
 
+    if not while_used and state.read(folder) is not None:
+        raise exits.Ended(f"The house in {folder} is already running.", exits.Code.CONFLICT)
     if not detach:
-        if not while_used:
+        if err.is_terminal:  # else another command started it, and said so
             say(f"Starting a house in {folder}")
         asyncio.run(keeper.keep(folder, say, ready, while_used=while_used))
-    elif state.read(folder) is not None:
-        raise exits.Ended(f"The house in {folder} is already running.", exits.Code.CONFLICT)
     else:
         ready(asyncio.run(visit.ensure(folder, say)))
 
@@ -55,6 +55,9 @@ def status(folder: Path, as_json: bool, out: rich.console.Console) -> None:
     else:
         out.print(f"{folder} · {told.phase} · supervisor pid {told.pid}", markup=False)
         out.print(census.table(rows))
+        for row in rows:
+            if row.trouble and not row.healthy:
+                out.print(f"{row.name}: {row.trouble}", markup=False)
     if not all(row.healthy for row in rows):
         raise exits.Ended("Not every process is healthy; `rushes doctor` says more.")
 

@@ -17,6 +17,7 @@ _LEASH = str(Path(__file__).with_name("leash.py"))
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
 _PROVEN_AFTER_S = 30.0  # a life this long forgives the failures before it
 _LOOK_AT_FOLDERS_S, _ASK_HEALTH_S = 0.5, 5.0
+_LAST_LOOKS, _LAST_LOOK_S = 25, 0.02
 
 
 Settle = Callable[[], Awaitable[None]]
@@ -79,8 +80,20 @@ async def end(process: asyncio.subprocess.Process, stops: Stops) -> None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(process.wait(), patience)
     finally:
+        await _sweep(process.pid)
+
+
+async def _sweep(group: int) -> None:
+    """Kill what is left of a session, after a moment for those that clean up behind a dead leader, as Python does."""
+    try:
+        for _ in range(_LAST_LOOKS):
+            os.killpg(group, 0)
+            await asyncio.sleep(_LAST_LOOK_S)
+    except ProcessLookupError:
+        return
+    finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(group, signal.SIGKILL)
 
 
 async def run(name: str, command: tuple[str, ...], told: Mapping[str, str], log: Path, user: str = "-") -> None:

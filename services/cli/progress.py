@@ -72,7 +72,7 @@ class Production:
         if self.told.state == job_pb2.Production.STATE_COMPILING:
             measured = f" {self.told.film_progress:.0%}" if self.told.film_progress else ""
             parts.append(f"cutting the film{measured}")
-        parts.append(f"{wire.amount(self.told.cost)} of up to {wire.amount(self.told.most_you_can_pay)}")
+        parts.append(wire.spent(self.told.cost, self.told.most_you_can_pay))
         if self.away:
             parts.append("the job service is away, asking again")
         return " · ".join(parts)

@@ -72,6 +72,8 @@ def _output(path: Path) -> Path:
         raise exits.Ended(
             f"-o {path}: no file can be written there. Name a file in a folder of yours.", exits.Code.USAGE
         )
+    if path.suffix.lower() != ".mp4":
+        raise exits.Ended(f"-o {path}: a film is an MP4 file. Name it {path.with_suffix('.mp4')}.", exits.Code.USAGE)
     return path
 
 

@@ -59,7 +59,7 @@ def table(of: Sequence[Row]) -> rich.table.Table:
     for title in ("process", "pid", "address", "health", "uptime", "restarts"):
         drawn.add_column(title, justify="right" if title in ("pid", "uptime", "restarts") else "left", no_wrap=True)
     for row in of:
-        healthy = "healthy" if row.healthy else f"not healthy {row.trouble}".strip()
+        healthy = "healthy" if row.healthy else "not healthy"
         drawn.add_row(row.name, str(row.pid or "-"), row.address, healthy, _lasting(row.uptime_s), str(row.restarts))
     return drawn
 

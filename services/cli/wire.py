@@ -20,6 +20,7 @@ _SAME_WORDS = (
     "cast", "location", "props", "model", "negative_prompt", "seed", "caption",
 )  # fmt: skip
 _PLAY_MONEY = "XTS"
+_IN_PLAY_MONEY = " in play money"
 
 
 def storyboard(of: board.Board) -> storyboard_pb2.Storyboard:
@@ -55,8 +56,13 @@ def amount(of: money_pb2.Money) -> str:
     units, micros = divmod(of.micros, 1_000_000)
     number = f"{units}.{f'{micros:06}'.rstrip('0').ljust(2, '0')}"
     if of.currency == _PLAY_MONEY:
-        return f"{number} in play money"
+        return f"{number}{_IN_PLAY_MONEY}"
     return f"${number}" if of.currency == "USD" else f"{number} {of.currency}"
+
+
+def spent(cost: money_pb2.Money, most: money_pb2.Money) -> str:
+    """What was charged and what can be, the play money named once: it fits beside a title on a narrow terminal."""
+    return f"{amount(cost).removesuffix(_IN_PLAY_MONEY)} of up to {amount(most)}"
 
 
 def _scene(of: board.Scene) -> storyboard_pb2.Scene:

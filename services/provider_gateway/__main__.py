@@ -10,6 +10,8 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
 from services.provider_gateway import api, catalogue, events, fetch, settings, ticks, wire
 from services.provider_gateway.providers import registry
 
+_GRACE_S = 150.0  # longer than an order takes at most: a paid call is not cut off
+
 
 async def main() -> None:
     """Run until SIGTERM."""
@@ -44,11 +46,10 @@ async def main() -> None:
                 "rpc": server.run,
                 "relay": channel.relay(database, "provider_gateway"),
                 "deliver": channel.deliver(database, "provider_gateway", heard.handlers()),
-                "claim": run.every("claim", 0.2, driver.claim, driver.due),
-                "renew": run.every("renew", told.lease_s / 4, driver.renew),
-                "drain": driver.drain,
+                "drive": driver.run,
                 "loop": telemetry.watch_loop,
-            }
+            },
+            grace_s=_GRACE_S,
         )
     finally:
         metrics.close()

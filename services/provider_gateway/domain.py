@@ -272,9 +272,18 @@ def stored(before: Submission, clip: Clip, now: datetime) -> Submission:
     return _end(before, State.STORED, now, None, clip=clip)
 
 
-def fetch_failed(before: Submission, why: str, now: datetime) -> Submission:
-    """The download failed: try again until the provider has deleted the clip."""
-    if before.clip_expires_at and now >= before.clip_expires_at:
+def may_be_repeated(before: Submission, now: datetime) -> bool:
+    """Whether a provider that knows an order again still knows this one: their keys are forgotten after a day."""
+    return before.state is State.UNKNOWN and now - (before.sent_at or before.created_at) < HORIZON
+
+
+def fetch_failed(before: Submission, why: str, is_gone: bool, now: datetime) -> Submission:
+    """The download failed: try again until the provider has deleted the clip.
+
+    That it has, only the provider can say; when it cannot be asked, we go on for a while after the time it told us.
+    """
+    patience = timedelta() if is_gone else HORIZON
+    if before.clip_expires_at and now >= before.clip_expires_at + patience:
         fault = Fault("CLIP_EXPIRED", f"The provider deleted the paid clip before it could be fetched: {why}")
         return _end(before, State.CLIP_EXPIRED, now, fault)
     later = _later(now, before.tries, _RETRY_S)

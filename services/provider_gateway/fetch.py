@@ -15,10 +15,15 @@ from services.provider_gateway import domain, media
 _CHUNK_BYTES = 1 << 20
 _SILENCE_S = 30.0
 _WHOLE_S = 900.0
+_GONE = {403, 404, 410}  # 403: what storages answer for a signed address that has expired
 
 
 class FetchFailed(Exception):
     """The clip did not arrive whole; the message says why, without addresses."""
+
+
+class ClipGone(FetchFailed):
+    """The provider says that it has the clip no more."""
 
 
 class Fetcher:
@@ -68,7 +73,8 @@ class Fetcher:
     async def _download(self, url: str, headers: Mapping[str, str], path: pathlib.Path) -> None:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status != 200:
-                raise FetchFailed(f"the provider answered {response.status}")
+                fault = ClipGone if response.status in _GONE else FetchFailed
+                raise fault(f"the provider answered {response.status}")
             received = 0
             with path.open("wb") as file:
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):

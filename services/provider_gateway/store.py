@@ -169,7 +169,8 @@ async def claim(
     """Take what is due and nobody holds, paid clips that expire soonest first; the database's clock alone decides.
 
     Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out. Those
-    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away.
+    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away. An
+    intent whose cancel has been heard stays one: nothing is sent for it any more.
     """
     now = sa.func.now()
     due = (
@@ -184,12 +185,17 @@ async def claim(
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    begins = SUBMISSIONS.c.state == domain.State.INTENT
+    of_job = sa.and_(
+        CANCELLATIONS.c.job_id == SUBMISSIONS.c.job_id, CANCELLATIONS.c.tenant_id == SUBMISSIONS.c.tenant_id
+    )
+    is_intent, is_cancelled = SUBMISSIONS.c.state == domain.State.INTENT, sa.exists().where(of_job)
+    begins, stays = sa.and_(is_intent, ~is_cancelled), sa.and_(is_intent, is_cancelled)
+    next_state = sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state)
     query = (
         sa.update(SUBMISSIONS)
         .where(SUBMISSIONS.c.id == due.c.id)
         .values(
-            state=sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state),
+            state=sa.case((stays, SUBMISSIONS.c.state), else_=next_state),
             sent_at=sa.case((begins, now), else_=SUBMISSIONS.c.sent_at),
             lease_owner=owner,
             lease_epoch=SUBMISSIONS.c.lease_epoch + 1,

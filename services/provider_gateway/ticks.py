@@ -8,17 +8,38 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import prometheus_client
+import sqlalchemy as sa
 
-from libs import db, errors, outbox, telemetry
+from libs import db, errors, outbox, run, telemetry
 from services.provider_gateway import domain, fetch, providers, recorder, store, wire
 
 log = logging.getLogger(__name__)
 
 _AWAY_S = 0.5
+_LOOK_EVERY_S = 0.2
+_MOST_KEPT = 1024
 
 Step = Callable[[domain.Submission], Awaitable[domain.Submission]]
 
 _STEPS = prometheus_client.Counter("rushes_submission_steps", "Steps taken with submissions.", ["endpoint", "state"])
+
+
+class _Nobody:
+    """Who sells at an endpoint whose key is not installed any more: its submissions wait."""
+
+    capabilities = providers.Capabilities()
+
+    async def create(self, order: providers.Order) -> providers.CreateOutcome:
+        return providers.NotSent("No key for this endpoint is installed.")
+
+    async def poll(self, provider_job_id: str) -> providers.PollOutcome:
+        raise providers.ProviderAway("No key for this endpoint is installed.")
+
+    async def close(self) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
 
 
 class Driver:
@@ -41,6 +62,7 @@ class Driver:
         self._done: dict[str, providers.Done] = {}
         self.due = asyncio.Event()
         self._steps: dict[domain.State, Step] = {
+            domain.State.INTENT: self._cancel,
             domain.State.SENDING: self._send,
             domain.State.UNKNOWN: self._resolve,
             domain.State.UNRESOLVED: self._resolve,
@@ -71,9 +93,22 @@ class Driver:
                 await store.renew(conn, self._owner, self._lease_s, list(self._running))
         return 0
 
-    async def drain(self, stop: asyncio.Event) -> None:
-        """A part that waits for the steps under way once it is told to stop: a paid call is never cut off."""
-        await stop.wait()
+    async def run(self, stop: asyncio.Event) -> None:
+        """A part that moves what is due; told to stop, it holds on to the steps under way and sees them through.
+
+        One part, because the last claim must have ended before anybody can know what there is to wait for.
+        """
+        done = asyncio.Event()
+        renewing = asyncio.ensure_future(run.every("renew", self._lease_s / 4, self.renew)(done))
+        try:
+            await run.every("claim", _LOOK_EVERY_S, self.claim, self.due)(stop)
+            await self.settle()
+        finally:
+            done.set()
+            await renewing
+
+    async def settle(self) -> None:
+        """Return once the steps under way have ended: a paid call is never cut off."""
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     def _ended(self, submission_id: str) -> None:
@@ -100,40 +135,51 @@ class Driver:
         while True:
             try:
                 return await self._recorder.record(change)
-            except errors.Unavailable:
-                log.warning("record_waits", extra={"submission_id": change.before.id, "to": change.after.state})
+            except (recorder.LeaseLost, sa.exc.IntegrityError):
+                raise
+            except (errors.Unavailable, sa.exc.DBAPIError) as fault:  # away, full, locked or slow: it passes
+                facts = {"submission_id": change.before.id, "to": change.after.state, "fault": type(fault).__name__}
+                log.warning("record_waits", extra=facts)
                 await asyncio.sleep(_AWAY_S)
+
+    async def _cancel(self, before: domain.Submission) -> domain.Submission:
+        """An intent that was cancelled while it could not be seen: it had not been sent after all, or was not there."""
+        return domain.canceled(before, self._clock())
 
     async def _send(self, before: domain.Submission) -> domain.Submission:
         """The one paid call."""
-        seller = self._sellers[before.endpoint]
         async with contextlib.AsyncExitStack() as stack:
             try:
                 first_frame = await stack.enter_async_context(self._fetcher.still(wire.first_frame_key(before)))
-            except errors.Error as fault:
-                return self._created(before, providers.NotSent(f"The first frame cannot be had: {fault.reason}."))
-            outcome = await seller.create(wire.order(before, first_frame))
+            except (errors.Error, OSError) as fault:
+                why = f"The first frame cannot be had: {type(fault).__name__}."
+                return self._created(before, providers.NotSent(why))
+            outcome = await self._seller(before).create(wire.order(before, first_frame))
         return self._created(before, outcome)
 
     async def _resolve(self, before: domain.Submission) -> domain.Submission:
         """Find out what became of a call whose answer was lost: only where the provider promises to know it again."""
-        if self._sellers[before.endpoint].capabilities.idempotent and before.state is domain.State.UNKNOWN:
+        now = self._clock()
+        if self._seller(before).capabilities.idempotent and domain.may_be_repeated(before, now):
             return await self._send(before)
-        return domain.unknown(before, self._clock())
+        return domain.unknown(before, now)
 
     def _created(self, before: domain.Submission, outcome: providers.CreateOutcome) -> domain.Submission:
         now = self._clock()
         match outcome:
             case providers.Accepted(provider_job_id, done):
                 if done:
-                    self._done[before.id] = done
+                    self._keep(before, done)
                 return domain.accepted(before, provider_job_id, now)
-            case providers.Rejected(message, retryable):
+            case providers.Rejected(message, retryable, _, passing) if (
+                before.state is domain.State.SENDING or not passing
+            ):
                 return domain.rejected(before, message, retryable, now)
             case providers.NotSent(why) if before.state is domain.State.SENDING:
                 log.warning("not_sent", extra={"submission_id": before.id, "why": why})
                 return domain.not_sent(before, now)
-            case providers.NotSent(why) | providers.Unknown(why):
+            # A repeat that is refused for the moment proves nothing about the order it repeats.
+            case providers.NotSent(why) | providers.Unknown(why) | providers.Rejected(why):
                 log.warning("outcome_unknown", extra={"submission_id": before.id, "why": why})
                 return domain.unknown(before, now)
 
@@ -143,7 +189,7 @@ class Driver:
         except providers.ProviderAway as fault:
             log.warning("provider_away", extra={"submission_id": before.id, "why": str(fault)})
             return domain.away(before, self._clock())
-        now, capabilities = self._clock(), self._sellers[before.endpoint].capabilities
+        now, capabilities = self._clock(), self._seller(before).capabilities
         match outcome:
             case providers.Pending(after_s):
                 return domain.pending(before, after_s, now)
@@ -153,7 +199,7 @@ class Driver:
                 charged = capabilities.charges_failed if charged is None else charged
                 return domain.provider_failed(before, message, retryable, charged, now)
             case providers.Done() as done:
-                self._done[before.id] = done
+                self._keep(before, done)
                 kept_s = capabilities.retention_s
                 expires_at = done.expires_at or (now + timedelta(seconds=kept_s) if kept_s else None)
                 return domain.provider_done(before, done.cost_micros, expires_at, now)
@@ -163,12 +209,21 @@ class Driver:
             # A fresh address after every failure: the old one may be what failed.
             done = self._done.pop(before.id, None) or await self._ask(before)
             if not isinstance(done, providers.Done):
-                raise fetch.FetchFailed("the provider has no clip for it at the moment")
+                raise fetch.ClipGone("the provider has no clip for it at the moment")
             clip = await self._fetcher.fetch(before, done.url, done.headers)
         except (fetch.FetchFailed, providers.ProviderAway) as fault:
             log.warning("fetch_failed", extra={"submission_id": before.id, "why": str(fault)})
-            return domain.fetch_failed(before, str(fault), self._clock())
+            return domain.fetch_failed(before, str(fault), isinstance(fault, fetch.ClipGone), self._clock())
         return domain.stored(before, clip, self._clock())
 
     async def _ask(self, before: domain.Submission) -> providers.PollOutcome:
-        return await self._sellers[before.endpoint].poll(before.provider_job_id or "")
+        return await self._seller(before).poll(before.provider_job_id or "")
+
+    def _seller(self, submission: domain.Submission) -> providers.Provider:
+        return self._sellers.get(submission.endpoint, _NOBODY)
+
+    def _keep(self, submission: domain.Submission, done: providers.Done) -> None:
+        """Save a poll; what another process went on with is forgotten in time."""
+        self._done[submission.id] = done
+        if len(self._done) > _MOST_KEPT:
+            del self._done[next(iter(self._done))]

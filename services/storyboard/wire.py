@@ -37,6 +37,10 @@ _TO_STATE = {domain.State.ACTIVE: pb.Storyboard.STATE_ACTIVE, domain.State.DELET
 T = TypeVar("T")
 
 
+class BadRequest(errors.Invalid):
+    """The request cannot be accepted as it is; correct these fields."""
+
+
 @dataclass(slots=True)
 class _Faults:
     """Collects what is wrong, so that a person corrects everything in one go."""
@@ -82,7 +86,7 @@ class _Faults:
     def end(self) -> None:
         """Raises Invalid when anything was found."""
         if self.found:
-            raise errors.Invalid(self.found)
+            raise BadRequest(self.found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def query(request: service_pb.ListStoryboardsRequest) -> str:
 def storyboard_id(text: str) -> str:
     """The id of a storyboard. Raises Invalid when it is empty, StoryboardNotFound when none can have it."""
     if not text:
-        raise errors.Invalid([errors.Violation("storyboard_id", "should be the sb_… of a storyboard")])
+        raise BadRequest([errors.Violation("storyboard_id", "should be the sb_… of a storyboard")])
     if not ids.valid(text, "sb"):
         raise domain.StoryboardNotFound(storyboard_id=text[:100])
     return text

@@ -18,7 +18,7 @@ _SERVICES = ("sandbox", "provider_gateway", "storyboard", "job", "studio")
 async def main() -> None:
     """Start a house with an instant provider, measure the bare limits, then the line."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--jobs", type=int, default=2000)
+    arguments.add_argument("--jobs", type=int, default=3000)
     arguments.add_argument("--scenes", type=int, default=100, help="scenes in each production")
     asked = arguments.parse_args()
     os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_LOG_LEVEL": "WARNING"}

@@ -40,7 +40,7 @@ class Person:
         assert "The most you can pay: 0.30 in play money" in progress
         done = [line for line in progress.splitlines() if line.endswith(": done 0.10 in play money")]
         assert len(done) == boards.SCENES
-        assert "Cost: 0.30 in play money of up to 0.30 in play money" in progress.splitlines()
+        assert "Cost: 0.30 of up to 0.30 in play money" in progress.splitlines()
         reel.check(self.folder / "films" / f"{name}.mp4", name)
 
     async def _run(self, *arguments: str) -> tuple[int, str, str]:

@@ -2,15 +2,14 @@
 
 import asyncio
 import collections
+import contextlib
 import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import pytest
-
-from services.cli import house
+from services.cli import house, postgres
 from tests.e2e import boards, crew, oracle, waiting
 
 _VICTIMS = ("sandbox", "provider_gateway", "storyboard", "job", "compiler", "studio", "nats", "postgres")
@@ -36,6 +35,8 @@ async def test_every_film_is_made_and_no_clip_is_bought_twice(of: house.House, t
             crews.create_task(_work(of, left, tmp_path))
     books = await oracle.check(of)
     assert len(books.creates) - bought_before == len(plan) * boards.SCENES
+    for victim in _VICTIMS:
+        await crew.healthy(of, victim)
     restarts = {victim: crew.row_of(of, victim)["restarts"] - restarts_before[victim] for victim in _VICTIMS}
     assert restarts == collections.Counter(victim for _, victim in plan), "a process died that nobody killed"
 
@@ -49,26 +50,59 @@ async def _work(of: house.House, left: Iterator[Kill], folder: Path) -> None:
             os.kill(await crew.healthy(of, victim), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("victim", "is_lost"), [("provider_gateway", True), ("sandbox", True), ("postgres", False)])
-async def test_a_clip_whose_order_is_on_its_way_is_bought_once(
-    of: house.House, tmp_path: Path, victim: str, is_lost: bool
+async def test_an_answer_that_was_not_written_down_is_asked_for_and_not_bought_again(
+    of: house.House, tmp_path: Path
 ) -> None:
-    """The provider is stopped with the orders in its hands, so that the kill hits between asking and being told.
+    unknown, bought = await oracle.unknown_outcomes(of), len(oracle.Books(of.folder).creates)
+    gateway = await crew.healthy(of, "provider_gateway")
 
-    A process that is killed loses the answer, which is then asked for again; one that only cannot write it down
-    for a moment keeps it.
+    async def is_bought() -> bool:
+        return len(oracle.Books(of.folder).creates) > bought
+
+    async with _orders_on_their_way(of, "The lost answer", tmp_path) as sandbox:
+        connection = await postgres.connect(of, database="provider_gateway")
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE submissions IN EXCLUSIVE MODE")
+            os.kill(sandbox, signal.SIGCONT)
+            await waiting.until("an order in the provider's books", is_bought)
+            os.kill(gateway, signal.SIGKILL)
+        await connection.close()
+    assert await oracle.unknown_outcomes(of) > unknown
+
+
+async def test_an_order_that_is_cut_off_is_repeated(of: house.House, tmp_path: Path) -> None:
+    unknown = await oracle.unknown_outcomes(of)
+    async with _orders_on_their_way(of, "The lost order", tmp_path) as sandbox:
+        os.kill(sandbox, signal.SIGKILL)
+    assert await oracle.unknown_outcomes(of) > unknown
+
+
+async def test_an_answer_that_cannot_be_written_down_at_once_is_kept(of: house.House, tmp_path: Path) -> None:
+    unknown = await oracle.unknown_outcomes(of)
+    database = await crew.healthy(of, "postgres")
+    async with _orders_on_their_way(of, "The kept answer", tmp_path) as sandbox:
+        os.kill(database, signal.SIGKILL)
+        os.kill(sandbox, signal.SIGCONT)
+    assert await oracle.unknown_outcomes(of) == unknown
+
+
+@contextlib.asynccontextmanager
+async def _orders_on_their_way(of: house.House, name: str, folder: Path) -> AsyncIterator[int]:
+    """A film whose first orders are sent and not answered: the pid of the provider, which is stopped.
+
+    At the end the film is made, and everything is in order.
     """
-    name = f"{victim} killed with orders on their way"
-    before = await oracle.unknown_outcomes(of)
-    pids = {each: await crew.healthy(of, each) for each in ("sandbox", victim)}
-    os.kill(pids["sandbox"], signal.SIGSTOP)
-    async with asyncio.timeout(_WITHIN_S), asyncio.TaskGroup() as production:
-        production.create_task(crew.shoot(of, name, tmp_path), name=name)
-        await waiting.until("an order on its way", lambda: _sending(of))
-        os.kill(pids[victim], signal.SIGKILL)
-        os.kill(pids["sandbox"], signal.SIGCONT)
+    sandbox = await crew.healthy(of, "sandbox")
+    os.kill(sandbox, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(_WITHIN_S), asyncio.TaskGroup() as production:
+            production.create_task(crew.shoot(of, name, folder), name=name)
+            await waiting.until("an order on its way", lambda: _sending(of))
+            yield sandbox
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(sandbox, signal.SIGCONT)
     await oracle.check(of)
-    assert (await oracle.unknown_outcomes(of) > before) is is_lost
 
 
 async def _sending(of: house.House) -> bool:

@@ -104,11 +104,15 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A definite refusal before any work, in the provider's own error envelope; nothing is charged."""
+    """A definite refusal before any work, in the provider's own error envelope; nothing is charged.
+
+    `passing`: it is about the moment or the account, not the order: the same order may have been taken before.
+    """
 
     message: str
     retryable: bool = False
     retry_after_s: float | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ _ORDER_S = 120.0
 _POLL = {"connect": 5.0, "write": 20.0, "read": 20.0, "pool": 5.0}
 _POLL_S = 40.0
 _MAX_ANSWER = 8 << 20
-_DEFINITE = {400, 401, 402, 403, 404, 413, 422}
+_DEFINITE = {400, 401, 402, 403, 404, 413, 422, 429}
+_OF_THE_ORDER = {400, 413, 422}
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _MAX_TEXT = 300
 # Addresses, keys (masked ones too), and long identifiers, which may be keys.
@@ -149,11 +150,12 @@ def created(response: httpx2.Response, key: str) -> providers.Accepted | provide
             return providers.Accepted(text)
         return providers.Unknown(f"The provider answered {status} without the id of a job.")
     said = complaint(body)
-    if said is None or (status not in _DEFINITE and status != 429):
+    if said is None or status not in _DEFINITE:
         return providers.Unknown(f"The provider answered {status}, which does not say whether it took the order.")
     if status == 401:  # some providers quote the key they refuse
-        return providers.Rejected("The provider refused the key; correct the key of this endpoint.")
-    return providers.Rejected(plain(said, key), status == 429, retry_after(response, body) if status == 429 else None)
+        return providers.Rejected("The provider refused the key; correct the key of this endpoint.", passing=True)
+    after_s = retry_after(response, body) if status == 429 else None
+    return providers.Rejected(plain(said, key), status == 429, after_s, passing=status not in _OF_THE_ORDER)
 
 
 def unread(response: httpx2.Response, body: Any, key: str) -> providers.Missing | providers.Pending:

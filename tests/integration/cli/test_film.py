@@ -67,7 +67,7 @@ def test_a_board_becomes_a_film(make: Film, folder: Path, tmp_path: Path) -> Non
         assert (tmp_path / name).stat().st_size > 1000
     assert "The most you can pay: 0.20 in play money (the sandbox charges nothing)" in err
     assert "scene 2 Two: waiting for the last frame of the scene before" in err
-    assert "Cost: 0.20 in play money" in err
+    assert "Cost: 0.20 of up to 0.20 in play money" in err
 
     quiet = io.StringIO()
     screening.watch(told["production_id"], folder, rich.console.Console(file=quiet))

@@ -86,6 +86,16 @@ async def test_what_a_dead_child_leaves_behind_is_swept_away(keep: Keep, tmp_pat
     await until(lambda: not lives(grandchild))
 
 
+async def test_who_cleans_up_behind_a_dead_child_may_finish(keep: Keep, tmp_path: Path) -> None:
+    tidy = "(echo begun; while kill -0 $$; do sleep 0.01; done; echo tidied) 2>/dev/null & exec sleep 100"
+    child = await keep(program("/bin/sh", "-c", tidy))
+    log = tmp_path / "it.log"
+    await until(lambda: log.exists() and "begun" in log.read_text())
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    await until(lambda: "tidied" in log.read_text())
+
+
 async def test_a_child_whose_folder_vanishes_starts_afresh(keep: Keep, tmp_path: Path) -> None:
     folder = tmp_path / "store"
 

@@ -250,6 +250,9 @@ async def test_calls_are_counted_by_their_end(client):
     await client.say("hello")
     await fault(client.say("missing"))
     await fault(client.say("hello", metadata=()))
+    async with asyncio.timeout(5):
+        while count("Unauthenticated") == before["Unauthenticated"]:  # noqa: ASYNC110, counted just after the answer
+            await asyncio.sleep(0.01)
     assert {code: count(code) - number for code, number in before.items()} == {
         "OK": 1,
         "NotFound": 1,

@@ -197,10 +197,11 @@ class Reel:
 def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reel]:
     """One sandbox for the session: what is bought there is told apart by its submissions."""
     home = tmp_path_factory.mktemp("reel")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+        address, metrics = (f"127.0.0.1:{one.getsockname()[1]}" for one in (listener, other))
     told = {
         "RUSHES_LISTEN": address,
+        "RUSHES_METRICS_LISTEN": metrics,
         "RUSHES_SANDBOX_HOME": str(home),
         "RUSHES_SANDBOX_LATENCY": "0",
         "RUSHES_SANDBOX_INSTANT": "true",
@@ -235,13 +236,8 @@ class Crew:
     async def step(self, driver: ticks.Driver) -> int:
         """One claim, and the end of everything it began."""
         claimed = await driver.claim()
-        await self.settle(driver)
+        await driver.settle()
         return claimed
-
-    async def settle(self, driver: ticks.Driver) -> None:
-        stop = asyncio.Event()
-        stop.set()
-        await driver.drain(stop)
 
     async def until(self, drivers: list[ticks.Driver], states: Iterable[str] = FINISHED, tenant: str = "acme") -> None:
         """Let them work until every submission of the tenant is in one of these states."""
@@ -251,7 +247,7 @@ class Crew:
                 if not sum(await asyncio.gather(*(driver.claim() for driver in drivers))):
                     await asyncio.sleep(0.02)
         for driver in drivers:
-            await self.settle(driver)
+            await driver.settle()
 
     async def close(self) -> None:
         await asyncio.gather(self.fetcher.close(), *(seller.close() for seller in self.sellers.values()))

@@ -69,6 +69,7 @@ def sandbox(tmp_path_factory: Any) -> Iterator[tuple[str, Path]]:
     url = f"http://127.0.0.1:{free_port()}"
     told = {
         "RUSHES_LISTEN": url.removeprefix("http://"),
+        "RUSHES_METRICS_LISTEN": "127.0.0.1:0",
         "RUSHES_SANDBOX_HOME": str(home),
         "RUSHES_SANDBOX_LATENCY": "0",
     }
@@ -239,7 +240,7 @@ async def test_no_answer_means_unknown_and_one_request(
 async def test_busy_provider_says_when(build: Build, order: providers.Order, serve: Serve) -> None:
     server = await serve(answer("429 Too Many Requests", BUSY, "retry-after: 7"))
     seller = build(server.url)
-    assert await seller.create(order) == providers.Rejected("Slow down.", retryable=True, retry_after_s=7)
+    assert await seller.create(order) == providers.Rejected("Slow down.", retryable=True, retry_after_s=7, passing=True)
     assert await seller.poll("job-1") == providers.Pending(7)
     assert len(server.requests) == 2
 

@@ -214,7 +214,7 @@ async def test_a_sender_that_hangs_is_overtaken_and_its_late_answer_ignored(gate
     await crew.until([crew.driver("other")])
     before = await one(gateway)
     hang_up.set()
-    await crew.settle(hanging)
+    await hanging.settle()
     assert await one(gateway) == before
     assert before.state is S.STORED
     assert len(reel.lines("create", [late.id])) == 1

@@ -40,7 +40,7 @@ def test_a_script_needs_yes_and_a_limit(monkeypatch: pytest.MonkeyPatch, yes: bo
 
 def test_a_script_with_both_is_told_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
     assert agree(io.StringIO(), monkeypatch, yes=True, max_cost_micros=2_500_000) == [
-        "x · 1 scenes · 4 s · google/veo",
+        "x · 1 scene · 4 s · google/veo",
         "The most you can pay: $2.50",
         "Note: It retires soon.",
     ]

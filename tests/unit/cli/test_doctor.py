@@ -54,6 +54,12 @@ async def test_secrets_that_others_may_read(home: house.House) -> None:
     assert "was removed" in found["issuer.pem"][0]
 
 
+async def test_a_database_that_others_may_enter(home: house.House) -> None:
+    home.postgres.mkdir(mode=0o755)
+    home.postgres.chmod(0o755)
+    assert (await wrong(home.folder))["postgres data"][1] == f"`chmod 700 {home.postgres}`"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [("{", "not readable JSON"), ("[]", "not readable JSON"), ('{"a": {"base_url": "x", "key": ""}}', "for a")],

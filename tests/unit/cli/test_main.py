@@ -35,7 +35,7 @@ def test_help_names_every_verb(run: Run) -> None:
 
 def test_a_good_board(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
-    assert run("board", "validate", str(tmp_path / "a.yaml")) == (0, f"{tmp_path}/a.yaml: fine: x, 1 scenes, 1 s\n", "")
+    assert run("board", "validate", str(tmp_path / "a.yaml")) == (0, f"{tmp_path}/a.yaml: fine: x, 1 scene, 1 s\n", "")
 
 
 def test_faults_of_every_file_and_exit_code_two(run: Run, tmp_path: Path) -> None:
@@ -60,6 +60,7 @@ def test_the_schema_is_json(run: Run) -> None:
     [
         ("name: x\n", [], "scenes: is missing"),
         (GOOD, ["-o", "/nowhere/film.mp4"], "no file can be written there"),
+        (GOOD, ["-o", "film.avi"], "Name it film.mp4"),
         (GOOD, ["--max-cost", "lots"], "write an amount such as 5.00"),
         (GOOD, ["--max-cost", "-1"], "write an amount such as 5.00"),
         (GOOD, ["--max-cost", "NaN"], "write an amount such as 5.00"),

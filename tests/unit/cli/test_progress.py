@@ -84,7 +84,7 @@ def test_a_terminal_gets_one_line_per_scene() -> None:
         tell(seen.hear(snapshot(filming, job(2, state=Job.STATE_SUCCEEDED))))
     seen.away = True
     shown = written.getvalue()
-    assert "The Letter · 1/2 scenes · 0.40 in play money of up to 2.40 in play money" in shown
+    assert "The Letter · 1/2 scenes · 0.40 of up to 2.40 in play money" in shown
     assert "1:05" in shown
     assert shown.count("Scene 1") < 10
     assert "asking again" in seen.headline()

@@ -56,7 +56,7 @@ STEPS: dict[str, tuple[set[domain.State], Callable[[domain.Submission, datetime]
     "failed": ({S.ACCEPTED}, lambda s, now: domain.provider_failed(s, "no", False, True, now)),
     "failed_free": ({S.ACCEPTED}, lambda s, now: domain.provider_failed(s, "no", False, False, now)),
     "stored": ({S.FETCHING}, lambda s, now: domain.stored(s, CLIP, now)),
-    "fetch_failed": ({S.FETCHING}, lambda s, now: domain.fetch_failed(s, "gone", now)),
+    "fetch_failed": ({S.FETCHING}, lambda s, now: domain.fetch_failed(s, "gone", True, now)),
     "canceled": ({S.INTENT}, domain.canceled),
 }
 
@@ -144,8 +144,10 @@ def test_a_lost_id_is_believed_only_after_many_polls() -> None:
 def test_a_download_is_tried_until_the_provider_has_deleted_the_clip() -> None:
     expires = NOW + timedelta(hours=1)
     at = submission(S.FETCHING, clip_expires_at=expires, cost_micros=HELD)
-    assert domain.fetch_failed(at, "reset", NOW).state is S.PROVIDER_DONE
-    assert domain.fetch_failed(at, "gone", expires).state is S.CLIP_EXPIRED
+    assert domain.fetch_failed(at, "gone", True, NOW).state is S.PROVIDER_DONE
+    assert domain.fetch_failed(at, "reset", False, expires).state is S.PROVIDER_DONE
+    assert domain.fetch_failed(at, "gone", True, expires).state is S.CLIP_EXPIRED
+    assert domain.fetch_failed(at, "reset", False, expires + domain.HORIZON).state is S.CLIP_EXPIRED
 
 
 @pytest.mark.parametrize("state", [state for state in S if state is not S.INTENT])

@@ -52,7 +52,7 @@ class Production(_message.Message):
         STATE_CANCELED: Production._State.ValueType  # 6
         """STATE_CANCELED: set when the last job has ended after CancelProduction."""
         STATE_PAUSED: Production._State.ValueType  # 7
-        """STATE_PAUSED: running jobs end, waiting ones stay; set by PauseProduction."""
+        """STATE_PAUSED: running jobs end, waiting ones stay; no verb sets it yet."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is where the production stands. STATE_SUCCEEDED, STATE_FAILED and STATE_CANCELED are final."""
@@ -72,7 +72,7 @@ class Production(_message.Message):
     STATE_CANCELED: Production.State.ValueType  # 6
     """STATE_CANCELED: set when the last job has ended after CancelProduction."""
     STATE_PAUSED: Production.State.ValueType  # 7
-    """STATE_PAUSED: running jobs end, waiting ones stay; set by PauseProduction."""
+    """STATE_PAUSED: running jobs end, waiting ones stay; no verb sets it yet."""
 
     ID_FIELD_NUMBER: _builtins.int
     STORYBOARD_ID_FIELD_NUMBER: _builtins.int
@@ -185,7 +185,7 @@ class Job(_message.Message):
         STATE_FAILED: Job._State.ValueType  # 4
         """STATE_FAILED: error says why and whether it was charged; set on SubmissionFailed."""
         STATE_CANCELING: Job._State.ValueType  # 5
-        """STATE_CANCELING: a cancel is on its way; what is paid will be kept; set by CancelJob."""
+        """STATE_CANCELING: a cancel is on its way; what is paid will be kept; set by CancelProduction."""
         STATE_CANCELED: Job._State.ValueType  # 6
         """STATE_CANCELED: ended without a clip by a cancel."""
 
@@ -203,7 +203,7 @@ class Job(_message.Message):
     STATE_FAILED: Job.State.ValueType  # 4
     """STATE_FAILED: error says why and whether it was charged; set on SubmissionFailed."""
     STATE_CANCELING: Job.State.ValueType  # 5
-    """STATE_CANCELING: a cancel is on its way; what is paid will be kept; set by CancelJob."""
+    """STATE_CANCELING: a cancel is on its way; what is paid will be kept; set by CancelProduction."""
     STATE_CANCELED: Job.State.ValueType  # 6
     """STATE_CANCELED: ended without a clip by a cancel."""
 
@@ -222,7 +222,7 @@ class Job(_message.Message):
         WAIT_REASON_APPROVAL: Job._WaitReason.ValueType  # 3
         """WAIT_REASON_APPROVAL: for a person's yes."""
         WAIT_REASON_PAUSED: Job._WaitReason.ValueType  # 4
-        """WAIT_REASON_PAUSED: for ResumeProduction."""
+        """WAIT_REASON_PAUSED: for the production to go on; no verb pauses one yet."""
 
     class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
         """WaitReason says what a waiting job waits for."""
@@ -236,7 +236,7 @@ class Job(_message.Message):
     WAIT_REASON_APPROVAL: Job.WaitReason.ValueType  # 3
     """WAIT_REASON_APPROVAL: for a person's yes."""
     WAIT_REASON_PAUSED: Job.WaitReason.ValueType  # 4
-    """WAIT_REASON_PAUSED: for ResumeProduction."""
+    """WAIT_REASON_PAUSED: for the production to go on; no verb pauses one yet."""
 
     ID_FIELD_NUMBER: _builtins.int
     PRODUCTION_ID_FIELD_NUMBER: _builtins.int

@@ -374,7 +374,7 @@ class Revision(_message.Message):
     origin: _builtins.str
     """origin says which verb made it, such as "CreateStoryboard"."""
     name: _builtins.str
-    """name given by NameRevision; empty for most."""
+    """name given by a person; empty while no verb gives one."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """create_time is when it was accepted."""
