@@ -1,9 +1,7 @@
 """Refuses a change of the contract that breaks callers: `python tests/contract/breaking.py`."""
 
-import io
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,8 +40,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as before:
         archive = git("archive", base, "buf.yaml", "proto")
         archive.check_returncode()
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
-            packed.extractall(before, filter="data")
+        # The tool, not the module: what is safe there differs between the versions of Python we run on.
+        subprocess.run(["tar", "--extract", "--directory", before], input=archive.stdout, check=True)
         return subprocess.run([BUF, "breaking", "--against", before], cwd=ROOT, check=False).returncode
 
 
