@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from libs import errors, run, settings, telemetry
 from libs import web as web_server
 from services.sandbox import lab as labs
-from services.sandbox import ledger, pool, web
+from services.sandbox import ledger, pool, web, webhooks
 from services.sandbox import settings as sandbox_settings
 
 log = logging.getLogger("services.sandbox")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def main() -> None:
@@ -24,9 +28,8 @@ async def main() -> None:
         closing.callback(books.close)
         workers = pool.Pool(config.sandbox_home / "references", config.sandbox_home / "clips")
         closing.callback(workers.close)
-        lab = labs.Lab(
-            config.sandbox_home, books, workers.develop, pool.WORKERS, lambda: datetime.now(UTC), config.sandbox_latency
-        )
+        sender = webhooks.Sender(web.WEBHOOKS, _now)
+        lab = labs.Lab(config.sandbox_home, books, workers.develop, pool.WORKERS, _now, config.sandbox_latency, sender)
         if config.sandbox_instant:
             lab.use_stock(await workers.develop(labs.STOCK.model, labs.STOCK))
         lab.reopen()

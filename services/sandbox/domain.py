@@ -1,17 +1,29 @@
 """What is ordered, what it costs, and how far a clip has come."""
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from services.sandbox import disaster
 
 FPS = 24
 MICROS_PER_SECOND = 100_000
 """The price: 0.10 dollars for each second of a finished clip; nothing for one that failed or was cancelled."""
 
-Dialect = Literal["openai", "google"]
+Dialect = Literal["openai", "google", "veo", "fal", "openrouter", "runware", "replicate"]
 Status = Literal["queued", "in_progress", "completed", "failed", "cancelled"]
-ID_PREFIX: dict[Dialect, str] = {"openai": "video_", "google": "v1_"}
+ID_PREFIX: dict[Dialect, str] = {
+    "openai": "video_",
+    "google": "v1_",
+    "veo": "veo_",
+    "fal": "fal_",
+    "openrouter": "gen-vid-",
+    "runware": "",
+    "replicate": "replicate_",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,23 @@ class Order:
     key_sha256: str = ""
     repeat_key: str | None = None
     """The caller's Idempotency-Key: an order repeated under it is the first one again, and costs nothing."""
+    own_id: str | None = None
+    """The id that the caller gives the job, in a dialect that lets it; it follows the dialect's prefix."""
+    callback_url: str | None = None
+    """Who wants to be told when the clip has ended."""
+    kept_s: float | None = None
+    """How many seconds after its end the provider throws the clip away; None: never."""
+    base_url: str = ""
+    """Where the create came in, with a slash at its end: what a callback links to is there."""
+    disasters: str = ""
+    """The plan of its key and prompt, as text: the key itself is never kept."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What the dialect must still know of the create when the clip is told, as JSON: its input, where it goes."""
+
+    @property
+    def plan(self) -> disaster.Plan:
+        """The disasters that were asked for."""
+        return disaster.parse(self.disasters)
 
     @property
     def size(self) -> str:
@@ -44,7 +73,8 @@ class Order:
     @property
     def micros(self) -> int:
         """The charge when the clip is done."""
-        return self.seconds * MICROS_PER_SECOND
+        micros = self.seconds * MICROS_PER_SECOND
+        return round(micros * self.plan.number(disaster.Mode.PRICE)) if disaster.Mode.PRICE in self.plan else micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +98,46 @@ class Clip:
     footage: Footage | None = None
     settling: bool = False
     """Its end is being written into the ledger, or is there: too late to cancel."""
+    downloads: int = 0
+    """How often a clip with a disaster was asked for."""
 
     @property
     def ended(self) -> bool:
         """Whether the status is final."""
         return self.status in ("completed", "failed", "cancelled")
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When its bytes are no longer given out; None: they are kept."""
+        mode, plan = disaster.Mode.URL_EXPIRES, self.order.plan
+        kept_s = plan.number(mode) if mode in plan else self.order.kept_s
+        return self.ended_at + timedelta(seconds=kept_s) if self.ended_at and kept_s is not None else None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it failed because moderation did not like the result: the dialect has its own shape for that."""
+        return self.status == "failed" and disaster.Mode.FILTERED in self.order.plan
+
+
+Ending = Literal["done", "fail", "charge"]
+
+
+def ending(order: Order) -> tuple[Status, Sequence[Ending]]:
+    """How the work on an order ends when nobody stops it, and the lines of the ledger that say so."""
+    plan = order.plan
+    if disaster.Mode.FAILS_CHARGED in plan:
+        return "failed", ("fail", "charge")
+    if disaster.Mode.FAILS in plan or disaster.Mode.FILTERED in plan:
+        return "failed", ("fail",)
+    return "completed", ("done", "charge")
+
+
+def delay_s(order: Order, latency_s: float) -> float:
+    """Seconds from the create to the earliest end; infinite for work that never ends."""
+    plan = order.plan
+    if disaster.Mode.NEVER_DONE in plan:
+        return math.inf
+    return plan.number(disaster.Mode.SLOW) if disaster.Mode.SLOW in plan else latency_s
 
 
 def progress(clip: Clip, now: datetime, latency_s: float) -> int:
@@ -81,13 +146,13 @@ def progress(clip: Clip, now: datetime, latency_s: float) -> int:
         return 100
     if clip.status != "in_progress":
         return 0
-    expected_s = max(latency_s, 0.3 * clip.order.seconds) + 0.1
+    expected_s = max(delay_s(clip.order, latency_s), 0.3 * clip.order.seconds) + 0.1
     return max(0, min(99, round(100 * (now - clip.created_at).total_seconds() / expected_s)))
 
 
 def seed_of(prompt: str) -> int:
     """The seed of an order that names none: the same words give the same clip."""
-    return int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:4], "big") >> 1
+    return int.from_bytes(hashlib.sha256(disaster.clean(prompt).encode()).digest()[:4], "big") >> 1
 
 
 def digest(text: str) -> str:

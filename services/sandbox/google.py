@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import dataclasses
+import json
 import re
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.sandbox import domain, lab, wire
+from services.sandbox import domain, lab, stage, webhooks, wire
 
 MODEL = "sandbox-omni-1"
 _DURATION = re.compile(r"([0-9]{1,2})s")
@@ -23,70 +23,84 @@ _TASKS = ("text_to_video", "image_to_video")
 _TOKENS_PER_SECOND = 5_792
 """What Omni reports for a second of video (58 thousand tokens for its default of ten seconds)."""
 _LABEL = 63
+_CODES = {"overloaded": "service_unavailable", "rate_limit_exceeded": "too_many_requests", "server_error": "internal"}
+_CODES |= {
+    "moderation_blocked": "invalid_request",
+    "model_not_found": "not_found",
+    "invalid_api_key": "unauthenticated",
+}
+"""What Google calls the faults that every dialect shares."""
 
 
 def routes(films: lab.Lab) -> list[BaseRoute]:
     """The routes of this dialect; `v1` and `v1beta` are the same."""
-    api = _Interactions(films)
+    door = stage.Stage(films, "google", "interaction", _key, _error)
+    api = _Interactions(films, door)
     found: list[BaseRoute] = []
     for version in ("/v1", "/v1beta"):
         one = version + "/interactions/{id}"
         found += [
-            Route(version + "/interactions", _spoken(api.create), methods=["POST"]),
-            Route(one, _spoken(api.get), methods=["GET"]),
-            Route(one, _spoken(api.delete), methods=["DELETE"]),
-            Route(one + "/cancel", _spoken(api.cancel), methods=["POST"]),
-            Route(version + "/files/{id}:download", _spoken(api.download), methods=["GET"]),
-            Route(version + "/files/{id}", _spoken(api.file), methods=["GET"]),
+            Route(version + "/interactions", door.creates(api.create), methods=["POST"]),
+            Route(one, door.asks(api.get), methods=["GET"]),
+            Route(one, door.asks(api.delete), methods=["DELETE"]),
+            Route(one + "/cancel", door.asks(api.cancel), methods=["POST"]),
+            Route(version + "/files/{id}:download", door.asks(api.download), methods=["GET"]),
+            Route(version + "/files/{id}", door.asks(api.file), methods=["GET"]),
         ]
     return found
 
 
-def _spoken(handler: Callable[[Request, str], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            key = request.headers.get("x-goog-api-key", "").strip()
-            if not key:
-                raise wire.Refused(401, "unauthenticated", "Send your API key in the x-goog-api-key header.")
-            return await handler(request, key)
-        except wire.Refused as refused:
-            return _error(refused)
-        except lab.KeyReused:
-            return _error(wire.Refused(422, "idempotency_key_reused", "This Idempotency-Key came with another order."))
-        except OSError as fault:
-            return _error(wire.Refused(500, "internal", f"The sandbox cannot write: {fault.strerror}."))
+def webhook(clip: domain.Clip, now: datetime) -> webhooks.Message | None:
+    """`interaction.completed` or `interaction.failed`, signed as the webhooks of a project are: Standard Webhooks.
 
-    return endpoint
+    Google signs the callbacks that one request asks for with RS256 instead; see https://ai.google.dev/gemini-api/docs/webhooks.
+    """
+    if clip.status not in ("completed", "failed"):
+        return None
+    told = "completed" if clip.filtered else clip.status
+    event = {"type": f"interaction.{told}", "version": "v1", "timestamp": _time(now), "data": {"id": clip.id}}
+    return webhooks.standard(clip, f"wh_{clip.id}", json.dumps(event).encode(), now)
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get("x-goog-api-key", "").strip()
+    if not key:
+        raise wire.Refused(401, "unauthenticated", "Send your API key in the x-goog-api-key header.")
+    return key
 
 
 def _error(refused: wire.Refused) -> Response:
-    return JSONResponse({"error": {"code": refused.code, "message": refused.message}}, refused.status)
+    fault: dict[str, Any] = {"code": _CODES.get(refused.code, refused.code), "message": refused.message}
+    if refused.details:
+        fault["details"] = refused.details
+    return JSONResponse({"error": fault}, refused.status, refused.headers)
 
 
 class _Interactions:
-    def __init__(self, films: lab.Lab) -> None:
-        self._lab = films
+    def __init__(self, films: lab.Lab, door: stage.Stage) -> None:
+        self._lab, self._stage = films, door
 
     async def create(self, request: Request, key: str) -> Response:
         body = await wire.json_object(request)
         order = _order(body, key, request)
         if image := await _first_image(body.get("input")):
             order = dataclasses.replace(order, reference=await self._lab.keep(image))
-        clip = await self._lab.create(order)
-        if not body.get("background"):
-            await self._lab.finished(clip)
-        return await self._interaction(request, clip)
+
+        async def answer(clip: domain.Clip) -> Response:
+            if not body.get("background"):
+                clip = await self._stage.finished(clip.id)
+            return await self._interaction(request, clip)
+
+        return await self._stage.create(request, key, order, answer)
 
     async def get(self, request: Request, key: str) -> Response:
-        return await self._interaction(request, self._found(request))
+        return await self._interaction(request, self._stage.poll(request.path_params["id"]))
 
     async def cancel(self, request: Request, key: str) -> Response:
-        clip = self._found(request)
-        await self._lab.cancel(clip)
-        return await self._interaction(request, clip)
+        return await self._interaction(request, await self._stage.cancel(request.path_params["id"]))
 
     async def delete(self, request: Request, key: str) -> Response:
-        await self._lab.delete(self._found(request))
+        await self._stage.delete(request.path_params["id"])
         return JSONResponse({})
 
     async def file(self, request: Request, key: str) -> Response:
@@ -111,20 +125,12 @@ class _Interactions:
         )
 
     async def download(self, request: Request, key: str) -> Response:
-        footage = self._filed(request)[1]
-        return wire.clip_response(request, self._lab.reels, footage, self._lab.in_memory(footage))
-
-    def _found(self, request: Request) -> domain.Clip:
-        id = request.path_params["id"]
-        clip = self._lab.find("google", id)
-        if clip is None:
-            raise wire.Refused(404, "not_found", f"There is no interaction '{id[:80]}'.")
-        return clip
+        return self._stage.content(request, self._filed(request)[0].id)
 
     def _filed(self, request: Request) -> tuple[domain.Clip, domain.Footage]:
         id = request.path_params["id"]
-        clip = self._lab.find("google", domain.ID_PREFIX["google"] + id)
-        if clip is None or clip.footage is None or clip.status != "completed":
+        clip = self._stage.find(domain.ID_PREFIX["google"] + id)
+        if clip.footage is None or clip.status != "completed":
             raise wire.Refused(404, "not_found", f"There is no file '{id[:80]}', or it is not ready.")
         return clip, clip.footage
 
@@ -132,16 +138,16 @@ class _Interactions:
         shown: dict[str, Any] = {
             "id": clip.id,
             "object": "interaction",
-            "status": clip.status,
+            "status": "completed" if clip.filtered else clip.status,
             "model": clip.order.model,
             "created": _time(clip.created_at),
             "updated": _time(clip.ended_at or clip.created_at),
             "service_tier": "standard",
         }
-        if clip.status == "failed":
-            shown["errors"] = [{"code": "internal", "message": "The clip could not be rendered; it is not charged."}]
+        if clip.status == "failed" and not clip.filtered:
+            shown["errors"] = [{"code": "internal", "message": "The clip could not be rendered."}]
         if clip.status == "completed" and clip.footage:
-            tokens = clip.order.seconds * _TOKENS_PER_SECOND
+            tokens = round(clip.order.micros / domain.MICROS_PER_SECOND * _TOKENS_PER_SECOND)
             shown["steps"] = [{"type": "model_output", "content": [await self._video(request, clip, clip.footage)]}]
             shown["usage"] = {
                 "total_tokens": tokens,
@@ -197,6 +203,7 @@ def _order(body: dict[str, Any], key: str, request: Request) -> domain.Order:
         client_ref=labels.get("submission") or wire.header(request, "x-client-request-id"),
         key_sha256=domain.digest(key),
         repeat_key=wire.header(request, "idempotency-key"),
+        callback_url=_callback_url(body),
     )
 
 
@@ -205,6 +212,11 @@ def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _invalid(field, value, "an object")
     return value
+
+
+def _callback_url(body: dict[str, Any]) -> str | None:
+    uris = _object(body, "webhook_config").get("uris")
+    return wire.callback_url(uris[0] if isinstance(uris, list) and uris else None, "webhook_config.uris")
 
 
 def _format(body: dict[str, Any]) -> dict[str, Any]:

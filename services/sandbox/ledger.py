@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from libs import errors
 from services.sandbox import domain
 
-Event = Literal["create", "done", "charge", "fail", "delete", "cancel"]
+Event = Literal["post", "create", "done", "charge", "fail", "delete", "cancel"]
 Line = dict[str, Any]
 
 
@@ -94,11 +94,17 @@ class Ledger:
         self._waiting: list[tuple[Sequence[Line], Sequence[Line], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, events: Sequence[Line], orders: Sequence[Line] = ()) -> None:
-        """Return when the lines are on the disk. Raises OSError, and then they are not."""
+    def write(self, events: Sequence[Line], orders: Sequence[Line] = ()) -> Awaitable[None]:
+        """Await the result to have the lines on the disk; it raises OSError when they are not.
+
+        Lines follow those of earlier calls: what is not awaited yet is written with the next that is.
+        """
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((events, orders, written))
-        if self._writer is None:
+        return self._on_disk(written)
+
+    async def _on_disk(self, written: asyncio.Future[None]) -> None:
+        if self._writer is None and not written.done():
             self._writer = asyncio.create_task(self._write_all())
         await written
 
@@ -149,6 +155,20 @@ def event(clip: domain.Clip, name: Event, at: datetime) -> Line:
         "seed": order.seed,
         "micros": order.micros if name == "charge" else 0,
         "clip_sha256": clip.footage.sha256 if clip.footage else None,
+    }
+
+
+def post(dialect: domain.Dialect, path: str, client_ref: str | None, key_sha256: str | None, at: datetime) -> Line:
+    """A request that reached a create route, whatever becomes of it: the wire is counted with these."""
+    return {
+        "at": at.isoformat(timespec="microseconds"),
+        "event": "post",
+        "id": None,
+        "dialect": dialect,
+        "path": path,
+        "client_ref": client_ref,
+        "key_sha256": key_sha256,
+        "micros": 0,
     }
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import dataclasses
+import json
 import re
-from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.sandbox import domain, lab, wire
+from services.sandbox import content, disaster, domain, flavour, lab, stage, webhooks, wire
 
 MODEL = "sandbox-reel-1"
 _MAX_PROMPT = 32_000
@@ -23,34 +24,35 @@ _TRUE = {"true": True, "1": True, "false": False, "0": False}
 
 def routes(films: lab.Lab) -> list[BaseRoute]:
     """The routes of this dialect."""
-    api = _Videos(films)
+    door = stage.Stage(films, "openai", "video", _key, _error)
+    api = _Videos(films, door)
     return [
-        Route("/v1/videos", _spoken(api.create), methods=["POST"]),
-        Route("/v1/videos", _spoken(api.list), methods=["GET"]),
-        Route("/v1/videos/{id}", _spoken(api.retrieve), methods=["GET"]),
-        Route("/v1/videos/{id}", _spoken(api.delete), methods=["DELETE"]),
-        Route("/v1/videos/{id}/content", _spoken(api.content), methods=["GET"]),
+        Route("/v1/videos", door.creates(api.create), methods=["POST"]),
+        Route("/v1/videos", door.asks(api.list), methods=["GET"]),
+        Route("/v1/videos/{id}", door.asks(api.retrieve), methods=["GET"]),
+        Route("/v1/videos/{id}", door.asks(api.delete), methods=["DELETE"]),
+        Route("/v1/videos/{id}/content", door.asks(api.content), methods=["GET"]),
     ]
 
 
-def _spoken(handler: Callable[[Request, str], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await handler(request, _key(request))
-        except wire.Refused as refused:
-            return _error(refused)
-        except lab.KeyReused:
-            return _error(wire.Refused(422, "idempotency_key_reused", "This Idempotency-Key came with another order."))
-        except OSError as fault:
-            return _error(wire.Refused(500, "storage_failed", f"The sandbox cannot write: {fault.strerror}."))
-
-    return endpoint
+def webhook(clip: domain.Clip, now: datetime) -> webhooks.Message | None:
+    """`video.completed` or `video.failed`, signed as Standard Webhooks; a video that was stopped has none."""
+    if clip.status not in ("completed", "failed"):
+        return None
+    event = {
+        "id": f"evt_{clip.id}",
+        "object": "event",
+        "created_at": int(now.timestamp()),
+        "type": f"video.{clip.status}",
+        "data": {"id": clip.id},
+    }
+    return webhooks.standard(clip, f"wh_{clip.id}", json.dumps(event).encode(), now)
 
 
 def _error(refused: wire.Refused) -> Response:
     kind = "server_error" if refused.status >= 500 else "invalid_request_error"
     fault = {"message": refused.message, "type": kind, "param": refused.param, "code": refused.code}
-    return JSONResponse({"error": fault}, refused.status)
+    return JSONResponse({"error": fault}, refused.status, refused.headers)
 
 
 def _key(request: Request) -> str:
@@ -61,8 +63,8 @@ def _key(request: Request) -> str:
 
 
 class _Videos:
-    def __init__(self, films: lab.Lab) -> None:
-        self._lab = films
+    def __init__(self, films: lab.Lab, door: stage.Stage) -> None:
+        self._lab, self._stage = films, door
 
     async def create(self, request: Request, key: str) -> Response:
         fields = await _fields(request)
@@ -73,12 +75,18 @@ class _Videos:
             await request.close()
         if image:
             order = dataclasses.replace(order, reference=await self._lab.keep(image))
-        return self._video(await self._lab.create(order))
+
+        async def answer(clip: domain.Clip) -> Response:
+            return JSONResponse(self._shown(request, key, clip))
+
+        return await self._stage.create(request, key, order, answer)
 
     async def retrieve(self, request: Request, key: str) -> Response:
-        return self._video(self._found(request))
+        clip = self._stage.poll(_id(request, key))
+        return flavour.polled(disaster.read(key, ""), self._shown(request, key, clip))
 
     async def list(self, request: Request, key: str) -> Response:
+        flavour.check_route(disaster.read(key, ""), "list")
         query = request.query_params
         after, newest_first = query.get("after"), query.get("order", "desc") == "desc"
         limit = query.get("limit", "20")
@@ -86,57 +94,61 @@ class _Videos:
             raise _invalid("limit", limit, "0 to 100")
         if query.get("order", "desc") not in ("asc", "desc"):
             raise _invalid("order", query["order"], "'asc' and 'desc'")
-        if after and self._lab.find("openai", after) is None:
-            raise wire.Refused(404, "not_found", f"There is no video '{after[:80]}'.", "after")
-        clips, more = self._lab.page("openai", after, int(limit), newest_first)
-        data = [self._shown(clip) for clip in clips]
+        if after:
+            self._stage.find(after)
+        clips, more = self._stage.page(after, int(limit), newest_first)
+        data = [self._shown(request, key, clip) for clip in clips]
         ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
         return JSONResponse({"object": "list", "data": data, **ends, "has_more": more})
 
     async def content(self, request: Request, key: str) -> Response:
-        clip = self._found(request)
+        clip = self._stage.find(_id(request, key))
+        flavour.check_content(disaster.read(key, ""), clip, request.query_params.get("variant"))
         variant = request.query_params.get("variant", "video")
         if variant not in ("video", "thumbnail"):
             raise _invalid("variant", variant, "'video' and 'thumbnail'")
-        if clip.footage is None or clip.status != "completed":
+        if clip.status != "completed":
             raise wire.Refused(409, "video_not_ready", f"The video is {clip.status}; it has no content yet.")
+        if clip.footage is None:
+            raise wire.Refused(404, "not_found", "The video has no content.")
         if variant == "thumbnail":
             return FileResponse(self._lab.reels / f"{clip.footage.name}.webp", media_type="image/webp")
-        return wire.clip_response(request, self._lab.reels, clip.footage, self._lab.in_memory(clip.footage))
+        return self._stage.content(request, clip.id)
 
     async def delete(self, request: Request, key: str) -> Response:
-        clip = self._found(request)
-        await self._lab.delete(clip)
-        return JSONResponse({"id": clip.id, "object": "video.deleted", "deleted": True})
+        server, id = disaster.read(key, ""), request.path_params["id"]
+        flavour.check_route(server, "delete")
+        await self._stage.delete(id)
+        return flavour.deleted(server, id)
 
-    def _found(self, request: Request) -> domain.Clip:
-        id = request.path_params["id"]
-        clip = self._lab.find("openai", id)
-        if clip is None:
-            raise wire.Refused(404, "not_found", f"There is no video '{id[:80]}'.", "video_id")
-        return clip
-
-    def _video(self, clip: domain.Clip) -> Response:
-        return JSONResponse(self._shown(clip))
-
-    def _shown(self, clip: domain.Clip) -> dict[str, Any]:
-        order = clip.order
-        fault = {"code": "render_failed", "message": "The clip could not be rendered; it is not charged."}
-        return {
+    def _shown(self, request: Request, key: str, clip: domain.Clip) -> dict[str, Any]:
+        order, done = clip.order, clip.status == "completed"
+        shown = {
             "id": clip.id,
             "object": "video",
             "model": order.model,
             "status": clip.status,
             "progress": domain.progress(clip, self._lab.clock(), self._lab.latency_s),
             "created_at": int(clip.created_at.timestamp()),
-            "completed_at": int(clip.ended_at.timestamp()) if clip.ended_at and clip.status == "completed" else None,
-            "expires_at": None,
-            "error": fault if clip.status == "failed" else None,
+            "completed_at": int(clip.ended_at.timestamp()) if clip.ended_at and done else None,
+            "expires_at": int(clip.expires_at.timestamp()) if clip.expires_at and done else None,
+            "error": _fault(clip) if clip.status == "failed" else None,
             "prompt": order.prompt,
             "remixed_from_video_id": None,
             "seconds": str(order.seconds),
             "size": order.size,
         }
+        return flavour.job(disaster.read(key, ""), shown, clip, lambda: content.link(request.base_url, clip))
+
+
+def _id(request: Request, key: str) -> str:
+    return flavour.id_within(disaster.read(key, ""), request.path_params["id"])
+
+
+def _fault(clip: domain.Clip) -> dict[str, Any]:
+    if clip.filtered:
+        return {"code": "moderation_blocked", "message": "The clip was blocked by our moderation system."}
+    return {"code": "render_failed", "message": "The clip could not be rendered."}
 
 
 async def _fields(request: Request) -> dict[str, Any]:
@@ -170,6 +182,7 @@ def _order(fields: dict[str, Any], key: str, request: Request) -> domain.Order:
         client_ref=wire.header(request, "x-client-request-id"),
         key_sha256=domain.digest(key),
         repeat_key=wire.header(request, "idempotency-key"),
+        callback_url=wire.callback_url(fields.get("callback_url"), "callback_url"),
     )
 
 

@@ -1,16 +1,19 @@
-"""What both dialects need of HTTP: bodies read with a limit, images checked, clips sent with ranges."""
+"""What every dialect needs of HTTP: bodies read with a limit, images checked, clips sent with ranges."""
 
 import asyncio
 import base64
 import binascii
 import io
 import json
+import urllib.parse
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from services.sandbox import domain
 
@@ -22,16 +25,62 @@ _FORMATS = {"PNG", "JPEG", "WEBP"}
 
 
 class Refused(Exception):
-    """A request that gets an error: HTTP status, the dialect's code, one sentence, and the field it is about."""
+    """A request that gets an error: HTTP status, the dialect's code, one sentence, and the field it is about.
 
-    def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
+    `headers` go with the answer; `details` into its body, in dialects of Google.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.param = status, code, message, param
+        self.headers, self.details = dict(headers or {}), details
+
+
+class Dropped(Response):
+    """No answer, or only the first pieces of one: the connection is closed."""
+
+    def __init__(self, pieces: AsyncIterator[bytes] | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers=headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what there is to send, and hang up."""
+        if self._pieces:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for piece in self._pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        # ASGI has no word for hanging up; `receive` is a method of uvicorn's connection, which has its transport.
+        cycle: Any = receive.__self__  # type: ignore[attr-defined]
+        cycle.transport.close()
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 def header(request: Request, name: str) -> str | None:
     """A name that the caller has given, cut to a length we keep; None when there is none."""
     return request.headers.get(name, "").strip()[:200] or None
+
+
+def callback_url(value: object, param: str) -> str | None:
+    """An absolute http address; None when there is none. Raises Refused."""
+    if value in (None, ""):
+        return None
+    try:
+        parts = urllib.parse.urlsplit(str(value))
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise Refused(400, "invalid_value", f"{param} should be an absolute http or https address.", param)
+    return str(value)
 
 
 def check_length(request: Request) -> None:
