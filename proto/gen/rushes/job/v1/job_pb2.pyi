@@ -223,6 +223,8 @@ class Job(_message.Message):
         """WAIT_REASON_APPROVAL: for a person's yes."""
         WAIT_REASON_PAUSED: Job._WaitReason.ValueType  # 4
         """WAIT_REASON_PAUSED: for the production to go on; no verb pauses one yet."""
+        WAIT_REASON_SWITCH: Job._WaitReason.ValueType  # 5
+        """WAIT_REASON_SWITCH: for a kill switch to be released; parked says which."""
 
     class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
         """WaitReason says what a waiting job waits for."""
@@ -237,6 +239,8 @@ class Job(_message.Message):
     """WAIT_REASON_APPROVAL: for a person's yes."""
     WAIT_REASON_PAUSED: Job.WaitReason.ValueType  # 4
     """WAIT_REASON_PAUSED: for the production to go on; no verb pauses one yet."""
+    WAIT_REASON_SWITCH: Job.WaitReason.ValueType  # 5
+    """WAIT_REASON_SWITCH: for a kill switch to be released; parked says which."""
 
     ID_FIELD_NUMBER: _builtins.int
     PRODUCTION_ID_FIELD_NUMBER: _builtins.int
@@ -255,6 +259,7 @@ class Job(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    PARKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the job, "job_…"; assigned by the server."""
     production_id: _builtins.str
@@ -270,7 +275,7 @@ class Job(_message.Message):
     state: Global___Job.State.ValueType
     """state is changed by verbs and events."""
     wait_reason: Global___Job.WaitReason.ValueType
-    """wait_reason is set only in STATE_WAITING."""
+    """wait_reason is set in STATE_WAITING, and in STATE_RUNNING while the submission is parked."""
     submission_state: _builtins.str
     """submission_state is the gateway's newest word, such as "ACCEPTED" or "UNKNOWN"; empty before the first."""
     @_builtins.property
@@ -287,7 +292,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def take(self) -> Global___Take:
-        """take is the clip it made; only in STATE_SUCCEEDED."""
+        """take is the clip it made; in STATE_SUCCEEDED, or, not picked, when it turned up after the job had ended."""
 
     @_builtins.property
     def error(self) -> _fault_pb2.Fault:
@@ -304,6 +309,10 @@ class Job(_message.Message):
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """end_time is when it reached a final state; absent before."""
+
+    @_builtins.property
+    def parked(self) -> _fault_pb2.Fault:
+        """parked says for what the submission waits and what to do; metadata "retry_time" is when it is tried again."""
 
     def __init__(
         self,
@@ -325,10 +334,11 @@ class Job(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        parked: _fault_pb2.Fault | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "quoted", b"quoted", "spec", b"spec", "take", b"take", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "parked", b"parked", "quoted", b"quoted", "spec", b"spec", "take", b"take", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "id", b"id", "production_id", b"production_id", "quoted", b"quoted", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "spec", b"spec", "state", b"state", "submission_state", b"submission_state", "take", b"take", "update_time", b"update_time", "wait_reason", b"wait_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "id", b"id", "parked", b"parked", "production_id", b"production_id", "quoted", b"quoted", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "spec", b"spec", "state", b"state", "submission_state", b"submission_state", "take", b"take", "update_time", b"update_time", "wait_reason", b"wait_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

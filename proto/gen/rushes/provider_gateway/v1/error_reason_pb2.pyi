@@ -50,6 +50,32 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_QUOTE_ITEM_MISSING: the quote holds no such clip at this price. Metadata: quote_id, scene_id."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 13
     """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+    ERROR_REASON_BUDGET_NOT_FOUND: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_BUDGET_NOT_FOUND: the tenant has no such budget. Metadata: scope, scope_id, period."""
+    ERROR_REASON_SPENDING_STOPPED: _ErrorReason.ValueType  # 15
+    """ERROR_REASON_SPENDING_STOPPED: a kill switch is thrown. Metadata: switch_id, scope, reason."""
+    ERROR_REASON_SPEND_SWITCH_NOT_FOUND: _ErrorReason.ValueType  # 16
+    """ERROR_REASON_SPEND_SWITCH_NOT_FOUND: no switch that is thrown has that id. Metadata: spend_switch_id."""
+    ERROR_REASON_CREDENTIAL_NOT_FOUND: _ErrorReason.ValueType  # 17
+    """ERROR_REASON_CREDENTIAL_NOT_FOUND: no credential of this tenant has that id. Metadata: credential_id."""
+    ERROR_REASON_CREDENTIAL_IN_USE: _ErrorReason.ValueType  # 18
+    """ERROR_REASON_CREDENTIAL_IN_USE: what it has bought is under way. Metadata: credential_id, under_way."""
+    ERROR_REASON_CREDENTIAL_NAME_TAKEN: _ErrorReason.ValueType  # 19
+    """ERROR_REASON_CREDENTIAL_NAME_TAKEN: the endpoint has a credential of that name. Metadata: name, endpoint."""
+    ERROR_REASON_ENDPOINT_NOT_FOUND: _ErrorReason.ValueType  # 20
+    """ERROR_REASON_ENDPOINT_NOT_FOUND: the catalogue has no such endpoint. Metadata: endpoint, known."""
+    ERROR_REASON_SUBMISSION_NOT_UNKNOWN: _ErrorReason.ValueType  # 21
+    """ERROR_REASON_SUBMISSION_NOT_UNKNOWN: its outcome is known, so there is nothing to settle. Metadata: submission_id, state."""
+    ERROR_REASON_SUBMISSION_NOT_PAID: _ErrorReason.ValueType  # 22
+    """ERROR_REASON_SUBMISSION_NOT_PAID: there is no paid clip to fetch. Metadata: submission_id, state."""
+    ERROR_REASON_PROVIDER_JOB_TAKEN: _ErrorReason.ValueType  # 23
+    """ERROR_REASON_PROVIDER_JOB_TAKEN: another submission has that provider's id. Metadata: provider_job_id."""
+    ERROR_REASON_CREDENTIAL_STALE: _ErrorReason.ValueType  # 24
+    """ERROR_REASON_CREDENTIAL_STALE: the credential changed since it was read. Metadata: credential_id."""
+    ERROR_REASON_VAULT_LOCKED: _ErrorReason.ValueType  # 25
+    """ERROR_REASON_VAULT_LOCKED: the key that opens the vault is not there. Metadata: none."""
+    ERROR_REASON_OPERATOR_NEEDED: _ErrorReason.ValueType  # 26
+    """ERROR_REASON_OPERATOR_NEEDED: only an operator may do this for the whole house."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in ProviderGatewayService; it is ErrorInfo.reason,
@@ -84,4 +110,30 @@ ERROR_REASON_QUOTE_ITEM_MISSING: ErrorReason.ValueType  # 12
 """ERROR_REASON_QUOTE_ITEM_MISSING: the quote holds no such clip at this price. Metadata: quote_id, scene_id."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 13
 """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+ERROR_REASON_BUDGET_NOT_FOUND: ErrorReason.ValueType  # 14
+"""ERROR_REASON_BUDGET_NOT_FOUND: the tenant has no such budget. Metadata: scope, scope_id, period."""
+ERROR_REASON_SPENDING_STOPPED: ErrorReason.ValueType  # 15
+"""ERROR_REASON_SPENDING_STOPPED: a kill switch is thrown. Metadata: switch_id, scope, reason."""
+ERROR_REASON_SPEND_SWITCH_NOT_FOUND: ErrorReason.ValueType  # 16
+"""ERROR_REASON_SPEND_SWITCH_NOT_FOUND: no switch that is thrown has that id. Metadata: spend_switch_id."""
+ERROR_REASON_CREDENTIAL_NOT_FOUND: ErrorReason.ValueType  # 17
+"""ERROR_REASON_CREDENTIAL_NOT_FOUND: no credential of this tenant has that id. Metadata: credential_id."""
+ERROR_REASON_CREDENTIAL_IN_USE: ErrorReason.ValueType  # 18
+"""ERROR_REASON_CREDENTIAL_IN_USE: what it has bought is under way. Metadata: credential_id, under_way."""
+ERROR_REASON_CREDENTIAL_NAME_TAKEN: ErrorReason.ValueType  # 19
+"""ERROR_REASON_CREDENTIAL_NAME_TAKEN: the endpoint has a credential of that name. Metadata: name, endpoint."""
+ERROR_REASON_ENDPOINT_NOT_FOUND: ErrorReason.ValueType  # 20
+"""ERROR_REASON_ENDPOINT_NOT_FOUND: the catalogue has no such endpoint. Metadata: endpoint, known."""
+ERROR_REASON_SUBMISSION_NOT_UNKNOWN: ErrorReason.ValueType  # 21
+"""ERROR_REASON_SUBMISSION_NOT_UNKNOWN: its outcome is known, so there is nothing to settle. Metadata: submission_id, state."""
+ERROR_REASON_SUBMISSION_NOT_PAID: ErrorReason.ValueType  # 22
+"""ERROR_REASON_SUBMISSION_NOT_PAID: there is no paid clip to fetch. Metadata: submission_id, state."""
+ERROR_REASON_PROVIDER_JOB_TAKEN: ErrorReason.ValueType  # 23
+"""ERROR_REASON_PROVIDER_JOB_TAKEN: another submission has that provider's id. Metadata: provider_job_id."""
+ERROR_REASON_CREDENTIAL_STALE: ErrorReason.ValueType  # 24
+"""ERROR_REASON_CREDENTIAL_STALE: the credential changed since it was read. Metadata: credential_id."""
+ERROR_REASON_VAULT_LOCKED: ErrorReason.ValueType  # 25
+"""ERROR_REASON_VAULT_LOCKED: the key that opens the vault is not there. Metadata: none."""
+ERROR_REASON_OPERATOR_NEEDED: ErrorReason.ValueType  # 26
+"""ERROR_REASON_OPERATOR_NEEDED: only an operator may do this for the whole house."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -34,6 +34,9 @@ class SubmissionStateChanged(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """tenant_id of the job."""
     job_id: _builtins.str
@@ -46,9 +49,17 @@ class SubmissionStateChanged(_message.Message):
     """state it is in now."""
     version: _builtins.int
     """version rises with every change of the submission; a lower one is old news."""
+    reason: _builtins.str
+    """reason it is parked for, an ErrorReason without its prefix; empty in other states."""
+    message: _builtins.str
+    """message says in a sentence what it waits for; empty in other states."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """event_time is when it changed."""
+
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp:
+        """retry_time is when it is tried again; only while it is parked."""
 
     def __init__(
         self,
@@ -60,10 +71,13 @@ class SubmissionStateChanged(_message.Message):
         state: _submission_pb2.Submission.State.ValueType = ...,
         version: _builtins.int = ...,
         event_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "job_id", b"job_id", "state", b"state", "submission_id", b"submission_id", "tenant_id", b"tenant_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retry_time", b"retry_time", "state", b"state", "submission_id", b"submission_id", "tenant_id", b"tenant_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from rushes.type.v1 import media_pb2 as rushes_dot_type_dot_v1_dot_media__pb2
 from rushes.type.v1 import money_pb2 as rushes_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rushes/provider_gateway/v1/model.proto\x12\x1arushes.provider_gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arushes/type/v1/media.proto\x1a\x1arushes/type/v1/money.proto\"\x94\x05\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.rushes.provider_gateway.v1.Model.State\x12\x18\n\x10\x64uration_seconds\x18\x05 \x03(\x05\x12(\n\x05sizes\x18\x06 \x03(\x0b\x32\x19.rushes.type.v1.FrameSize\x12\r\n\x05\x61udio\x18\x07 \x01(\x08\x12\x0e\n\x06silent\x18\x08 \x01(\x08\x12\x13\n\x0b\x66irst_frame\x18\t \x01(\x08\x12\x12\n\nlast_frame\x18\n \x01(\x08\x12\x0c\n\x04seed\x18\x0b \x01(\x08\x12\x17\n\x0fnegative_prompt\x18\x0c \x01(\x08\x12\x31\n\x06prices\x18\r \x03(\x0b\x32!.rushes.provider_gateway.v1.Price\x12\x12\n\nplay_money\x18\x0e \x01(\x08\x12\x30\n\x0crelease_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bretire_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0breplacement\x18\x11 \x01(\t\x12\x0e\n\x06source\x18\x12 \x01(\t\x12.\n\ncheck_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_AVAILABLE\x10\x01\x12\x14\n\x10STATE_DEPRECATED\x10\x02\x12\x11\n\rSTATE_RETIRED\x10\x03\x12\x16\n\x12STATE_UNCONFIGURED\x10\x04\"[\n\x05Price\x12\'\n\x04size\x18\x01 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12)\n\nper_second\x18\x02 \x01(\x0b\x32\x15.rushes.type.v1.Moneyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rushes/provider_gateway/v1/model.proto\x12\x1arushes.provider_gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arushes/type/v1/media.proto\x1a\x1arushes/type/v1/money.proto\"\xfc\x06\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.rushes.provider_gateway.v1.Model.State\x12\x18\n\x10\x64uration_seconds\x18\x05 \x03(\x05\x12(\n\x05sizes\x18\x06 \x03(\x0b\x32\x19.rushes.type.v1.FrameSize\x12\r\n\x05\x61udio\x18\x07 \x01(\x08\x12\x0e\n\x06silent\x18\x08 \x01(\x08\x12\x13\n\x0b\x66irst_frame\x18\t \x01(\x08\x12\x12\n\nlast_frame\x18\n \x01(\x08\x12\x0c\n\x04seed\x18\x0b \x01(\x08\x12\x17\n\x0fnegative_prompt\x18\x0c \x01(\x08\x12\x31\n\x06prices\x18\r \x03(\x0b\x32!.rushes.provider_gateway.v1.Price\x12\x12\n\nplay_money\x18\x0e \x01(\x08\x12\x30\n\x0crelease_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bretire_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0breplacement\x18\x11 \x01(\t\x12\x0e\n\x06source\x18\x12 \x01(\t\x12.\n\ncheck_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x66\x61mily\x18\x14 \x01(\t\x12\x32\n\x0e\x64\x65precate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nreferences\x18\x16 \x01(\x05\x12\x19\n\x11prompt_characters\x18\x17 \x01(\x05\x12\x31\n\x06shapes\x18\x18 \x03(\x0b\x32!.rushes.provider_gateway.v1.Shape\x12@\n\x0e\x64uration_rules\x18\x19 \x03(\x0b\x32(.rushes.provider_gateway.v1.DurationRule\"t\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_AVAILABLE\x10\x01\x12\x14\n\x10STATE_DEPRECATED\x10\x02\x12\x11\n\rSTATE_RETIRED\x10\x03\x12\x16\n\x12STATE_UNCONFIGURED\x10\x04\"T\n\x05Shape\x12\'\n\x04size\x18\x01 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12\x12\n\nresolution\x18\x02 \x01(\t\x12\x0e\n\x06\x61spect\x18\x03 \x01(\t\"\x9b\x01\n\x04\x43\x61se\x12\x13\n\x0bresolutions\x18\x01 \x03(\t\x12\x18\n\x10\x64uration_seconds\x18\x02 \x03(\x05\x12\x12\n\x05\x61udio\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x06images\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12\x17\n\nlast_frame\x18\x05 \x01(\x08H\x02\x88\x01\x01\x42\x08\n\x06_audioB\t\n\x07_imagesB\r\n\x0b_last_frame\"X\n\x0c\x44urationRule\x12.\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32 .rushes.provider_gateway.v1.Case\x12\x18\n\x10\x64uration_seconds\x18\x02 \x03(\x05\"\xe4\x02\n\x05Price\x12\'\n\x04size\x18\x01 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12)\n\nper_second\x18\x02 \x01(\x0b\x32\x15.rushes.type.v1.Money\x12\x34\n\x04unit\x18\x03 \x01(\x0e\x32&.rushes.provider_gateway.v1.Price.Unit\x12%\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x15.rushes.type.v1.Money\x12\r\n\x05units\x18\x05 \x01(\x03\x12.\n\x04\x63\x61se\x18\x06 \x01(\x0b\x32 .rushes.provider_gateway.v1.Case\"k\n\x04Unit\x12\x14\n\x10UNIT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bUNIT_SECOND\x10\x01\x12\r\n\tUNIT_CLIP\x10\x02\x12\x0e\n\nUNIT_IMAGE\x10\x03\x12\x0e\n\nUNIT_TOKEN\x10\x04\x12\r\n\tUNIT_BYTE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.provider_gateway.v1.
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODEL']._serialized_start=160
-  _globals['_MODEL']._serialized_end=820
-  _globals['_MODEL_STATE']._serialized_start=704
-  _globals['_MODEL_STATE']._serialized_end=820
-  _globals['_PRICE']._serialized_start=822
-  _globals['_PRICE']._serialized_end=913
+  _globals['_MODEL']._serialized_end=1052
+  _globals['_MODEL_STATE']._serialized_start=936
+  _globals['_MODEL_STATE']._serialized_end=1052
+  _globals['_SHAPE']._serialized_start=1054
+  _globals['_SHAPE']._serialized_end=1138
+  _globals['_CASE']._serialized_start=1141
+  _globals['_CASE']._serialized_end=1296
+  _globals['_DURATIONRULE']._serialized_start=1298
+  _globals['_DURATIONRULE']._serialized_end=1386
+  _globals['_PRICE']._serialized_start=1389
+  _globals['_PRICE']._serialized_end=1745
+  _globals['_PRICE_UNIT']._serialized_start=1638
+  _globals['_PRICE_UNIT']._serialized_end=1745
 # @@protoc_insertion_point(module_scope)

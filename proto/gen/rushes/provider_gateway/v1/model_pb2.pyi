@@ -78,6 +78,12 @@ class Model(_message.Message):
     REPLACEMENT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     CHECK_TIME_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    DEPRECATE_TIME_FIELD_NUMBER: _builtins.int
+    REFERENCES_FIELD_NUMBER: _builtins.int
+    PROMPT_CHARACTERS_FIELD_NUMBER: _builtins.int
+    SHAPES_FIELD_NUMBER: _builtins.int
+    DURATION_RULES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id in the catalogue, such as "sandbox/reel-1"."""
     title: _builtins.str
@@ -104,6 +110,12 @@ class Model(_message.Message):
     """replacement is the catalogue id to use instead; empty when none is known."""
     source: _builtins.str
     """source is where these facts were read."""
+    family: _builtins.str
+    """family names what is the same thing at other endpoints, such as "seedance-2.0"."""
+    references: _builtins.int
+    """references is how many stills of characters and places it takes at most."""
+    prompt_characters: _builtins.int
+    """prompt_characters is the longest prompt it takes."""
     @_builtins.property
     def duration_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """duration_seconds are the lengths it makes, ascending."""
@@ -114,7 +126,7 @@ class Model(_message.Message):
 
     @_builtins.property
     def prices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Price]:
-        """prices by size; per second of clip."""
+        """prices in all their cases; of each unit that applies the dearest counts, and the units add up."""
 
     @_builtins.property
     def release_time(self) -> _timestamp_pb2.Timestamp:
@@ -127,6 +139,18 @@ class Model(_message.Message):
     @_builtins.property
     def check_time(self) -> _timestamp_pb2.Timestamp:
         """check_time is when they were read."""
+
+    @_builtins.property
+    def deprecate_time(self) -> _timestamp_pb2.Timestamp:
+        """deprecate_time is since when it is known to end; absent when that is not known."""
+
+    @_builtins.property
+    def shapes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shape]:
+        """shapes are the sizes with the names that providers have for them, in the order of sizes."""
+
+    @_builtins.property
+    def duration_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___DurationRule]:
+        """duration_rules leave fewer lengths in some cases."""
 
     def __init__(
         self,
@@ -150,40 +174,216 @@ class Model(_message.Message):
         replacement: _builtins.str = ...,
         source: _builtins.str = ...,
         check_time: _timestamp_pb2.Timestamp | None = ...,
+        family: _builtins.str = ...,
+        deprecate_time: _timestamp_pb2.Timestamp | None = ...,
+        references: _builtins.int = ...,
+        prompt_characters: _builtins.int = ...,
+        shapes: _abc.Iterable[Global___Shape] | None = ...,
+        duration_rules: _abc.Iterable[Global___DurationRule] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["check_time", b"check_time", "release_time", b"release_time", "retire_time", b"retire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_time", b"check_time", "deprecate_time", b"deprecate_time", "release_time", b"release_time", "retire_time", b"retire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "check_time", b"check_time", "duration_seconds", b"duration_seconds", "endpoint", b"endpoint", "first_frame", b"first_frame", "id", b"id", "last_frame", b"last_frame", "negative_prompt", b"negative_prompt", "play_money", b"play_money", "prices", b"prices", "release_time", b"release_time", "replacement", b"replacement", "retire_time", b"retire_time", "seed", b"seed", "silent", b"silent", "sizes", b"sizes", "source", b"source", "state", b"state", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "check_time", b"check_time", "deprecate_time", b"deprecate_time", "duration_rules", b"duration_rules", "duration_seconds", b"duration_seconds", "endpoint", b"endpoint", "family", b"family", "first_frame", b"first_frame", "id", b"id", "last_frame", b"last_frame", "negative_prompt", b"negative_prompt", "play_money", b"play_money", "prices", b"prices", "prompt_characters", b"prompt_characters", "references", b"references", "release_time", b"release_time", "replacement", b"replacement", "retire_time", b"retire_time", "seed", b"seed", "shapes", b"shapes", "silent", b"silent", "sizes", b"sizes", "source", b"source", "state", b"state", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
 
 @_typing.final
-class Price(_message.Message):
-    """Price is what a second of clip costs at most."""
+class Shape(_message.Message):
+    """Shape is a size by its names."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SIZE_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    ASPECT_FIELD_NUMBER: _builtins.int
+    resolution: _builtins.str
+    """resolution as the provider calls it, such as "720p"."""
+    aspect: _builtins.str
+    """aspect is the nearest usual one, such as "16:9"."""
+    @_builtins.property
+    def size(self) -> _media_pb2.FrameSize:
+        """size in pixels."""
+
+    def __init__(
+        self,
+        *,
+        size: _media_pb2.FrameSize | None = ...,
+        resolution: _builtins.str = ...,
+        aspect: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "resolution", b"resolution", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shape: _TypeAlias = Shape  # noqa: Y015
+
+@_typing.final
+class Case(_message.Message):
+    """Case says which clips something holds for: those that have all of this; what is absent does not matter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOLUTIONS_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    LAST_FRAME_FIELD_NUMBER: _builtins.int
+    audio: _builtins.bool
+    """audio is whether there is sound."""
+    images: _builtins.bool
+    """images is whether any still goes with the order."""
+    last_frame: _builtins.bool
+    """last_frame is whether the clip ends on a still."""
+    @_builtins.property
+    def resolutions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """resolutions it holds for; empty for all."""
+
+    @_builtins.property
+    def duration_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """duration_seconds it holds for; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        resolutions: _abc.Iterable[_builtins.str] | None = ...,
+        duration_seconds: _abc.Iterable[_builtins.int] | None = ...,
+        audio: _builtins.bool | None = ...,
+        images: _builtins.bool | None = ...,
+        last_frame: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_images", b"_images", "_last_frame", b"_last_frame", "audio", b"audio", "images", b"images", "last_frame", b"last_frame"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_images", b"_images", "_last_frame", b"_last_frame", "audio", b"audio", "duration_seconds", b"duration_seconds", "images", b"images", "last_frame", b"last_frame", "resolutions", b"resolutions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__audio: _TypeAlias = _typing.Literal["audio"]  # noqa: Y015
+    _WhichOneofArgType__audio: _TypeAlias = _typing.Literal["_audio", b"_audio"]  # noqa: Y015
+    _WhichOneofReturnType__images: _TypeAlias = _typing.Literal["images"]  # noqa: Y015
+    _WhichOneofArgType__images: _TypeAlias = _typing.Literal["_images", b"_images"]  # noqa: Y015
+    _WhichOneofReturnType__last_frame: _TypeAlias = _typing.Literal["last_frame"]  # noqa: Y015
+    _WhichOneofArgType__last_frame: _TypeAlias = _typing.Literal["_last_frame", b"_last_frame"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__audio) -> _WhichOneofReturnType__audio | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__images) -> _WhichOneofReturnType__images | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_frame) -> _WhichOneofReturnType__last_frame | None: ...
+
+Global___Case: _TypeAlias = Case  # noqa: Y015
+
+@_typing.final
+class DurationRule(_message.Message):
+    """DurationRule leaves fewer lengths in one case."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case:
+        """case it holds for."""
+
+    @_builtins.property
+    def duration_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """duration_seconds are the lengths left, ascending."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+        duration_seconds: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "duration_seconds", b"duration_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DurationRule: _TypeAlias = DurationRule  # noqa: Y015
+
+@_typing.final
+class Price(_message.Message):
+    """Price is one line of a price list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Unit:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _UnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Price._Unit.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UNIT_UNSPECIFIED: Price._Unit.ValueType  # 0
+        """UNIT_UNSPECIFIED is never sent."""
+        UNIT_SECOND: Price._Unit.ValueType  # 1
+        """UNIT_SECOND of clip."""
+        UNIT_CLIP: Price._Unit.ValueType  # 2
+        """UNIT_CLIP, whatever its length."""
+        UNIT_IMAGE: Price._Unit.ValueType  # 3
+        """UNIT_IMAGE that goes with the order."""
+        UNIT_TOKEN: Price._Unit.ValueType  # 4
+        """UNIT_TOKEN of video: 1024 pixels of a frame."""
+        UNIT_BYTE: Price._Unit.ValueType  # 5
+        """UNIT_BYTE of the prompt."""
+
+    class Unit(_Unit, metaclass=_UnitEnumTypeWrapper):
+        """Unit is what is counted."""
+
+    UNIT_UNSPECIFIED: Price.Unit.ValueType  # 0
+    """UNIT_UNSPECIFIED is never sent."""
+    UNIT_SECOND: Price.Unit.ValueType  # 1
+    """UNIT_SECOND of clip."""
+    UNIT_CLIP: Price.Unit.ValueType  # 2
+    """UNIT_CLIP, whatever its length."""
+    UNIT_IMAGE: Price.Unit.ValueType  # 3
+    """UNIT_IMAGE that goes with the order."""
+    UNIT_TOKEN: Price.Unit.ValueType  # 4
+    """UNIT_TOKEN of video: 1024 pixels of a frame."""
+    UNIT_BYTE: Price.Unit.ValueType  # 5
+    """UNIT_BYTE of the prompt."""
+
+    SIZE_FIELD_NUMBER: _builtins.int
     PER_SECOND_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    CASE_FIELD_NUMBER: _builtins.int
+    unit: Global___Price.Unit.ValueType
+    """unit that is counted."""
+    units: _builtins.int
+    """units that amount is for: 1, or 1000000 for tokens and bytes."""
     @_builtins.property
     def size(self) -> _media_pb2.FrameSize:
         """size it holds for; absent for all sizes."""
 
     @_builtins.property
     def per_second(self) -> _money_pb2.Money:
-        """per_second of clip."""
+        """per_second of clip; absent for prices of other units."""
+
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """amount for so many units as `units` says."""
+
+    @_builtins.property
+    def case(self) -> Global___Case:
+        """case it holds for, besides the size; absent for all."""
 
     def __init__(
         self,
         *,
         size: _media_pb2.FrameSize | None = ...,
         per_second: _money_pb2.Money | None = ...,
+        unit: Global___Price.Unit.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        units: _builtins.int = ...,
+        case: Global___Case | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["per_second", b"per_second", "size", b"size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "case", b"case", "per_second", b"per_second", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["per_second", b"per_second", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "case", b"case", "per_second", b"per_second", "size", b"size", "unit", b"unit", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

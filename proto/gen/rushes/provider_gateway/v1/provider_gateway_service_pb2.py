@@ -22,51 +22,143 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from rushes.provider_gateway.v1 import credential_pb2 as rushes_dot_provider__gateway_dot_v1_dot_credential__pb2
+from rushes.provider_gateway.v1 import endpoint_pb2 as rushes_dot_provider__gateway_dot_v1_dot_endpoint__pb2
+from rushes.provider_gateway.v1 import ledger_pb2 as rushes_dot_provider__gateway_dot_v1_dot_ledger__pb2
 from rushes.provider_gateway.v1 import model_pb2 as rushes_dot_provider__gateway_dot_v1_dot_model__pb2
 from rushes.provider_gateway.v1 import quote_pb2 as rushes_dot_provider__gateway_dot_v1_dot_quote__pb2
 from rushes.provider_gateway.v1 import submission_pb2 as rushes_dot_provider__gateway_dot_v1_dot_submission__pb2
 from rushes.type.v1 import money_pb2 as rushes_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9rushes/provider_gateway/v1/provider_gateway_service.proto\x12\x1arushes.provider_gateway.v1\x1a&rushes/provider_gateway/v1/model.proto\x1a&rushes/provider_gateway/v1/quote.proto\x1a+rushes/provider_gateway/v1/submission.proto\x1a\x1arushes/type/v1/money.proto\"(\n\x11ListModelsRequest\x12\x13\n\x0busable_only\x18\x01 \x01(\x08\"^\n\x12ListModelsResponse\x12\x31\n\x06models\x18\x01 \x03(\x0b\x32!.rushes.provider_gateway.v1.Model\x12\x15\n\rdefault_model\x18\x02 \x01(\t\"#\n\x0fGetModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"D\n\x10GetModelResponse\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.rushes.provider_gateway.v1.Model\"^\n\x12\x43reateQuoteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x34\n\x05items\x18\x02 \x03(\x0b\x32%.rushes.provider_gateway.v1.QuoteItem\"G\n\x13\x43reateQuoteResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32!.rushes.provider_gateway.v1.Quote\"#\n\x0fGetQuoteRequest\x12\x10\n\x08quote_id\x18\x01 \x01(\t\"D\n\x10GetQuoteResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32!.rushes.provider_gateway.v1.Quote\"-\n\x14GetSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\"S\n\x15GetSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\"\x8c\x01\n\x16ListSubmissionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12;\n\x05state\x18\x03 \x01(\x0e\x32,.rushes.provider_gateway.v1.Submission.State\x12\x0e\n\x06job_id\x18\x04 \x01(\t\"o\n\x17ListSubmissionsResponse\x12;\n\x0bsubmissions\x18\x01 \x03(\x0b\x32&.rushes.provider_gateway.v1.Submission\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x12\n\x10GetBudgetRequest\"G\n\x11GetBudgetResponse\x12\x32\n\x06\x62udget\x18\x01 \x01(\x0b\x32\".rushes.provider_gateway.v1.Budget\"8\n\x10SetBudgetRequest\x12$\n\x05limit\x18\x01 \x01(\x0b\x32\x15.rushes.type.v1.Money\"G\n\x11SetBudgetResponse\x12\x32\n\x06\x62udget\x18\x01 \x01(\x0b\x32\".rushes.provider_gateway.v1.Budget2\x89\x07\n\x16ProviderGatewayService\x12k\n\nListModels\x12-.rushes.provider_gateway.v1.ListModelsRequest\x1a..rushes.provider_gateway.v1.ListModelsResponse\x12\x65\n\x08GetModel\x12+.rushes.provider_gateway.v1.GetModelRequest\x1a,.rushes.provider_gateway.v1.GetModelResponse\x12n\n\x0b\x43reateQuote\x12..rushes.provider_gateway.v1.CreateQuoteRequest\x1a/.rushes.provider_gateway.v1.CreateQuoteResponse\x12\x65\n\x08GetQuote\x12+.rushes.provider_gateway.v1.GetQuoteRequest\x1a,.rushes.provider_gateway.v1.GetQuoteResponse\x12t\n\rGetSubmission\x12\x30.rushes.provider_gateway.v1.GetSubmissionRequest\x1a\x31.rushes.provider_gateway.v1.GetSubmissionResponse\x12z\n\x0fListSubmissions\x12\x32.rushes.provider_gateway.v1.ListSubmissionsRequest\x1a\x33.rushes.provider_gateway.v1.ListSubmissionsResponse\x12h\n\tGetBudget\x12,.rushes.provider_gateway.v1.GetBudgetRequest\x1a-.rushes.provider_gateway.v1.GetBudgetResponse\x12h\n\tSetBudget\x12,.rushes.provider_gateway.v1.SetBudgetRequest\x1a-.rushes.provider_gateway.v1.SetBudgetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9rushes/provider_gateway/v1/provider_gateway_service.proto\x12\x1arushes.provider_gateway.v1\x1a google/protobuf/field_mask.proto\x1a+rushes/provider_gateway/v1/credential.proto\x1a)rushes/provider_gateway/v1/endpoint.proto\x1a\'rushes/provider_gateway/v1/ledger.proto\x1a&rushes/provider_gateway/v1/model.proto\x1a&rushes/provider_gateway/v1/quote.proto\x1a+rushes/provider_gateway/v1/submission.proto\x1a\x1arushes/type/v1/money.proto\"J\n\x11ListModelsRequest\x12\x13\n\x0busable_only\x18\x01 \x01(\x08\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\"^\n\x12ListModelsResponse\x12\x31\n\x06models\x18\x01 \x03(\x0b\x32!.rushes.provider_gateway.v1.Model\x12\x15\n\rdefault_model\x18\x02 \x01(\t\"#\n\x0fGetModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"D\n\x10GetModelResponse\x12\x30\n\x05model\x18\x01 \x01(\x0b\x32!.rushes.provider_gateway.v1.Model\"^\n\x12\x43reateQuoteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x34\n\x05items\x18\x02 \x03(\x0b\x32%.rushes.provider_gateway.v1.QuoteItem\"G\n\x13\x43reateQuoteResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32!.rushes.provider_gateway.v1.Quote\"#\n\x0fGetQuoteRequest\x12\x10\n\x08quote_id\x18\x01 \x01(\t\"D\n\x10GetQuoteResponse\x12\x30\n\x05quote\x18\x01 \x01(\x0b\x32!.rushes.provider_gateway.v1.Quote\"-\n\x14GetSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\"S\n\x15GetSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\"\x8c\x01\n\x16ListSubmissionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12;\n\x05state\x18\x03 \x01(\x0e\x32,.rushes.provider_gateway.v1.Submission.State\x12\x0e\n\x06job_id\x18\x04 \x01(\t\"o\n\x17ListSubmissionsResponse\x12;\n\x0bsubmissions\x18\x01 \x03(\x0b\x32&.rushes.provider_gateway.v1.Submission\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x10GetBudgetRequest\x12\x37\n\x05scope\x18\x01 \x01(\x0e\x32(.rushes.provider_gateway.v1.Budget.Scope\x12\x10\n\x08scope_id\x18\x02 \x01(\t\x12\x39\n\x06period\x18\x03 \x01(\x0e\x32).rushes.provider_gateway.v1.Budget.Period\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\"G\n\x11GetBudgetResponse\x12\x32\n\x06\x62udget\x18\x01 \x01(\x0b\x32\".rushes.provider_gateway.v1.Budget\"\xbe\x01\n\x10SetBudgetRequest\x12$\n\x05limit\x18\x01 \x01(\x0b\x32\x15.rushes.type.v1.Money\x12\x37\n\x05scope\x18\x02 \x01(\x0e\x32(.rushes.provider_gateway.v1.Budget.Scope\x12\x10\n\x08scope_id\x18\x03 \x01(\t\x12\x39\n\x06period\x18\x04 \x01(\x0e\x32).rushes.provider_gateway.v1.Budget.Period\"G\n\x11SetBudgetResponse\x12\x32\n\x06\x62udget\x18\x01 \x01(\x0b\x32\".rushes.provider_gateway.v1.Budget\"F\n\x16WatchSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x03\"U\n\x17WatchSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\"0\n\x17\x43\x61ncelSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\"V\n\x18\x43\x61ncelSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\"Z\n\x1aReconcileSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\x12\x17\n\x0fprovider_job_id\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"Y\n\x1bReconcileSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\"f\n\x17SettleSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\x12&\n\x07\x63harged\x18\x02 \x01(\x0b\x32\x15.rushes.type.v1.Money\x12\x0c\n\x04note\x18\x03 \x01(\t\"V\n\x18SettleSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\"/\n\x16\x46\x65tchSubmissionRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\"U\n\x17\x46\x65tchSubmissionResponse\x12:\n\nsubmission\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Submission\",\n\x13ListEvidenceRequest\x12\x15\n\rsubmission_id\x18\x01 \x01(\t\"N\n\x14ListEvidenceResponse\x12\x36\n\x08\x65vidence\x18\x01 \x03(\x0b\x32$.rushes.provider_gateway.v1.Evidence\"\x14\n\x12ListBudgetsRequest\"J\n\x13ListBudgetsResponse\x12\x33\n\x07\x62udgets\x18\x01 \x03(\x0b\x32\".rushes.provider_gateway.v1.Budget\"\xad\x01\n\x13\x44\x65leteBudgetRequest\x12\x37\n\x05scope\x18\x01 \x01(\x0e\x32(.rushes.provider_gateway.v1.Budget.Scope\x12\x10\n\x08scope_id\x18\x02 \x01(\t\x12\x39\n\x06period\x18\x03 \x01(\x0e\x32).rushes.provider_gateway.v1.Budget.Period\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\"\x16\n\x14\x44\x65leteBudgetResponse\"j\n\x18ListLedgerEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rsubmission_id\x18\x03 \x01(\t\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\"n\n\x19ListLedgerEntriesResponse\x12\x38\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\'.rushes.provider_gateway.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13ListBalancesRequest\"M\n\x14ListBalancesResponse\x12\x35\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32#.rushes.provider_gateway.v1.Balance\"w\n\x17ThrowSpendSwitchRequest\x12<\n\x05scope\x18\x01 \x01(\x0e\x32-.rushes.provider_gateway.v1.SpendSwitch.Scope\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Y\n\x18ThrowSpendSwitchResponse\x12=\n\x0cspend_switch\x18\x01 \x01(\x0b\x32\'.rushes.provider_gateway.v1.SpendSwitch\"4\n\x19ReleaseSpendSwitchRequest\x12\x17\n\x0fspend_switch_id\x18\x01 \x01(\t\"\x1c\n\x1aReleaseSpendSwitchResponse\"\x1a\n\x18ListSpendSwitchesRequest\"\\\n\x19ListSpendSwitchesResponse\x12?\n\x0espend_switches\x18\x01 \x03(\x0b\x32\'.rushes.provider_gateway.v1.SpendSwitch\"\xb4\x02\n\x17\x43reateCredentialRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x05 \x01(\t\x12S\n\x08settings\x18\x06 \x03(\x0b\x32\x41.rushes.provider_gateway.v1.CreateCredentialRequest.SettingsEntry\x12\x16\n\x0ewebhook_secret\x18\x07 \x01(\t\x12\x12\n\nper_minute\x18\x08 \x01(\x05\x12\x14\n\x0cmost_at_once\x18\t \x01(\x05\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x18\x43reateCredentialResponse\x12:\n\ncredential\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Credential\"-\n\x14GetCredentialRequest\x12\x15\n\rcredential_id\x18\x01 \x01(\t\"S\n\x15GetCredentialResponse\x12:\n\ncredential\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Credential\"Q\n\x16ListCredentialsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\"o\n\x17ListCredentialsResponse\x12;\n\x0b\x63redentials\x18\x01 \x03(\x0b\x32&.rushes.provider_gateway.v1.Credential\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\x17UpdateCredentialRequest\x12:\n\ncredential\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Credential\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"V\n\x18UpdateCredentialResponse\x12:\n\ncredential\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Credential\"c\n\x17RotateCredentialRequest\x12\x15\n\rcredential_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x16\n\x0ewebhook_secret\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"V\n\x18RotateCredentialResponse\x12:\n\ncredential\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Credential\"0\n\x17VerifyCredentialRequest\x12\x15\n\rcredential_id\x18\x01 \x01(\t\"V\n\x18VerifyCredentialResponse\x12:\n\ncredential\x18\x01 \x01(\x0b\x32&.rushes.provider_gateway.v1.Credential\"0\n\x17\x44\x65leteCredentialRequest\x12\x15\n\rcredential_id\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCredentialResponse\"\x16\n\x14ListEndpointsRequest\"P\n\x15ListEndpointsResponse\x12\x37\n\tendpoints\x18\x01 \x03(\x0b\x32$.rushes.provider_gateway.v1.Endpoint2\xc1\x1b\n\x16ProviderGatewayService\x12k\n\nListModels\x12-.rushes.provider_gateway.v1.ListModelsRequest\x1a..rushes.provider_gateway.v1.ListModelsResponse\x12\x65\n\x08GetModel\x12+.rushes.provider_gateway.v1.GetModelRequest\x1a,.rushes.provider_gateway.v1.GetModelResponse\x12n\n\x0b\x43reateQuote\x12..rushes.provider_gateway.v1.CreateQuoteRequest\x1a/.rushes.provider_gateway.v1.CreateQuoteResponse\x12\x65\n\x08GetQuote\x12+.rushes.provider_gateway.v1.GetQuoteRequest\x1a,.rushes.provider_gateway.v1.GetQuoteResponse\x12t\n\rGetSubmission\x12\x30.rushes.provider_gateway.v1.GetSubmissionRequest\x1a\x31.rushes.provider_gateway.v1.GetSubmissionResponse\x12z\n\x0fListSubmissions\x12\x32.rushes.provider_gateway.v1.ListSubmissionsRequest\x1a\x33.rushes.provider_gateway.v1.ListSubmissionsResponse\x12|\n\x0fWatchSubmission\x12\x32.rushes.provider_gateway.v1.WatchSubmissionRequest\x1a\x33.rushes.provider_gateway.v1.WatchSubmissionResponse0\x01\x12}\n\x10\x43\x61ncelSubmission\x12\x33.rushes.provider_gateway.v1.CancelSubmissionRequest\x1a\x34.rushes.provider_gateway.v1.CancelSubmissionResponse\x12\x86\x01\n\x13ReconcileSubmission\x12\x36.rushes.provider_gateway.v1.ReconcileSubmissionRequest\x1a\x37.rushes.provider_gateway.v1.ReconcileSubmissionResponse\x12}\n\x10SettleSubmission\x12\x33.rushes.provider_gateway.v1.SettleSubmissionRequest\x1a\x34.rushes.provider_gateway.v1.SettleSubmissionResponse\x12z\n\x0f\x46\x65tchSubmission\x12\x32.rushes.provider_gateway.v1.FetchSubmissionRequest\x1a\x33.rushes.provider_gateway.v1.FetchSubmissionResponse\x12q\n\x0cListEvidence\x12/.rushes.provider_gateway.v1.ListEvidenceRequest\x1a\x30.rushes.provider_gateway.v1.ListEvidenceResponse\x12h\n\tGetBudget\x12,.rushes.provider_gateway.v1.GetBudgetRequest\x1a-.rushes.provider_gateway.v1.GetBudgetResponse\x12h\n\tSetBudget\x12,.rushes.provider_gateway.v1.SetBudgetRequest\x1a-.rushes.provider_gateway.v1.SetBudgetResponse\x12n\n\x0bListBudgets\x12..rushes.provider_gateway.v1.ListBudgetsRequest\x1a/.rushes.provider_gateway.v1.ListBudgetsResponse\x12q\n\x0c\x44\x65leteBudget\x12/.rushes.provider_gateway.v1.DeleteBudgetRequest\x1a\x30.rushes.provider_gateway.v1.DeleteBudgetResponse\x12\x80\x01\n\x11ListLedgerEntries\x12\x34.rushes.provider_gateway.v1.ListLedgerEntriesRequest\x1a\x35.rushes.provider_gateway.v1.ListLedgerEntriesResponse\x12q\n\x0cListBalances\x12/.rushes.provider_gateway.v1.ListBalancesRequest\x1a\x30.rushes.provider_gateway.v1.ListBalancesResponse\x12}\n\x10ThrowSpendSwitch\x12\x33.rushes.provider_gateway.v1.ThrowSpendSwitchRequest\x1a\x34.rushes.provider_gateway.v1.ThrowSpendSwitchResponse\x12\x83\x01\n\x12ReleaseSpendSwitch\x12\x35.rushes.provider_gateway.v1.ReleaseSpendSwitchRequest\x1a\x36.rushes.provider_gateway.v1.ReleaseSpendSwitchResponse\x12\x80\x01\n\x11ListSpendSwitches\x12\x34.rushes.provider_gateway.v1.ListSpendSwitchesRequest\x1a\x35.rushes.provider_gateway.v1.ListSpendSwitchesResponse\x12}\n\x10\x43reateCredential\x12\x33.rushes.provider_gateway.v1.CreateCredentialRequest\x1a\x34.rushes.provider_gateway.v1.CreateCredentialResponse\x12t\n\rGetCredential\x12\x30.rushes.provider_gateway.v1.GetCredentialRequest\x1a\x31.rushes.provider_gateway.v1.GetCredentialResponse\x12z\n\x0fListCredentials\x12\x32.rushes.provider_gateway.v1.ListCredentialsRequest\x1a\x33.rushes.provider_gateway.v1.ListCredentialsResponse\x12}\n\x10UpdateCredential\x12\x33.rushes.provider_gateway.v1.UpdateCredentialRequest\x1a\x34.rushes.provider_gateway.v1.UpdateCredentialResponse\x12}\n\x10RotateCredential\x12\x33.rushes.provider_gateway.v1.RotateCredentialRequest\x1a\x34.rushes.provider_gateway.v1.RotateCredentialResponse\x12}\n\x10VerifyCredential\x12\x33.rushes.provider_gateway.v1.VerifyCredentialRequest\x1a\x34.rushes.provider_gateway.v1.VerifyCredentialResponse\x12}\n\x10\x44\x65leteCredential\x12\x33.rushes.provider_gateway.v1.DeleteCredentialRequest\x1a\x34.rushes.provider_gateway.v1.DeleteCredentialResponse\x12t\n\rListEndpoints\x12\x30.rushes.provider_gateway.v1.ListEndpointsRequest\x1a\x31.rushes.provider_gateway.v1.ListEndpointsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.provider_gateway.v1.provider_gateway_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTMODELSREQUEST']._serialized_start=242
-  _globals['_LISTMODELSREQUEST']._serialized_end=282
-  _globals['_LISTMODELSRESPONSE']._serialized_start=284
-  _globals['_LISTMODELSRESPONSE']._serialized_end=378
-  _globals['_GETMODELREQUEST']._serialized_start=380
-  _globals['_GETMODELREQUEST']._serialized_end=415
-  _globals['_GETMODELRESPONSE']._serialized_start=417
-  _globals['_GETMODELRESPONSE']._serialized_end=485
-  _globals['_CREATEQUOTEREQUEST']._serialized_start=487
-  _globals['_CREATEQUOTEREQUEST']._serialized_end=581
-  _globals['_CREATEQUOTERESPONSE']._serialized_start=583
-  _globals['_CREATEQUOTERESPONSE']._serialized_end=654
-  _globals['_GETQUOTEREQUEST']._serialized_start=656
-  _globals['_GETQUOTEREQUEST']._serialized_end=691
-  _globals['_GETQUOTERESPONSE']._serialized_start=693
-  _globals['_GETQUOTERESPONSE']._serialized_end=761
-  _globals['_GETSUBMISSIONREQUEST']._serialized_start=763
-  _globals['_GETSUBMISSIONREQUEST']._serialized_end=808
-  _globals['_GETSUBMISSIONRESPONSE']._serialized_start=810
-  _globals['_GETSUBMISSIONRESPONSE']._serialized_end=893
-  _globals['_LISTSUBMISSIONSREQUEST']._serialized_start=896
-  _globals['_LISTSUBMISSIONSREQUEST']._serialized_end=1036
-  _globals['_LISTSUBMISSIONSRESPONSE']._serialized_start=1038
-  _globals['_LISTSUBMISSIONSRESPONSE']._serialized_end=1149
-  _globals['_GETBUDGETREQUEST']._serialized_start=1151
-  _globals['_GETBUDGETREQUEST']._serialized_end=1169
-  _globals['_GETBUDGETRESPONSE']._serialized_start=1171
-  _globals['_GETBUDGETRESPONSE']._serialized_end=1242
-  _globals['_SETBUDGETREQUEST']._serialized_start=1244
-  _globals['_SETBUDGETREQUEST']._serialized_end=1300
-  _globals['_SETBUDGETRESPONSE']._serialized_start=1302
-  _globals['_SETBUDGETRESPONSE']._serialized_end=1373
-  _globals['_PROVIDERGATEWAYSERVICE']._serialized_start=1376
-  _globals['_PROVIDERGATEWAYSERVICE']._serialized_end=2281
+  _globals['_CREATECREDENTIALREQUEST_SETTINGSENTRY']._loaded_options = None
+  _globals['_CREATECREDENTIALREQUEST_SETTINGSENTRY']._serialized_options = b'8\001'
+  _globals['_LISTMODELSREQUEST']._serialized_start=405
+  _globals['_LISTMODELSREQUEST']._serialized_end=479
+  _globals['_LISTMODELSRESPONSE']._serialized_start=481
+  _globals['_LISTMODELSRESPONSE']._serialized_end=575
+  _globals['_GETMODELREQUEST']._serialized_start=577
+  _globals['_GETMODELREQUEST']._serialized_end=612
+  _globals['_GETMODELRESPONSE']._serialized_start=614
+  _globals['_GETMODELRESPONSE']._serialized_end=682
+  _globals['_CREATEQUOTEREQUEST']._serialized_start=684
+  _globals['_CREATEQUOTEREQUEST']._serialized_end=778
+  _globals['_CREATEQUOTERESPONSE']._serialized_start=780
+  _globals['_CREATEQUOTERESPONSE']._serialized_end=851
+  _globals['_GETQUOTEREQUEST']._serialized_start=853
+  _globals['_GETQUOTEREQUEST']._serialized_end=888
+  _globals['_GETQUOTERESPONSE']._serialized_start=890
+  _globals['_GETQUOTERESPONSE']._serialized_end=958
+  _globals['_GETSUBMISSIONREQUEST']._serialized_start=960
+  _globals['_GETSUBMISSIONREQUEST']._serialized_end=1005
+  _globals['_GETSUBMISSIONRESPONSE']._serialized_start=1007
+  _globals['_GETSUBMISSIONRESPONSE']._serialized_end=1090
+  _globals['_LISTSUBMISSIONSREQUEST']._serialized_start=1093
+  _globals['_LISTSUBMISSIONSREQUEST']._serialized_end=1233
+  _globals['_LISTSUBMISSIONSRESPONSE']._serialized_start=1235
+  _globals['_LISTSUBMISSIONSRESPONSE']._serialized_end=1346
+  _globals['_GETBUDGETREQUEST']._serialized_start=1349
+  _globals['_GETBUDGETREQUEST']._serialized_end=1519
+  _globals['_GETBUDGETRESPONSE']._serialized_start=1521
+  _globals['_GETBUDGETRESPONSE']._serialized_end=1592
+  _globals['_SETBUDGETREQUEST']._serialized_start=1595
+  _globals['_SETBUDGETREQUEST']._serialized_end=1785
+  _globals['_SETBUDGETRESPONSE']._serialized_start=1787
+  _globals['_SETBUDGETRESPONSE']._serialized_end=1858
+  _globals['_WATCHSUBMISSIONREQUEST']._serialized_start=1860
+  _globals['_WATCHSUBMISSIONREQUEST']._serialized_end=1930
+  _globals['_WATCHSUBMISSIONRESPONSE']._serialized_start=1932
+  _globals['_WATCHSUBMISSIONRESPONSE']._serialized_end=2017
+  _globals['_CANCELSUBMISSIONREQUEST']._serialized_start=2019
+  _globals['_CANCELSUBMISSIONREQUEST']._serialized_end=2067
+  _globals['_CANCELSUBMISSIONRESPONSE']._serialized_start=2069
+  _globals['_CANCELSUBMISSIONRESPONSE']._serialized_end=2155
+  _globals['_RECONCILESUBMISSIONREQUEST']._serialized_start=2157
+  _globals['_RECONCILESUBMISSIONREQUEST']._serialized_end=2247
+  _globals['_RECONCILESUBMISSIONRESPONSE']._serialized_start=2249
+  _globals['_RECONCILESUBMISSIONRESPONSE']._serialized_end=2338
+  _globals['_SETTLESUBMISSIONREQUEST']._serialized_start=2340
+  _globals['_SETTLESUBMISSIONREQUEST']._serialized_end=2442
+  _globals['_SETTLESUBMISSIONRESPONSE']._serialized_start=2444
+  _globals['_SETTLESUBMISSIONRESPONSE']._serialized_end=2530
+  _globals['_FETCHSUBMISSIONREQUEST']._serialized_start=2532
+  _globals['_FETCHSUBMISSIONREQUEST']._serialized_end=2579
+  _globals['_FETCHSUBMISSIONRESPONSE']._serialized_start=2581
+  _globals['_FETCHSUBMISSIONRESPONSE']._serialized_end=2666
+  _globals['_LISTEVIDENCEREQUEST']._serialized_start=2668
+  _globals['_LISTEVIDENCEREQUEST']._serialized_end=2712
+  _globals['_LISTEVIDENCERESPONSE']._serialized_start=2714
+  _globals['_LISTEVIDENCERESPONSE']._serialized_end=2792
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=2794
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=2814
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=2816
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=2890
+  _globals['_DELETEBUDGETREQUEST']._serialized_start=2893
+  _globals['_DELETEBUDGETREQUEST']._serialized_end=3066
+  _globals['_DELETEBUDGETRESPONSE']._serialized_start=3068
+  _globals['_DELETEBUDGETRESPONSE']._serialized_end=3090
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_start=3092
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_end=3198
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_start=3200
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_end=3310
+  _globals['_LISTBALANCESREQUEST']._serialized_start=3312
+  _globals['_LISTBALANCESREQUEST']._serialized_end=3333
+  _globals['_LISTBALANCESRESPONSE']._serialized_start=3335
+  _globals['_LISTBALANCESRESPONSE']._serialized_end=3412
+  _globals['_THROWSPENDSWITCHREQUEST']._serialized_start=3414
+  _globals['_THROWSPENDSWITCHREQUEST']._serialized_end=3533
+  _globals['_THROWSPENDSWITCHRESPONSE']._serialized_start=3535
+  _globals['_THROWSPENDSWITCHRESPONSE']._serialized_end=3624
+  _globals['_RELEASESPENDSWITCHREQUEST']._serialized_start=3626
+  _globals['_RELEASESPENDSWITCHREQUEST']._serialized_end=3678
+  _globals['_RELEASESPENDSWITCHRESPONSE']._serialized_start=3680
+  _globals['_RELEASESPENDSWITCHRESPONSE']._serialized_end=3708
+  _globals['_LISTSPENDSWITCHESREQUEST']._serialized_start=3710
+  _globals['_LISTSPENDSWITCHESREQUEST']._serialized_end=3736
+  _globals['_LISTSPENDSWITCHESRESPONSE']._serialized_start=3738
+  _globals['_LISTSPENDSWITCHESRESPONSE']._serialized_end=3830
+  _globals['_CREATECREDENTIALREQUEST']._serialized_start=3833
+  _globals['_CREATECREDENTIALREQUEST']._serialized_end=4141
+  _globals['_CREATECREDENTIALREQUEST_SETTINGSENTRY']._serialized_start=4094
+  _globals['_CREATECREDENTIALREQUEST_SETTINGSENTRY']._serialized_end=4141
+  _globals['_CREATECREDENTIALRESPONSE']._serialized_start=4143
+  _globals['_CREATECREDENTIALRESPONSE']._serialized_end=4229
+  _globals['_GETCREDENTIALREQUEST']._serialized_start=4231
+  _globals['_GETCREDENTIALREQUEST']._serialized_end=4276
+  _globals['_GETCREDENTIALRESPONSE']._serialized_start=4278
+  _globals['_GETCREDENTIALRESPONSE']._serialized_end=4361
+  _globals['_LISTCREDENTIALSREQUEST']._serialized_start=4363
+  _globals['_LISTCREDENTIALSREQUEST']._serialized_end=4444
+  _globals['_LISTCREDENTIALSRESPONSE']._serialized_start=4446
+  _globals['_LISTCREDENTIALSRESPONSE']._serialized_end=4557
+  _globals['_UPDATECREDENTIALREQUEST']._serialized_start=4560
+  _globals['_UPDATECREDENTIALREQUEST']._serialized_end=4694
+  _globals['_UPDATECREDENTIALRESPONSE']._serialized_start=4696
+  _globals['_UPDATECREDENTIALRESPONSE']._serialized_end=4782
+  _globals['_ROTATECREDENTIALREQUEST']._serialized_start=4784
+  _globals['_ROTATECREDENTIALREQUEST']._serialized_end=4883
+  _globals['_ROTATECREDENTIALRESPONSE']._serialized_start=4885
+  _globals['_ROTATECREDENTIALRESPONSE']._serialized_end=4971
+  _globals['_VERIFYCREDENTIALREQUEST']._serialized_start=4973
+  _globals['_VERIFYCREDENTIALREQUEST']._serialized_end=5021
+  _globals['_VERIFYCREDENTIALRESPONSE']._serialized_start=5023
+  _globals['_VERIFYCREDENTIALRESPONSE']._serialized_end=5109
+  _globals['_DELETECREDENTIALREQUEST']._serialized_start=5111
+  _globals['_DELETECREDENTIALREQUEST']._serialized_end=5159
+  _globals['_DELETECREDENTIALRESPONSE']._serialized_start=5161
+  _globals['_DELETECREDENTIALRESPONSE']._serialized_end=5187
+  _globals['_LISTENDPOINTSREQUEST']._serialized_start=5189
+  _globals['_LISTENDPOINTSREQUEST']._serialized_end=5211
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=5213
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=5293
+  _globals['_PROVIDERGATEWAYSERVICE']._serialized_start=5296
+  _globals['_PROVIDERGATEWAYSERVICE']._serialized_end=8817
 # @@protoc_insertion_point(module_scope)

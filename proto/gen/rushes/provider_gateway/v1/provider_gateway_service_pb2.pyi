@@ -5,8 +5,12 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from rushes.provider_gateway.v1 import credential_pb2 as _credential_pb2
+from rushes.provider_gateway.v1 import endpoint_pb2 as _endpoint_pb2
+from rushes.provider_gateway.v1 import ledger_pb2 as _ledger_pb2
 from rushes.provider_gateway.v1 import model_pb2 as _model_pb2
 from rushes.provider_gateway.v1 import quote_pb2 as _quote_pb2
 from rushes.provider_gateway.v1 import submission_pb2 as _submission_pb2
@@ -29,16 +33,24 @@ class ListModelsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USABLE_ONLY_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
     usable_only: _builtins.bool
     """usable_only leaves out models that are retired or have no endpoint here."""
+    endpoint: _builtins.str
+    """endpoint keeps only one endpoint's; empty for all."""
+    family: _builtins.str
+    """family keeps models whose id, family or title holds this text, in any case; empty for all."""
     def __init__(
         self,
         *,
         usable_only: _builtins.bool = ...,
+        endpoint: _builtins.str = ...,
+        family: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["usable_only", b"usable_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "family", b"family", "usable_only", b"usable_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -326,16 +338,33 @@ Global___ListSubmissionsResponse: _TypeAlias = ListSubmissionsResponse  # noqa: 
 
 @_typing.final
 class GetBudgetRequest(_message.Message):
-    """GetBudgetRequest asks for the tenant's budget."""
+    """GetBudgetRequest asks for a budget."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    SCOPE_FIELD_NUMBER: _builtins.int
+    SCOPE_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    scope: _submission_pb2.Budget.Scope.ValueType
+    """scope says what it stands around; unspecified is the tenant."""
+    scope_id: _builtins.str
+    """scope_id names the storyboard, production or credential; empty for the tenant."""
+    period: _submission_pb2.Budget.Period.ValueType
+    """period says how often it begins anew; unspecified is never."""
+    currency: _builtins.str
+    """currency of the budget; empty is the installation's, "XTS" is play money."""
     def __init__(
         self,
+        *,
+        scope: _submission_pb2.Budget.Scope.ValueType = ...,
+        scope_id: _builtins.str = ...,
+        period: _submission_pb2.Budget.Period.ValueType = ...,
+        currency: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "period", b"period", "scope", b"scope", "scope_id", b"scope_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -343,7 +372,7 @@ Global___GetBudgetRequest: _TypeAlias = GetBudgetRequest  # noqa: Y015
 
 @_typing.final
 class GetBudgetResponse(_message.Message):
-    """GetBudgetResponse returns the tenant's budget."""
+    """GetBudgetResponse returns a budget."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -367,11 +396,20 @@ Global___GetBudgetResponse: _TypeAlias = GetBudgetResponse  # noqa: Y015
 
 @_typing.final
 class SetBudgetRequest(_message.Message):
-    """SetBudgetRequest changes the tenant's limit."""
+    """SetBudgetRequest makes a budget or changes its limit."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LIMIT_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    SCOPE_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    scope: _submission_pb2.Budget.Scope.ValueType
+    """scope says what it stands around; unspecified is the tenant."""
+    scope_id: _builtins.str
+    """scope_id names the storyboard, production or credential; empty for the tenant."""
+    period: _submission_pb2.Budget.Period.ValueType
+    """period says how often it begins anew; unspecified is never."""
     @_builtins.property
     def limit(self) -> _money_pb2.Money:
         """limit that shall hold; not negative."""
@@ -380,10 +418,13 @@ class SetBudgetRequest(_message.Message):
         self,
         *,
         limit: _money_pb2.Money | None = ...,
+        scope: _submission_pb2.Budget.Scope.ValueType = ...,
+        scope_id: _builtins.str = ...,
+        period: _submission_pb2.Budget.Period.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "period", b"period", "scope", b"scope", "scope_id", b"scope_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -391,7 +432,7 @@ Global___SetBudgetRequest: _TypeAlias = SetBudgetRequest  # noqa: Y015
 
 @_typing.final
 class SetBudgetResponse(_message.Message):
-    """SetBudgetResponse returns the tenant's budget."""
+    """SetBudgetResponse returns a budget."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -412,3 +453,1072 @@ class SetBudgetResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetBudgetResponse: _TypeAlias = SetBudgetResponse  # noqa: Y015
+
+@_typing.final
+class WatchSubmissionRequest(_message.Message):
+    """WatchSubmissionRequest asks to see a paid call change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    AFTER_VERSION_FIELD_NUMBER: _builtins.int
+    submission_id: _builtins.str
+    """submission_id names it."""
+    after_version: _builtins.int
+    """after_version leaves out what the caller has seen; 0 sends it as it stands first."""
+    def __init__(
+        self,
+        *,
+        submission_id: _builtins.str = ...,
+        after_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_version", b"after_version", "submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSubmissionRequest: _TypeAlias = WatchSubmissionRequest  # noqa: Y015
+
+@_typing.final
+class WatchSubmissionResponse(_message.Message):
+    """WatchSubmissionResponse is a paid call after a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def submission(self) -> _submission_pb2.Submission:
+        """submission as it stands."""
+
+    def __init__(
+        self,
+        *,
+        submission: _submission_pb2.Submission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSubmissionResponse: _TypeAlias = WatchSubmissionResponse  # noqa: Y015
+
+@_typing.final
+class CancelSubmissionRequest(_message.Message):
+    """CancelSubmissionRequest asks to stop a paid call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    submission_id: _builtins.str
+    """submission_id names it."""
+    def __init__(
+        self,
+        *,
+        submission_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelSubmissionRequest: _TypeAlias = CancelSubmissionRequest  # noqa: Y015
+
+@_typing.final
+class CancelSubmissionResponse(_message.Message):
+    """CancelSubmissionResponse returns the paid call: the cancel may still be on its way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def submission(self) -> _submission_pb2.Submission:
+        """submission as it stands."""
+
+    def __init__(
+        self,
+        *,
+        submission: _submission_pb2.Submission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelSubmissionResponse: _TypeAlias = CancelSubmissionResponse  # noqa: Y015
+
+@_typing.final
+class ReconcileSubmissionRequest(_message.Message):
+    """ReconcileSubmissionRequest asks what became of a paid call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_JOB_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    submission_id: _builtins.str
+    """submission_id names it."""
+    provider_job_id: _builtins.str
+    """provider_job_id is the provider's id as a person found it in the provider's own pages; empty to look again."""
+    note: _builtins.str
+    """note says where it was found, for the record."""
+    def __init__(
+        self,
+        *,
+        submission_id: _builtins.str = ...,
+        provider_job_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "provider_job_id", b"provider_job_id", "submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconcileSubmissionRequest: _TypeAlias = ReconcileSubmissionRequest  # noqa: Y015
+
+@_typing.final
+class ReconcileSubmissionResponse(_message.Message):
+    """ReconcileSubmissionResponse returns the paid call; it is looked at again at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def submission(self) -> _submission_pb2.Submission:
+        """submission as it stands."""
+
+    def __init__(
+        self,
+        *,
+        submission: _submission_pb2.Submission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReconcileSubmissionResponse: _TypeAlias = ReconcileSubmissionResponse  # noqa: Y015
+
+@_typing.final
+class SettleSubmissionRequest(_message.Message):
+    """SettleSubmissionRequest closes an unknown outcome."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    submission_id: _builtins.str
+    """submission_id names it."""
+    note: _builtins.str
+    """note says how it is known, for the record; required."""
+    @_builtins.property
+    def charged(self) -> _money_pb2.Money:
+        """charged is what the provider's bill says; absent or 0 means that nothing was charged."""
+
+    def __init__(
+        self,
+        *,
+        submission_id: _builtins.str = ...,
+        charged: _money_pb2.Money | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "note", b"note", "submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleSubmissionRequest: _TypeAlias = SettleSubmissionRequest  # noqa: Y015
+
+@_typing.final
+class SettleSubmissionResponse(_message.Message):
+    """SettleSubmissionResponse returns the paid call as it ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def submission(self) -> _submission_pb2.Submission:
+        """submission as it stands."""
+
+    def __init__(
+        self,
+        *,
+        submission: _submission_pb2.Submission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleSubmissionResponse: _TypeAlias = SettleSubmissionResponse  # noqa: Y015
+
+@_typing.final
+class FetchSubmissionRequest(_message.Message):
+    """FetchSubmissionRequest asks to download a paid clip again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    submission_id: _builtins.str
+    """submission_id names it."""
+    def __init__(
+        self,
+        *,
+        submission_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchSubmissionRequest: _TypeAlias = FetchSubmissionRequest  # noqa: Y015
+
+@_typing.final
+class FetchSubmissionResponse(_message.Message):
+    """FetchSubmissionResponse returns the paid call; the download begins at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def submission(self) -> _submission_pb2.Submission:
+        """submission as it stands."""
+
+    def __init__(
+        self,
+        *,
+        submission: _submission_pb2.Submission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchSubmissionResponse: _TypeAlias = FetchSubmissionResponse  # noqa: Y015
+
+@_typing.final
+class ListEvidenceRequest(_message.Message):
+    """ListEvidenceRequest asks what was learned about a paid call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    submission_id: _builtins.str
+    """submission_id names it."""
+    def __init__(
+        self,
+        *,
+        submission_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEvidenceRequest: _TypeAlias = ListEvidenceRequest  # noqa: Y015
+
+@_typing.final
+class ListEvidenceResponse(_message.Message):
+    """ListEvidenceResponse is what was learned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[_submission_pb2.Evidence]:
+        """evidence oldest first."""
+
+    def __init__(
+        self,
+        *,
+        evidence: _abc.Iterable[_submission_pb2.Evidence] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEvidenceResponse: _TypeAlias = ListEvidenceResponse  # noqa: Y015
+
+@_typing.final
+class ListBudgetsRequest(_message.Message):
+    """ListBudgetsRequest asks for the budgets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBudgetsRequest: _TypeAlias = ListBudgetsRequest  # noqa: Y015
+
+@_typing.final
+class ListBudgetsResponse(_message.Message):
+    """ListBudgetsResponse is the budgets that stand now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUDGETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[_submission_pb2.Budget]:
+        """budgets the tenant's own first."""
+
+    def __init__(
+        self,
+        *,
+        budgets: _abc.Iterable[_submission_pb2.Budget] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBudgetsResponse: _TypeAlias = ListBudgetsResponse  # noqa: Y015
+
+@_typing.final
+class DeleteBudgetRequest(_message.Message):
+    """DeleteBudgetRequest takes a wall down."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    SCOPE_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    scope: _submission_pb2.Budget.Scope.ValueType
+    """scope says what it stands around; not the tenant with PERIOD_EVER."""
+    scope_id: _builtins.str
+    """scope_id names the storyboard, production or credential."""
+    period: _submission_pb2.Budget.Period.ValueType
+    """period says how often it begins anew."""
+    currency: _builtins.str
+    """currency of the budget; empty is the installation's."""
+    def __init__(
+        self,
+        *,
+        scope: _submission_pb2.Budget.Scope.ValueType = ...,
+        scope_id: _builtins.str = ...,
+        period: _submission_pb2.Budget.Period.ValueType = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "period", b"period", "scope", b"scope", "scope_id", b"scope_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteBudgetRequest: _TypeAlias = DeleteBudgetRequest  # noqa: Y015
+
+@_typing.final
+class DeleteBudgetResponse(_message.Message):
+    """DeleteBudgetResponse says that the wall is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteBudgetResponse: _TypeAlias = DeleteBudgetResponse  # noqa: Y015
+
+@_typing.final
+class ListLedgerEntriesRequest(_message.Message):
+    """ListLedgerEntriesRequest asks for a page of the ledger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
+    page_token: _builtins.str
+    """page_token of the answer before; empty for the first page."""
+    submission_id: _builtins.str
+    """submission_id keeps only one submission's entries; empty for all."""
+    currency: _builtins.str
+    """currency keeps only one currency's entries; empty for all."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        submission_id: _builtins.str = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "page_size", b"page_size", "page_token", b"page_token", "submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerEntriesRequest: _TypeAlias = ListLedgerEntriesRequest  # noqa: Y015
+
+@_typing.final
+class ListLedgerEntriesResponse(_message.Message):
+    """ListLedgerEntriesResponse is a page of the ledger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """next_page_token is empty on the last page."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.LedgerEntry]:
+        """entries newest first."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[_ledger_pb2.LedgerEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerEntriesResponse: _TypeAlias = ListLedgerEntriesResponse  # noqa: Y015
+
+@_typing.final
+class ListBalancesRequest(_message.Message):
+    """ListBalancesRequest asks where the tenant stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBalancesRequest: _TypeAlias = ListBalancesRequest  # noqa: Y015
+
+@_typing.final
+class ListBalancesResponse(_message.Message):
+    """ListBalancesResponse is where the tenant stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BALANCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def balances(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Balance]:
+        """balances by currency."""
+
+    def __init__(
+        self,
+        *,
+        balances: _abc.Iterable[_ledger_pb2.Balance] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balances", b"balances"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBalancesResponse: _TypeAlias = ListBalancesResponse  # noqa: Y015
+
+@_typing.final
+class ThrowSpendSwitchRequest(_message.Message):
+    """ThrowSpendSwitchRequest stops buying."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    scope: _ledger_pb2.SpendSwitch.Scope.ValueType
+    """scope says what is stopped."""
+    target: _builtins.str
+    """target names the endpoint or the model; empty for the house and the tenant."""
+    reason: _builtins.str
+    """reason in words; required."""
+    def __init__(
+        self,
+        *,
+        scope: _ledger_pb2.SpendSwitch.Scope.ValueType = ...,
+        target: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "scope", b"scope", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ThrowSpendSwitchRequest: _TypeAlias = ThrowSpendSwitchRequest  # noqa: Y015
+
+@_typing.final
+class ThrowSpendSwitchResponse(_message.Message):
+    """ThrowSpendSwitchResponse returns the switch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEND_SWITCH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def spend_switch(self) -> _ledger_pb2.SpendSwitch:
+        """spend_switch as thrown; the one that was thrown before, when there is one."""
+
+    def __init__(
+        self,
+        *,
+        spend_switch: _ledger_pb2.SpendSwitch | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spend_switch", b"spend_switch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["spend_switch", b"spend_switch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ThrowSpendSwitchResponse: _TypeAlias = ThrowSpendSwitchResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseSpendSwitchRequest(_message.Message):
+    """ReleaseSpendSwitchRequest lets buying go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEND_SWITCH_ID_FIELD_NUMBER: _builtins.int
+    spend_switch_id: _builtins.str
+    """spend_switch_id names it."""
+    def __init__(
+        self,
+        *,
+        spend_switch_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["spend_switch_id", b"spend_switch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseSpendSwitchRequest: _TypeAlias = ReleaseSpendSwitchRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseSpendSwitchResponse(_message.Message):
+    """ReleaseSpendSwitchResponse says that it is released."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseSpendSwitchResponse: _TypeAlias = ReleaseSpendSwitchResponse  # noqa: Y015
+
+@_typing.final
+class ListSpendSwitchesRequest(_message.Message):
+    """ListSpendSwitchesRequest asks for the switches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSpendSwitchesRequest: _TypeAlias = ListSpendSwitchesRequest  # noqa: Y015
+
+@_typing.final
+class ListSpendSwitchesResponse(_message.Message):
+    """ListSpendSwitchesResponse is the switches that are thrown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEND_SWITCHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def spend_switches(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.SpendSwitch]:
+        """spend_switches newest first; those of the whole house are among them."""
+
+    def __init__(
+        self,
+        *,
+        spend_switches: _abc.Iterable[_ledger_pb2.SpendSwitch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["spend_switches", b"spend_switches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSpendSwitchesResponse: _TypeAlias = ListSpendSwitchesResponse  # noqa: Y015
+
+@_typing.final
+class CreateCredentialRequest(_message.Message):
+    """CreateCredentialRequest installs a key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    BASE_URL_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    PER_MINUTE_FIELD_NUMBER: _builtins.int
+    MOST_AT_ONCE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """request_id is a UUID chosen by the caller; the same id returns the same credential."""
+    endpoint: _builtins.str
+    """endpoint as the catalogue names it."""
+    name: _builtins.str
+    """name for people, 1 to 100 characters; unique within the endpoint."""
+    key: _builtins.str
+    """key is the secret; 1 to 16384 characters. It never comes back."""
+    base_url: _builtins.str
+    """base_url of one's own server; empty for the endpoint's own."""
+    webhook_secret: _builtins.str
+    """webhook_secret verifies the provider's callbacks; empty when there is none."""
+    per_minute: _builtins.int
+    """per_minute is how many orders a minute are sent with it at most; 0 for the endpoint's own limit."""
+    most_at_once: _builtins.int
+    """most_at_once is how many of its orders may be under way at most; 0 for the endpoint's own limit."""
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """settings that belong to the account, such as project, location and bucket."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
+        name: _builtins.str = ...,
+        key: _builtins.str = ...,
+        base_url: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        webhook_secret: _builtins.str = ...,
+        per_minute: _builtins.int = ...,
+        most_at_once: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "endpoint", b"endpoint", "key", b"key", "most_at_once", b"most_at_once", "name", b"name", "per_minute", b"per_minute", "request_id", b"request_id", "settings", b"settings", "webhook_secret", b"webhook_secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCredentialRequest: _TypeAlias = CreateCredentialRequest  # noqa: Y015
+
+@_typing.final
+class CreateCredentialResponse(_message.Message):
+    """CreateCredentialResponse returns the credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> _credential_pb2.Credential:
+        """credential without its key."""
+
+    def __init__(
+        self,
+        *,
+        credential: _credential_pb2.Credential | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCredentialResponse: _TypeAlias = CreateCredentialResponse  # noqa: Y015
+
+@_typing.final
+class GetCredentialRequest(_message.Message):
+    """GetCredentialRequest asks for one credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """credential_id names it."""
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCredentialRequest: _TypeAlias = GetCredentialRequest  # noqa: Y015
+
+@_typing.final
+class GetCredentialResponse(_message.Message):
+    """GetCredentialResponse returns one credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> _credential_pb2.Credential:
+        """credential without its key."""
+
+    def __init__(
+        self,
+        *,
+        credential: _credential_pb2.Credential | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCredentialResponse: _TypeAlias = GetCredentialResponse  # noqa: Y015
+
+@_typing.final
+class ListCredentialsRequest(_message.Message):
+    """ListCredentialsRequest asks for the credentials."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
+    page_token: _builtins.str
+    """page_token of the answer before; empty for the first page."""
+    endpoint: _builtins.str
+    """endpoint keeps only one endpoint's; empty for all."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCredentialsRequest: _TypeAlias = ListCredentialsRequest  # noqa: Y015
+
+@_typing.final
+class ListCredentialsResponse(_message.Message):
+    """ListCredentialsResponse is a page of credentials."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """next_page_token is empty on the last page."""
+    @_builtins.property
+    def credentials(self) -> _containers.RepeatedCompositeFieldContainer[_credential_pb2.Credential]:
+        """credentials without their keys, newest first."""
+
+    def __init__(
+        self,
+        *,
+        credentials: _abc.Iterable[_credential_pb2.Credential] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCredentialsResponse: _TypeAlias = ListCredentialsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateCredentialRequest(_message.Message):
+    """UpdateCredentialRequest changes a credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> _credential_pb2.Credential:
+        """credential with its id, its etag, and the new values."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """update_mask names what changes: name, base_url, settings, state, per_minute, most_at_once; required."""
+
+    def __init__(
+        self,
+        *,
+        credential: _credential_pb2.Credential | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateCredentialRequest: _TypeAlias = UpdateCredentialRequest  # noqa: Y015
+
+@_typing.final
+class UpdateCredentialResponse(_message.Message):
+    """UpdateCredentialResponse returns the credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> _credential_pb2.Credential:
+        """credential as it has become."""
+
+    def __init__(
+        self,
+        *,
+        credential: _credential_pb2.Credential | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateCredentialResponse: _TypeAlias = UpdateCredentialResponse  # noqa: Y015
+
+@_typing.final
+class RotateCredentialRequest(_message.Message):
+    """RotateCredentialRequest replaces a key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """credential_id names it."""
+    key: _builtins.str
+    """key is the new secret."""
+    webhook_secret: _builtins.str
+    """webhook_secret is the new secret of callbacks; empty keeps the present one."""
+    etag: _builtins.str
+    """etag of the credential as it was read; empty for whatever it is now."""
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        webhook_secret: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id", "etag", b"etag", "key", b"key", "webhook_secret", b"webhook_secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateCredentialRequest: _TypeAlias = RotateCredentialRequest  # noqa: Y015
+
+@_typing.final
+class RotateCredentialResponse(_message.Message):
+    """RotateCredentialResponse returns the credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> _credential_pb2.Credential:
+        """credential with its next key_version."""
+
+    def __init__(
+        self,
+        *,
+        credential: _credential_pb2.Credential | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateCredentialResponse: _TypeAlias = RotateCredentialResponse  # noqa: Y015
+
+@_typing.final
+class VerifyCredentialRequest(_message.Message):
+    """VerifyCredentialRequest asks whether a key is accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """credential_id names it."""
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyCredentialRequest: _TypeAlias = VerifyCredentialRequest  # noqa: Y015
+
+@_typing.final
+class VerifyCredentialResponse(_message.Message):
+    """VerifyCredentialResponse says whether the key is accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> _credential_pb2.Credential:
+        """credential with its new verify_time or refusal."""
+
+    def __init__(
+        self,
+        *,
+        credential: _credential_pb2.Credential | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyCredentialResponse: _TypeAlias = VerifyCredentialResponse  # noqa: Y015
+
+@_typing.final
+class DeleteCredentialRequest(_message.Message):
+    """DeleteCredentialRequest destroys a key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """credential_id names it."""
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCredentialRequest: _TypeAlias = DeleteCredentialRequest  # noqa: Y015
+
+@_typing.final
+class DeleteCredentialResponse(_message.Message):
+    """DeleteCredentialResponse says that the key is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCredentialResponse: _TypeAlias = DeleteCredentialResponse  # noqa: Y015
+
+@_typing.final
+class ListEndpointsRequest(_message.Message):
+    """ListEndpointsRequest asks for the endpoints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEndpointsRequest: _TypeAlias = ListEndpointsRequest  # noqa: Y015
+
+@_typing.final
+class ListEndpointsResponse(_message.Message):
+    """ListEndpointsResponse is the endpoints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[_endpoint_pb2.Endpoint]:
+        """endpoints by name."""
+
+    def __init__(
+        self,
+        *,
+        endpoints: _abc.Iterable[_endpoint_pb2.Endpoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEndpointsResponse: _TypeAlias = ListEndpointsResponse  # noqa: Y015

@@ -66,6 +66,36 @@ class ProviderGatewayServiceStub:
                 request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSubmissionsRequest.SerializeToString,
                 response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSubmissionsResponse.FromString,
                 _registered_method=True)
+        self.WatchSubmission = channel.unary_stream(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/WatchSubmission',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.WatchSubmissionRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.WatchSubmissionResponse.FromString,
+                _registered_method=True)
+        self.CancelSubmission = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/CancelSubmission',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CancelSubmissionRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CancelSubmissionResponse.FromString,
+                _registered_method=True)
+        self.ReconcileSubmission = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ReconcileSubmission',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReconcileSubmissionRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReconcileSubmissionResponse.FromString,
+                _registered_method=True)
+        self.SettleSubmission = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/SettleSubmission',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SettleSubmissionRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SettleSubmissionResponse.FromString,
+                _registered_method=True)
+        self.FetchSubmission = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/FetchSubmission',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.FetchSubmissionRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.FetchSubmissionResponse.FromString,
+                _registered_method=True)
+        self.ListEvidence = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListEvidence',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEvidenceRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEvidenceResponse.FromString,
+                _registered_method=True)
         self.GetBudget = channel.unary_unary(
                 '/rushes.provider_gateway.v1.ProviderGatewayService/GetBudget',
                 request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetBudgetRequest.SerializeToString,
@@ -75,6 +105,81 @@ class ProviderGatewayServiceStub:
                 '/rushes.provider_gateway.v1.ProviderGatewayService/SetBudget',
                 request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SetBudgetRequest.SerializeToString,
                 response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SetBudgetResponse.FromString,
+                _registered_method=True)
+        self.ListBudgets = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListBudgets',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBudgetsRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBudgetsResponse.FromString,
+                _registered_method=True)
+        self.DeleteBudget = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/DeleteBudget',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteBudgetRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteBudgetResponse.FromString,
+                _registered_method=True)
+        self.ListLedgerEntries = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListLedgerEntries',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListLedgerEntriesRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListLedgerEntriesResponse.FromString,
+                _registered_method=True)
+        self.ListBalances = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListBalances',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBalancesRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBalancesResponse.FromString,
+                _registered_method=True)
+        self.ThrowSpendSwitch = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ThrowSpendSwitch',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ThrowSpendSwitchRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ThrowSpendSwitchResponse.FromString,
+                _registered_method=True)
+        self.ReleaseSpendSwitch = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ReleaseSpendSwitch',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReleaseSpendSwitchRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReleaseSpendSwitchResponse.FromString,
+                _registered_method=True)
+        self.ListSpendSwitches = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListSpendSwitches',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSpendSwitchesRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSpendSwitchesResponse.FromString,
+                _registered_method=True)
+        self.CreateCredential = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/CreateCredential',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CreateCredentialRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CreateCredentialResponse.FromString,
+                _registered_method=True)
+        self.GetCredential = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/GetCredential',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetCredentialRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetCredentialResponse.FromString,
+                _registered_method=True)
+        self.ListCredentials = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListCredentials',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListCredentialsRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListCredentialsResponse.FromString,
+                _registered_method=True)
+        self.UpdateCredential = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/UpdateCredential',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.UpdateCredentialRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.UpdateCredentialResponse.FromString,
+                _registered_method=True)
+        self.RotateCredential = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/RotateCredential',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.RotateCredentialRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.RotateCredentialResponse.FromString,
+                _registered_method=True)
+        self.VerifyCredential = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/VerifyCredential',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.VerifyCredentialRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.VerifyCredentialResponse.FromString,
+                _registered_method=True)
+        self.DeleteCredential = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/DeleteCredential',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteCredentialRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteCredentialResponse.FromString,
+                _registered_method=True)
+        self.ListEndpoints = channel.unary_unary(
+                '/rushes.provider_gateway.v1.ProviderGatewayService/ListEndpoints',
+                request_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEndpointsRequest.SerializeToString,
+                response_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEndpointsResponse.FromString,
                 _registered_method=True)
 
 
@@ -126,15 +231,163 @@ class ProviderGatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchSubmission(self, request, context):
+        """WatchSubmission sends a paid call as it stands, then again after each change; the stream ends when it is final.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSubmission(self, request, context):
+        """CancelSubmission stops a paid call where that is free, and asks the provider to stop where it can; what is paid is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReconcileSubmission(self, request, context):
+        """ReconcileSubmission looks again for an unknown outcome; or takes a person's word for the provider's id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleSubmission(self, request, context):
+        """SettleSubmission closes an unknown outcome by a person's word: charged or not. Fails with SUBMISSION_NOT_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchSubmission(self, request, context):
+        """FetchSubmission downloads a paid clip again now, for free. Fails with SUBMISSION_NOT_PAID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvidence(self, request, context):
+        """ListEvidence returns what was learned about a paid call, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetBudget(self, request, context):
-        """GetBudget returns the tenant's budget with what is reserved, spent and in suspense.
+        """GetBudget returns a budget with what is reserved, spent and in suspense. Fails with BUDGET_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetBudget(self, request, context):
-        """SetBudget changes the tenant's limit; what is already reserved or spent stays.
+        """SetBudget makes a budget, or changes its limit; what is already reserved or spent stays. What is parked for it is tried
+        again. A new budget counts what is ordered from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBudgets(self, request, context):
+        """ListBudgets returns the budgets that stand now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteBudget(self, request, context):
+        """DeleteBudget takes a wall down; the tenant's own stays. Fails with BUDGET_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLedgerEntries(self, request, context):
+        """ListLedgerEntries returns the ledger, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBalances(self, request, context):
+        """ListBalances returns where the tenant stands, by currency.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ThrowSpendSwitch(self, request, context):
+        """ThrowSpendSwitch stops all buying in a scope at once; what is paid is finished and kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseSpendSwitch(self, request, context):
+        """ReleaseSpendSwitch lets buying go on; what was parked for it is tried again. Fails with SPEND_SWITCH_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSpendSwitches(self, request, context):
+        """ListSpendSwitches returns the switches that are thrown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateCredential(self, request, context):
+        """CreateCredential installs a key; it is encrypted at once and never returned. Repeating it with the same request_id returns the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCredential(self, request, context):
+        """GetCredential returns one credential without its key. Fails with CREDENTIAL_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCredentials(self, request, context):
+        """ListCredentials returns the tenant's credentials without their keys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCredential(self, request, context):
+        """UpdateCredential changes name, state, limits, settings or base_url. Fails with ABORTED when the etag is old.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateCredential(self, request, context):
+        """RotateCredential replaces the key; what the old key has bought is finished with the new one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyCredential(self, request, context):
+        """VerifyCredential asks the provider in a free call whether it accepts the key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCredential(self, request, context):
+        """DeleteCredential destroys a key. Fails with CREDENTIAL_IN_USE while anything it bought is under way; disable it until then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEndpoints(self, request, context):
+        """ListEndpoints returns the endpoints with their accounts and how they are doing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,6 +426,36 @@ def add_ProviderGatewayServiceServicer_to_server(servicer, server):
                     request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSubmissionsRequest.FromString,
                     response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSubmissionsResponse.SerializeToString,
             ),
+            'WatchSubmission': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSubmission,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.WatchSubmissionRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.WatchSubmissionResponse.SerializeToString,
+            ),
+            'CancelSubmission': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSubmission,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CancelSubmissionRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CancelSubmissionResponse.SerializeToString,
+            ),
+            'ReconcileSubmission': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReconcileSubmission,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReconcileSubmissionRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReconcileSubmissionResponse.SerializeToString,
+            ),
+            'SettleSubmission': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleSubmission,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SettleSubmissionRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SettleSubmissionResponse.SerializeToString,
+            ),
+            'FetchSubmission': grpc.unary_unary_rpc_method_handler(
+                    servicer.FetchSubmission,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.FetchSubmissionRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.FetchSubmissionResponse.SerializeToString,
+            ),
+            'ListEvidence': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvidence,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEvidenceRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEvidenceResponse.SerializeToString,
+            ),
             'GetBudget': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBudget,
                     request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetBudgetRequest.FromString,
@@ -182,6 +465,81 @@ def add_ProviderGatewayServiceServicer_to_server(servicer, server):
                     servicer.SetBudget,
                     request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SetBudgetRequest.FromString,
                     response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SetBudgetResponse.SerializeToString,
+            ),
+            'ListBudgets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBudgets,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBudgetsRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBudgetsResponse.SerializeToString,
+            ),
+            'DeleteBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBudget,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteBudgetRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteBudgetResponse.SerializeToString,
+            ),
+            'ListLedgerEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLedgerEntries,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListLedgerEntriesRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListLedgerEntriesResponse.SerializeToString,
+            ),
+            'ListBalances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBalances,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBalancesRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBalancesResponse.SerializeToString,
+            ),
+            'ThrowSpendSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ThrowSpendSwitch,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ThrowSpendSwitchRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ThrowSpendSwitchResponse.SerializeToString,
+            ),
+            'ReleaseSpendSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseSpendSwitch,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReleaseSpendSwitchRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReleaseSpendSwitchResponse.SerializeToString,
+            ),
+            'ListSpendSwitches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSpendSwitches,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSpendSwitchesRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSpendSwitchesResponse.SerializeToString,
+            ),
+            'CreateCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCredential,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CreateCredentialRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CreateCredentialResponse.SerializeToString,
+            ),
+            'GetCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCredential,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetCredentialRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetCredentialResponse.SerializeToString,
+            ),
+            'ListCredentials': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCredentials,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListCredentialsRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListCredentialsResponse.SerializeToString,
+            ),
+            'UpdateCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCredential,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.UpdateCredentialRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.UpdateCredentialResponse.SerializeToString,
+            ),
+            'RotateCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateCredential,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.RotateCredentialRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.RotateCredentialResponse.SerializeToString,
+            ),
+            'VerifyCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyCredential,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.VerifyCredentialRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.VerifyCredentialResponse.SerializeToString,
+            ),
+            'DeleteCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCredential,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteCredentialRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteCredentialResponse.SerializeToString,
+            ),
+            'ListEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEndpoints,
+                    request_deserializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEndpointsRequest.FromString,
+                    response_serializer=rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEndpointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -359,6 +717,168 @@ class ProviderGatewayService:
             _registered_method=True)
 
     @staticmethod
+    def WatchSubmission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/WatchSubmission',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.WatchSubmissionRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.WatchSubmissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSubmission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/CancelSubmission',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CancelSubmissionRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CancelSubmissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReconcileSubmission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ReconcileSubmission',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReconcileSubmissionRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReconcileSubmissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleSubmission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/SettleSubmission',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SettleSubmissionRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SettleSubmissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchSubmission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/FetchSubmission',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.FetchSubmissionRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.FetchSubmissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListEvidence',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEvidenceRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEvidenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetBudget(request,
             target,
             options=(),
@@ -402,6 +922,411 @@ class ProviderGatewayService:
             '/rushes.provider_gateway.v1.ProviderGatewayService/SetBudget',
             rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SetBudgetRequest.SerializeToString,
             rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.SetBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBudgets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListBudgets',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBudgetsRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBudgetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/DeleteBudget',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteBudgetRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLedgerEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListLedgerEntries',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListLedgerEntriesRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListLedgerEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBalances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListBalances',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBalancesRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListBalancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ThrowSpendSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ThrowSpendSwitch',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ThrowSpendSwitchRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ThrowSpendSwitchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseSpendSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ReleaseSpendSwitch',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReleaseSpendSwitchRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ReleaseSpendSwitchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSpendSwitches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListSpendSwitches',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSpendSwitchesRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListSpendSwitchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/CreateCredential',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CreateCredentialRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.CreateCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/GetCredential',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetCredentialRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.GetCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCredentials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListCredentials',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListCredentialsRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListCredentialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/UpdateCredential',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.UpdateCredentialRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.UpdateCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/RotateCredential',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.RotateCredentialRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.RotateCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/VerifyCredential',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.VerifyCredentialRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.VerifyCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/DeleteCredential',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteCredentialRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.DeleteCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.provider_gateway.v1.ProviderGatewayService/ListEndpoints',
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEndpointsRequest.SerializeToString,
+            rushes_dot_provider__gateway_dot_v1_dot_provider__gateway__service__pb2.ListEndpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

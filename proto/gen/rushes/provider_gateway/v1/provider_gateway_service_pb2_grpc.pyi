@@ -32,10 +32,54 @@ class ProviderGatewayServiceStub:
     """GetSubmission returns one paid call. Fails with SUBMISSION_NOT_FOUND."""
     ListSubmissions: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListSubmissionsRequest, _provider_gateway_service_pb2.ListSubmissionsResponse]
     """ListSubmissions returns paid calls, newest first."""
+    WatchSubmission: _aio.UnaryStreamMultiCallable[_provider_gateway_service_pb2.WatchSubmissionRequest, _provider_gateway_service_pb2.WatchSubmissionResponse]
+    """WatchSubmission sends a paid call as it stands, then again after each change; the stream ends when it is final."""
+    CancelSubmission: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.CancelSubmissionRequest, _provider_gateway_service_pb2.CancelSubmissionResponse]
+    """CancelSubmission stops a paid call where that is free, and asks the provider to stop where it can; what is paid is kept."""
+    ReconcileSubmission: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ReconcileSubmissionRequest, _provider_gateway_service_pb2.ReconcileSubmissionResponse]
+    """ReconcileSubmission looks again for an unknown outcome; or takes a person's word for the provider's id."""
+    SettleSubmission: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.SettleSubmissionRequest, _provider_gateway_service_pb2.SettleSubmissionResponse]
+    """SettleSubmission closes an unknown outcome by a person's word: charged or not. Fails with SUBMISSION_NOT_UNKNOWN."""
+    FetchSubmission: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.FetchSubmissionRequest, _provider_gateway_service_pb2.FetchSubmissionResponse]
+    """FetchSubmission downloads a paid clip again now, for free. Fails with SUBMISSION_NOT_PAID."""
+    ListEvidence: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListEvidenceRequest, _provider_gateway_service_pb2.ListEvidenceResponse]
+    """ListEvidence returns what was learned about a paid call, oldest first."""
     GetBudget: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.GetBudgetRequest, _provider_gateway_service_pb2.GetBudgetResponse]
-    """GetBudget returns the tenant's budget with what is reserved, spent and in suspense."""
+    """GetBudget returns a budget with what is reserved, spent and in suspense. Fails with BUDGET_NOT_FOUND."""
     SetBudget: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.SetBudgetRequest, _provider_gateway_service_pb2.SetBudgetResponse]
-    """SetBudget changes the tenant's limit; what is already reserved or spent stays."""
+    """SetBudget makes a budget, or changes its limit; what is already reserved or spent stays. What is parked for it is tried
+    again. A new budget counts what is ordered from then on.
+    """
+    ListBudgets: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListBudgetsRequest, _provider_gateway_service_pb2.ListBudgetsResponse]
+    """ListBudgets returns the budgets that stand now."""
+    DeleteBudget: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.DeleteBudgetRequest, _provider_gateway_service_pb2.DeleteBudgetResponse]
+    """DeleteBudget takes a wall down; the tenant's own stays. Fails with BUDGET_NOT_FOUND."""
+    ListLedgerEntries: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListLedgerEntriesRequest, _provider_gateway_service_pb2.ListLedgerEntriesResponse]
+    """ListLedgerEntries returns the ledger, newest first."""
+    ListBalances: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListBalancesRequest, _provider_gateway_service_pb2.ListBalancesResponse]
+    """ListBalances returns where the tenant stands, by currency."""
+    ThrowSpendSwitch: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ThrowSpendSwitchRequest, _provider_gateway_service_pb2.ThrowSpendSwitchResponse]
+    """ThrowSpendSwitch stops all buying in a scope at once; what is paid is finished and kept."""
+    ReleaseSpendSwitch: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ReleaseSpendSwitchRequest, _provider_gateway_service_pb2.ReleaseSpendSwitchResponse]
+    """ReleaseSpendSwitch lets buying go on; what was parked for it is tried again. Fails with SPEND_SWITCH_NOT_FOUND."""
+    ListSpendSwitches: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListSpendSwitchesRequest, _provider_gateway_service_pb2.ListSpendSwitchesResponse]
+    """ListSpendSwitches returns the switches that are thrown."""
+    CreateCredential: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.CreateCredentialRequest, _provider_gateway_service_pb2.CreateCredentialResponse]
+    """CreateCredential installs a key; it is encrypted at once and never returned. Repeating it with the same request_id returns the same."""
+    GetCredential: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.GetCredentialRequest, _provider_gateway_service_pb2.GetCredentialResponse]
+    """GetCredential returns one credential without its key. Fails with CREDENTIAL_NOT_FOUND."""
+    ListCredentials: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListCredentialsRequest, _provider_gateway_service_pb2.ListCredentialsResponse]
+    """ListCredentials returns the tenant's credentials without their keys."""
+    UpdateCredential: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.UpdateCredentialRequest, _provider_gateway_service_pb2.UpdateCredentialResponse]
+    """UpdateCredential changes name, state, limits, settings or base_url. Fails with ABORTED when the etag is old."""
+    RotateCredential: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.RotateCredentialRequest, _provider_gateway_service_pb2.RotateCredentialResponse]
+    """RotateCredential replaces the key; what the old key has bought is finished with the new one."""
+    VerifyCredential: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.VerifyCredentialRequest, _provider_gateway_service_pb2.VerifyCredentialResponse]
+    """VerifyCredential asks the provider in a free call whether it accepts the key."""
+    DeleteCredential: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.DeleteCredentialRequest, _provider_gateway_service_pb2.DeleteCredentialResponse]
+    """DeleteCredential destroys a key. Fails with CREDENTIAL_IN_USE while anything it bought is under way; disable it until then."""
+    ListEndpoints: _aio.UnaryUnaryMultiCallable[_provider_gateway_service_pb2.ListEndpointsRequest, _provider_gateway_service_pb2.ListEndpointsResponse]
+    """ListEndpoints returns the endpoints with their accounts and how they are doing."""
 
 class ProviderGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """ProviderGatewayService knows the models, quotes their prices, guards the budget, and follows every paid call.
@@ -93,12 +137,60 @@ class ProviderGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListSubmissions returns paid calls, newest first."""
 
     @_abc_1.abstractmethod
+    def WatchSubmission(
+        self,
+        request: _provider_gateway_service_pb2.WatchSubmissionRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.WatchSubmissionRequest, _abc.AsyncIterator[_provider_gateway_service_pb2.WatchSubmissionResponse]],
+    ) -> _abc.AsyncIterator[_provider_gateway_service_pb2.WatchSubmissionResponse]:
+        """WatchSubmission sends a paid call as it stands, then again after each change; the stream ends when it is final."""
+
+    @_abc_1.abstractmethod
+    def CancelSubmission(
+        self,
+        request: _provider_gateway_service_pb2.CancelSubmissionRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.CancelSubmissionRequest, _abc.Awaitable[_provider_gateway_service_pb2.CancelSubmissionResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.CancelSubmissionResponse]:
+        """CancelSubmission stops a paid call where that is free, and asks the provider to stop where it can; what is paid is kept."""
+
+    @_abc_1.abstractmethod
+    def ReconcileSubmission(
+        self,
+        request: _provider_gateway_service_pb2.ReconcileSubmissionRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ReconcileSubmissionRequest, _abc.Awaitable[_provider_gateway_service_pb2.ReconcileSubmissionResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ReconcileSubmissionResponse]:
+        """ReconcileSubmission looks again for an unknown outcome; or takes a person's word for the provider's id."""
+
+    @_abc_1.abstractmethod
+    def SettleSubmission(
+        self,
+        request: _provider_gateway_service_pb2.SettleSubmissionRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.SettleSubmissionRequest, _abc.Awaitable[_provider_gateway_service_pb2.SettleSubmissionResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.SettleSubmissionResponse]:
+        """SettleSubmission closes an unknown outcome by a person's word: charged or not. Fails with SUBMISSION_NOT_UNKNOWN."""
+
+    @_abc_1.abstractmethod
+    def FetchSubmission(
+        self,
+        request: _provider_gateway_service_pb2.FetchSubmissionRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.FetchSubmissionRequest, _abc.Awaitable[_provider_gateway_service_pb2.FetchSubmissionResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.FetchSubmissionResponse]:
+        """FetchSubmission downloads a paid clip again now, for free. Fails with SUBMISSION_NOT_PAID."""
+
+    @_abc_1.abstractmethod
+    def ListEvidence(
+        self,
+        request: _provider_gateway_service_pb2.ListEvidenceRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListEvidenceRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListEvidenceResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListEvidenceResponse]:
+        """ListEvidence returns what was learned about a paid call, oldest first."""
+
+    @_abc_1.abstractmethod
     def GetBudget(
         self,
         request: _provider_gateway_service_pb2.GetBudgetRequest,
         context: _aio.ServicerContext[_provider_gateway_service_pb2.GetBudgetRequest, _abc.Awaitable[_provider_gateway_service_pb2.GetBudgetResponse]],
     ) -> _abc.Awaitable[_provider_gateway_service_pb2.GetBudgetResponse]:
-        """GetBudget returns the tenant's budget with what is reserved, spent and in suspense."""
+        """GetBudget returns a budget with what is reserved, spent and in suspense. Fails with BUDGET_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def SetBudget(
@@ -106,6 +198,128 @@ class ProviderGatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _provider_gateway_service_pb2.SetBudgetRequest,
         context: _aio.ServicerContext[_provider_gateway_service_pb2.SetBudgetRequest, _abc.Awaitable[_provider_gateway_service_pb2.SetBudgetResponse]],
     ) -> _abc.Awaitable[_provider_gateway_service_pb2.SetBudgetResponse]:
-        """SetBudget changes the tenant's limit; what is already reserved or spent stays."""
+        """SetBudget makes a budget, or changes its limit; what is already reserved or spent stays. What is parked for it is tried
+        again. A new budget counts what is ordered from then on.
+        """
+
+    @_abc_1.abstractmethod
+    def ListBudgets(
+        self,
+        request: _provider_gateway_service_pb2.ListBudgetsRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListBudgetsRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListBudgetsResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListBudgetsResponse]:
+        """ListBudgets returns the budgets that stand now."""
+
+    @_abc_1.abstractmethod
+    def DeleteBudget(
+        self,
+        request: _provider_gateway_service_pb2.DeleteBudgetRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.DeleteBudgetRequest, _abc.Awaitable[_provider_gateway_service_pb2.DeleteBudgetResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.DeleteBudgetResponse]:
+        """DeleteBudget takes a wall down; the tenant's own stays. Fails with BUDGET_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListLedgerEntries(
+        self,
+        request: _provider_gateway_service_pb2.ListLedgerEntriesRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListLedgerEntriesRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListLedgerEntriesResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListLedgerEntriesResponse]:
+        """ListLedgerEntries returns the ledger, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListBalances(
+        self,
+        request: _provider_gateway_service_pb2.ListBalancesRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListBalancesRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListBalancesResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListBalancesResponse]:
+        """ListBalances returns where the tenant stands, by currency."""
+
+    @_abc_1.abstractmethod
+    def ThrowSpendSwitch(
+        self,
+        request: _provider_gateway_service_pb2.ThrowSpendSwitchRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ThrowSpendSwitchRequest, _abc.Awaitable[_provider_gateway_service_pb2.ThrowSpendSwitchResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ThrowSpendSwitchResponse]:
+        """ThrowSpendSwitch stops all buying in a scope at once; what is paid is finished and kept."""
+
+    @_abc_1.abstractmethod
+    def ReleaseSpendSwitch(
+        self,
+        request: _provider_gateway_service_pb2.ReleaseSpendSwitchRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ReleaseSpendSwitchRequest, _abc.Awaitable[_provider_gateway_service_pb2.ReleaseSpendSwitchResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ReleaseSpendSwitchResponse]:
+        """ReleaseSpendSwitch lets buying go on; what was parked for it is tried again. Fails with SPEND_SWITCH_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListSpendSwitches(
+        self,
+        request: _provider_gateway_service_pb2.ListSpendSwitchesRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListSpendSwitchesRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListSpendSwitchesResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListSpendSwitchesResponse]:
+        """ListSpendSwitches returns the switches that are thrown."""
+
+    @_abc_1.abstractmethod
+    def CreateCredential(
+        self,
+        request: _provider_gateway_service_pb2.CreateCredentialRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.CreateCredentialRequest, _abc.Awaitable[_provider_gateway_service_pb2.CreateCredentialResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.CreateCredentialResponse]:
+        """CreateCredential installs a key; it is encrypted at once and never returned. Repeating it with the same request_id returns the same."""
+
+    @_abc_1.abstractmethod
+    def GetCredential(
+        self,
+        request: _provider_gateway_service_pb2.GetCredentialRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.GetCredentialRequest, _abc.Awaitable[_provider_gateway_service_pb2.GetCredentialResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.GetCredentialResponse]:
+        """GetCredential returns one credential without its key. Fails with CREDENTIAL_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListCredentials(
+        self,
+        request: _provider_gateway_service_pb2.ListCredentialsRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListCredentialsRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListCredentialsResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListCredentialsResponse]:
+        """ListCredentials returns the tenant's credentials without their keys."""
+
+    @_abc_1.abstractmethod
+    def UpdateCredential(
+        self,
+        request: _provider_gateway_service_pb2.UpdateCredentialRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.UpdateCredentialRequest, _abc.Awaitable[_provider_gateway_service_pb2.UpdateCredentialResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.UpdateCredentialResponse]:
+        """UpdateCredential changes name, state, limits, settings or base_url. Fails with ABORTED when the etag is old."""
+
+    @_abc_1.abstractmethod
+    def RotateCredential(
+        self,
+        request: _provider_gateway_service_pb2.RotateCredentialRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.RotateCredentialRequest, _abc.Awaitable[_provider_gateway_service_pb2.RotateCredentialResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.RotateCredentialResponse]:
+        """RotateCredential replaces the key; what the old key has bought is finished with the new one."""
+
+    @_abc_1.abstractmethod
+    def VerifyCredential(
+        self,
+        request: _provider_gateway_service_pb2.VerifyCredentialRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.VerifyCredentialRequest, _abc.Awaitable[_provider_gateway_service_pb2.VerifyCredentialResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.VerifyCredentialResponse]:
+        """VerifyCredential asks the provider in a free call whether it accepts the key."""
+
+    @_abc_1.abstractmethod
+    def DeleteCredential(
+        self,
+        request: _provider_gateway_service_pb2.DeleteCredentialRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.DeleteCredentialRequest, _abc.Awaitable[_provider_gateway_service_pb2.DeleteCredentialResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.DeleteCredentialResponse]:
+        """DeleteCredential destroys a key. Fails with CREDENTIAL_IN_USE while anything it bought is under way; disable it until then."""
+
+    @_abc_1.abstractmethod
+    def ListEndpoints(
+        self,
+        request: _provider_gateway_service_pb2.ListEndpointsRequest,
+        context: _aio.ServicerContext[_provider_gateway_service_pb2.ListEndpointsRequest, _abc.Awaitable[_provider_gateway_service_pb2.ListEndpointsResponse]],
+    ) -> _abc.Awaitable[_provider_gateway_service_pb2.ListEndpointsResponse]:
+        """ListEndpoints returns the endpoints with their accounts and how they are doing."""
 
 def add_ProviderGatewayServiceServicer_to_server(servicer: ProviderGatewayServiceServicer, server: _aio.Server) -> None: ...

@@ -61,6 +61,8 @@ class Submission(_message.Message):
         """STATE_CANCELED_FREE: cancelled before it was sent. Final."""
         STATE_UNRESOLVED: Submission._State.ValueType  # 13
         """STATE_UNRESOLVED: no evidence came; the job ends, the money stays in suspense, the search goes on."""
+        STATE_PARKED: Submission._State.ValueType  # 14
+        """STATE_PARKED: accepted, and waits for money or for a switch; error says for what, retry_time when it is tried again."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is where the paid call stands; docs/lifecycles.md draws it."""
@@ -93,6 +95,8 @@ class Submission(_message.Message):
     """STATE_CANCELED_FREE: cancelled before it was sent. Final."""
     STATE_UNRESOLVED: Submission.State.ValueType  # 13
     """STATE_UNRESOLVED: no evidence came; the job ends, the money stays in suspense, the search goes on."""
+    STATE_PARKED: Submission.State.ValueType  # 14
+    """STATE_PARKED: accepted, and waits for money or for a switch; error says for what, retry_time when it is tried again."""
 
     ID_FIELD_NUMBER: _builtins.int
     JOB_ID_FIELD_NUMBER: _builtins.int
@@ -110,6 +114,13 @@ class Submission(_message.Message):
     SEND_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     CLIP_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
+    CANCEL_TIME_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    SCENE_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the submission, "sub_…"; assigned by the server."""
     job_id: _builtins.str
@@ -126,6 +137,14 @@ class Submission(_message.Message):
     """state as it stands."""
     provider_job_id: _builtins.str
     """provider_job_id is the provider's own id, once known."""
+    version: _builtins.int
+    """version rises with every change of state."""
+    account: _builtins.str
+    """account it is bought with: a credential's id, or "endpoint:" and the name of one of the installation's own."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    scene_id: _builtins.str
+    """scene_id names the scene."""
     @_builtins.property
     def reserved(self) -> _money_pb2.Money:
         """reserved is the most it can cost."""
@@ -158,6 +177,18 @@ class Submission(_message.Message):
     def clip_expire_time(self) -> _timestamp_pb2.Timestamp:
         """clip_expire_time is when the provider deletes its copy; absent when it does not say."""
 
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp:
+        """retry_time is when something is done about it next; absent in final states."""
+
+    @_builtins.property
+    def thumbnail(self) -> _media_pb2.Blob:
+        """thumbnail is a still of the clip; only in STATE_STORED."""
+
+    @_builtins.property
+    def cancel_time(self) -> _timestamp_pb2.Timestamp:
+        """cancel_time is when a cancel was asked for; absent when none was."""
+
     def __init__(
         self,
         *,
@@ -177,28 +208,190 @@ class Submission(_message.Message):
         send_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         clip_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.int = ...,
+        account: _builtins.str = ...,
+        thumbnail: _media_pb2.Blob | None = ...,
+        cancel_time: _timestamp_pb2.Timestamp | None = ...,
+        storyboard_id: _builtins.str = ...,
+        scene_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clip_expire_time", b"clip_expire_time", "cost", b"cost", "create_time", b"create_time", "error", b"error", "reserved", b"reserved", "send_time", b"send_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_time", b"cancel_time", "clip", b"clip", "clip_expire_time", b"clip_expire_time", "cost", b"cost", "create_time", b"create_time", "error", b"error", "reserved", b"reserved", "retry_time", b"retry_time", "send_time", b"send_time", "thumbnail", b"thumbnail", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "clip", b"clip", "clip_expire_time", b"clip_expire_time", "cost", b"cost", "create_time", b"create_time", "endpoint", b"endpoint", "error", b"error", "id", b"id", "job_id", b"job_id", "model", b"model", "production_id", b"production_id", "provider_job_id", b"provider_job_id", "reserved", b"reserved", "send_time", b"send_time", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "attempt", b"attempt", "cancel_time", b"cancel_time", "clip", b"clip", "clip_expire_time", b"clip_expire_time", "cost", b"cost", "create_time", b"create_time", "endpoint", b"endpoint", "error", b"error", "id", b"id", "job_id", b"job_id", "model", b"model", "production_id", b"production_id", "provider_job_id", b"provider_job_id", "reserved", b"reserved", "retry_time", b"retry_time", "scene_id", b"scene_id", "send_time", b"send_time", "state", b"state", "storyboard_id", b"storyboard_id", "thumbnail", b"thumbnail", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Submission: _TypeAlias = Submission  # noqa: Y015
 
 @_typing.final
-class Budget(_message.Message):
-    """Budget is a hard wall: reserved + spent + suspense never passes the limit."""
+class Evidence(_message.Message):
+    """Evidence is one thing that was learned about what became of a paid call; it is only ever added."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Evidence._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Evidence._Kind.ValueType  # 0
+        """KIND_UNSPECIFIED is never stored."""
+        KIND_ANSWER: Evidence._Kind.ValueType  # 1
+        """KIND_ANSWER: the provider's answer to the order, which came after somebody else had decided."""
+        KIND_FOUND: Evidence._Kind.ValueType  # 2
+        """KIND_FOUND: a lookup found exactly one job that fits."""
+        KIND_NOT_FOUND: Evidence._Kind.ValueType  # 3
+        """KIND_NOT_FOUND: a lookup found none."""
+        KIND_CALLBACK: Evidence._Kind.ValueType  # 4
+        """KIND_CALLBACK: a signed callback named the job."""
+        KIND_PERSON: Evidence._Kind.ValueType  # 5
+        """KIND_PERSON: a person said so."""
+        KIND_AMBIGUOUS: Evidence._Kind.ValueType  # 6
+        """KIND_AMBIGUOUS: a lookup found several that fit."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Kind says how it was learned."""
+
+    KIND_UNSPECIFIED: Evidence.Kind.ValueType  # 0
+    """KIND_UNSPECIFIED is never stored."""
+    KIND_ANSWER: Evidence.Kind.ValueType  # 1
+    """KIND_ANSWER: the provider's answer to the order, which came after somebody else had decided."""
+    KIND_FOUND: Evidence.Kind.ValueType  # 2
+    """KIND_FOUND: a lookup found exactly one job that fits."""
+    KIND_NOT_FOUND: Evidence.Kind.ValueType  # 3
+    """KIND_NOT_FOUND: a lookup found none."""
+    KIND_CALLBACK: Evidence.Kind.ValueType  # 4
+    """KIND_CALLBACK: a signed callback named the job."""
+    KIND_PERSON: Evidence.Kind.ValueType  # 5
+    """KIND_PERSON: a person said so."""
+    KIND_AMBIGUOUS: Evidence.Kind.ValueType  # 6
+    """KIND_AMBIGUOUS: a lookup found several that fit."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PROVIDER_JOB_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """id of the evidence, "evd_…"; assigned by the server."""
+    submission_id: _builtins.str
+    """submission_id names the paid call."""
+    kind: Global___Evidence.Kind.ValueType
+    """kind says how it was learned."""
+    provider_job_id: _builtins.str
+    """provider_job_id is the provider's id, where it was learned."""
+    note: _builtins.str
+    """note says more in words: whom it comes from, or why."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """create_time is when it was learned."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        submission_id: _builtins.str = ...,
+        kind: Global___Evidence.Kind.ValueType = ...,
+        provider_job_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "id", b"id", "kind", b"kind", "note", b"note", "provider_job_id", b"provider_job_id", "submission_id", b"submission_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class Budget(_message.Message):
+    """Budget is a hard wall: reserved + spent + suspense never passes the limit. A submission must fit behind every wall that
+    stands around it: its tenant's, and those of its storyboard, production and credential where they have one.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Scope:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Budget._Scope.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SCOPE_UNSPECIFIED: Budget._Scope.ValueType  # 0
+        """SCOPE_UNSPECIFIED is read as SCOPE_TENANT."""
+        SCOPE_TENANT: Budget._Scope.ValueType  # 1
+        """SCOPE_TENANT: everything the tenant buys; scope_id is empty."""
+        SCOPE_STORYBOARD: Budget._Scope.ValueType  # 2
+        """SCOPE_STORYBOARD: all productions of one storyboard."""
+        SCOPE_PRODUCTION: Budget._Scope.ValueType  # 3
+        """SCOPE_PRODUCTION: one production."""
+        SCOPE_CREDENTIAL: Budget._Scope.ValueType  # 4
+        """SCOPE_CREDENTIAL: what is bought with one credential."""
+
+    class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+        """Scope says what the wall stands around."""
+
+    SCOPE_UNSPECIFIED: Budget.Scope.ValueType  # 0
+    """SCOPE_UNSPECIFIED is read as SCOPE_TENANT."""
+    SCOPE_TENANT: Budget.Scope.ValueType  # 1
+    """SCOPE_TENANT: everything the tenant buys; scope_id is empty."""
+    SCOPE_STORYBOARD: Budget.Scope.ValueType  # 2
+    """SCOPE_STORYBOARD: all productions of one storyboard."""
+    SCOPE_PRODUCTION: Budget.Scope.ValueType  # 3
+    """SCOPE_PRODUCTION: one production."""
+    SCOPE_CREDENTIAL: Budget.Scope.ValueType  # 4
+    """SCOPE_CREDENTIAL: what is bought with one credential."""
+
+    class _Period:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PeriodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Budget._Period.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PERIOD_UNSPECIFIED: Budget._Period.ValueType  # 0
+        """PERIOD_UNSPECIFIED is read as PERIOD_EVER."""
+        PERIOD_EVER: Budget._Period.ValueType  # 1
+        """PERIOD_EVER: never."""
+        PERIOD_DAY: Budget._Period.ValueType  # 2
+        """PERIOD_DAY: at midnight."""
+        PERIOD_MONTH: Budget._Period.ValueType  # 3
+        """PERIOD_MONTH: on the first."""
+
+    class Period(_Period, metaclass=_PeriodEnumTypeWrapper):
+        """Period says how often the wall begins anew, in UTC."""
+
+    PERIOD_UNSPECIFIED: Budget.Period.ValueType  # 0
+    """PERIOD_UNSPECIFIED is read as PERIOD_EVER."""
+    PERIOD_EVER: Budget.Period.ValueType  # 1
+    """PERIOD_EVER: never."""
+    PERIOD_DAY: Budget.Period.ValueType  # 2
+    """PERIOD_DAY: at midnight."""
+    PERIOD_MONTH: Budget.Period.ValueType  # 3
+    """PERIOD_MONTH: on the first."""
 
     ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     RESERVED_FIELD_NUMBER: _builtins.int
     SPENT_FIELD_NUMBER: _builtins.int
     SUSPENSE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    SCOPE_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    PERIOD_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the budget, "budget_…"; assigned by the server."""
+    scope: Global___Budget.Scope.ValueType
+    """scope says what the wall stands around."""
+    scope_id: _builtins.str
+    """scope_id names the storyboard, production or credential; empty for the tenant."""
+    period: Global___Budget.Period.ValueType
+    """period says how often it begins anew."""
+    period_id: _builtins.str
+    """period_id names the present period, such as "2026-11-21" or "2026-11"; empty for PERIOD_EVER."""
     @_builtins.property
     def limit(self) -> _money_pb2.Money:
         """limit that holds."""
@@ -223,10 +416,14 @@ class Budget(_message.Message):
         reserved: _money_pb2.Money | None = ...,
         spent: _money_pb2.Money | None = ...,
         suspense: _money_pb2.Money | None = ...,
+        scope: Global___Budget.Scope.ValueType = ...,
+        scope_id: _builtins.str = ...,
+        period: Global___Budget.Period.ValueType = ...,
+        period_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "reserved", b"reserved", "spent", b"spent", "suspense", b"suspense"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limit", b"limit", "reserved", b"reserved", "spent", b"spent", "suspense", b"suspense"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limit", b"limit", "period", b"period", "period_id", b"period_id", "reserved", b"reserved", "scope", b"scope", "scope_id", b"scope_id", "spent", b"spent", "suspense", b"suspense"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
