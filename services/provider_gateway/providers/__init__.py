@@ -1,39 +1,70 @@
 """What the gateway asks of a provider, and the answers it can act on; one small file for each dialect."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import abc
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
+
+Lookup = Literal["none", "our_id", "list", "prefix"]
+Absence = Literal["none", "weak", "strong"]
+Cancel = Literal["none", "queued", "any"]
+Webhook = Literal["none", "standard", "fal", "openrouter"]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One place to buy: a dialect spoken at an address with a key."""
+    """One place to buy: a dialect spoken at an address with a key.
+
+    `flags` are the deviations of this server; `settings` what belongs to the key's account, such as a project.
+    """
 
     name: str
     base_url: str
-    key: str
+    key: str = field(repr=False)
+    flags: Mapping[str, str | bool] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    webhook_secret: str = field(default="", repr=False)
+    public_only: bool = False
+    """Whether only public addresses may be reached: where a stranger has named this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a dialect at an endpoint can be relied on for; decides how a lost answer is resolved.
+    """What a dialect at an endpoint can be relied on for; decides how a lost answer is resolved."""
 
-    `idempotent`: sending the same order again with the same `submission_id` returns the first answer and costs nothing.
-    `charges_failed`: whether work that failed is charged, where the provider does not say it of the job itself; what
-    is not known counts as charged.
-    `retention_s`: how long a finished clip can be fetched; None when the provider does not say.
-    """
-
-    idempotent: bool = False
+    idempotency_s: int = 0
+    """For how long the same order under the same `submission_id` is the same order and costs nothing; 0: never."""
+    lookup: Lookup = "none"
+    """How a lost order can be found: by our own id, in a list of recent jobs, or under its storage prefix."""
+    list_lag_s: int = 30
+    """For how long a job that exists may be missing from what `lookup` reads."""
+    absence: Absence = "none"
+    """What it proves that a lookup finds nothing: only "strong" proves that the order was never taken."""
+    cancel: Cancel = "none"
+    """Which jobs can be stopped: none, those that wait, or any."""
     charges_failed: bool = True
+    """Whether failed work is charged, where the provider does not say it of the job; the unknown counts as charged."""
+    charges_cancelled: bool = True
+    """Whether stopped work is charged, where the provider does not say it of the job."""
     retention_s: int | None = None
+    """How long a finished clip can be fetched; None when the provider does not say."""
+    polls_by_list: bool = False
+    """Whether one call can say how many jobs are going."""
+    webhook: Webhook = "none"
+    """How its callbacks are signed."""
+    callback: bool = False
+    """Whether the address to call back goes into the order."""
+    probes: bool = False
+    """Whether a free call tells if a model is still sold: where dates of retirement are not to be relied on."""
+    max_runtime_s: int = 7200
+    """A job that is not done after this long is called stuck; it is polled on all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One clip to buy. `first_frame` is a local PNG or JPEG file."""
+    """One clip to buy. The frames are local PNG or JPEG files; `callback_url` names this submission."""
 
     submission_id: str
     wire_model: str
@@ -45,6 +76,10 @@ class Order:
     seed: int | None
     audio: bool
     first_frame: Path | None = None
+    last_frame: Path | None = None
+    callback_url: str | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    """What this model calls the parts of an order, where it is not what its dialect mostly says: see `forms`."""
 
 
 # What a poll can say.
@@ -74,6 +109,8 @@ class Failed:
     message: str
     retryable: bool = False
     charged: bool | None = None
+    cancelled: bool = False
+    cost_micros: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +144,16 @@ class Rejected:
     """A definite refusal before any work, in the provider's own error envelope; nothing is charged.
 
     `passing`: it is about the moment or the account, not the order: the same order may have been taken before.
+    `account`: it is about the key or its balance: nothing more should be bought with this key for now.
+    `retired`: the provider says that it sells this model no more.
     """
 
     message: str
     retryable: bool = False
     retry_after_s: float | None = None
     passing: bool = False
+    account: bool = False
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +166,68 @@ class Unknown:
 CreateOutcome = Accepted | NotSent | Rejected | Unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a verified callback says: that there is news of a job. Polling confirms it.
+
+    `provider_job_id` is empty where a callback does not hold all of it: then `find` tells it.
+    """
+
+    event_id: str
+    provider_job_id: str
+
+
 class ProviderAway(Exception):
-    """A poll got no usable answer; ask again later. Never a reason to fail paid work."""
+    """A call got no usable answer; ask again later. Never a reason to fail paid work."""
 
 
-class Provider(Protocol):
-    """One dialect at one endpoint."""
+class KeyRefused(Exception):
+    """The provider does not accept the key; the message says why, without the key."""
+
+
+class HintInvalid(Exception):
+    """A callback is not from the provider, or not readable; the message says why, without its body."""
+
+
+class Provider(abc.ABC):
+    """One dialect at one endpoint. What `capabilities` rule out is never called."""
 
     capabilities: Capabilities
+    home: str = ""
+    """The endpoint's own address: clips may be fetched from there even where it is private."""
 
+    @abc.abstractmethod
     async def create(self, order: Order) -> CreateOutcome:
         """Write the order to the wire once: no retries, no redirects, a fresh connection."""
-        ...
 
+    @abc.abstractmethod
     async def poll(self, provider_job_id: str) -> PollOutcome:
         """Ask how it is going. Raises ProviderAway."""
-        ...
 
+    @abc.abstractmethod
+    async def check(self) -> None:
+        """Make a call that is free and proves address and key. Raises KeyRefused, ProviderAway."""
+
+    @abc.abstractmethod
     async def close(self) -> None:
         """Give the connections back."""
-        ...
+
+    async def poll_many(self, provider_job_ids: Collection[str]) -> Mapping[str, PollOutcome]:
+        """Ask for many in few calls; what the answer leaves out is to be polled alone. Raises ProviderAway."""
+        raise NotImplementedError
+
+    async def find(self, order: Order, since: datetime, until: datetime) -> Collection[str]:
+        """The ids of the jobs, made in this span, that can be this order. Raises ProviderAway."""
+        raise NotImplementedError
+
+    async def probe(self, wire_model: str) -> bool:
+        """Whether this model is still sold. Raises ProviderAway."""
+        raise NotImplementedError
+
+    async def cancel(self, provider_job_id: str) -> None:
+        """Ask once to stop; what became of it, polls will tell. Raises ProviderAway."""
+        raise NotImplementedError
+
+    async def hint(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
+        """What a callback says, once its signature is verified. Raises HintInvalid."""
+        raise NotImplementedError

@@ -1,14 +1,31 @@
-"""The dialects we speak, and who sells in which."""
+"""The dialects we speak, and the installation's own endpoints."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from libs import errors
 from services.provider_gateway import catalogue, providers
-from services.provider_gateway.providers import exchange, google, openai_videos
+from services.provider_gateway.providers import (
+    exchange,
+    fal,
+    google,
+    openai_videos,
+    openrouter,
+    replicate,
+    runware,
+    veo,
+)
 
-DIALECTS: Mapping[catalogue.Dialect, Callable[[providers.Endpoint, providers.Capabilities], providers.Provider]] = {
+Build = Callable[[providers.Endpoint, providers.Capabilities], providers.Provider]
+
+DIALECTS: Mapping[catalogue.Dialect, Build] = {
     "openai_videos": openai_videos.OpenAIVideos,
     "google_interactions": google.GoogleInteractions,
+    "google_veo": veo.GoogleVeo,
+    "fal": fal.Fal,
+    "openrouter": openrouter.OpenRouter,
+    "runware": runware.Runware,
+    "replicate": replicate.Replicate,
 }
 
 
@@ -16,30 +33,48 @@ class EndpointsInvalid(errors.Invalid):
     """The endpoints of this installation cannot be used as they are."""
 
 
+class Installed(Protocol):
+    """What the installation says of one of its own endpoints."""
+
+    @property
+    def base_url(self) -> str:
+        """Empty for the catalogue's."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What belongs to the key's account."""
+        ...
+
+    def secrets(self) -> tuple[str, str]:
+        """The key, and what verifies callbacks."""
+        ...
+
+
 def build(
     dialect: catalogue.Dialect, endpoint: providers.Endpoint, capabilities: providers.Capabilities
 ) -> providers.Provider:
     """Someone to buy from. Needs a running event loop to be used, not to be built."""
-    return DIALECTS[dialect](endpoint, capabilities)
+    made = DIALECTS[dialect](endpoint, capabilities)
+    made.home = "" if endpoint.public_only else endpoint.base_url
+    return made
 
 
-def sellers(offer: catalogue.Catalogue, installed: Mapping[str, tuple[str, str]]) -> dict[str, providers.Provider]:
-    """Someone to buy from at each installed endpoint: name → base_url (empty: the catalogue's) and key.
-
-    Raises EndpointsInvalid, with every fault.
-    """
-    faults, found = list[errors.Violation](), dict[str, tuple[catalogue.Endpoint, providers.Endpoint]]()
-    for name, (base_url, key) in installed.items():
+def installed(offer: catalogue.Catalogue, told: Mapping[str, Installed]) -> dict[str, providers.Endpoint]:
+    """The installation's own endpoints, by name. Raises EndpointsInvalid, with every fault."""
+    faults, found = list[errors.Violation](), dict[str, providers.Endpoint]()
+    for name, one in told.items():
         terms = offer.endpoints.get(name)
-        url = base_url or (terms.base_url if terms else None) or ""
+        url = one.base_url or (terms.base_url if terms else None) or ""
         if terms is None:
-            faults.append(
-                errors.Violation(f"endpoints.{name}", f"the catalogue knows only {', '.join(offer.endpoints)}")
-            )
-        elif exchange.address(url) is None:
-            faults.append(errors.Violation(f"endpoints.{name}.base_url", "should be an http or https address"))
+            known = ", ".join(offer.endpoints)
+            faults.append(errors.Violation(f"endpoints.{name}", f"the catalogue knows only {known}"))
+        elif exchange.address(url) is None or "@" in url:
+            why = "should be an http or https address, without a user"
+            faults.append(errors.Violation(f"endpoints.{name}.base_url", why))
         else:
-            found[name] = terms, providers.Endpoint(name, url, key)
+            key, webhook_secret = one.secrets()
+            found[name] = providers.Endpoint(name, url, key, terms.flags, one.settings, webhook_secret)
     if faults:
         raise EndpointsInvalid(faults)
-    return {name: build(terms.dialect, place, terms.capabilities) for name, (terms, place) in found.items()}
+    return found
