@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from libs import auth, db, errors, ids, outbox, paging, rpc
+from libs import auth, db, errors, failpoints, ids, outbox, paging, rpc
 from rushes.job.v1 import events_pb2, job_pb2, job_service_pb2, job_service_pb2_grpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2, quote_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2
@@ -60,6 +60,8 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
             )
             if created:
                 await outbox.put(conn, *_orders(production, jobs))
+            failpoints.reach("production.before_commit")
+        failpoints.reach("production.committed")
         message = wire.production(production, 0, jobs) if created else await self._replayed(request)
         return job_service_pb2.CreateProductionResponse(production=message)
 
@@ -134,6 +136,8 @@ class JobApi(job_service_pb2_grpc.JobServiceServicer):
                 tallies = await store.tallies(conn, [production.id])
                 settled = domain.settle(cancelled, tallies[production.id], now)
                 await store.save_production(conn, settled)
+            failpoints.reach("cancel.before_commit")
+        failpoints.reach("cancel.committed")
         message, _ = await self._snapshot(request.production_id)
         return job_service_pb2.CancelProductionResponse(production=message)
 

@@ -103,7 +103,10 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The making of one take of one scene. `spec` is a serialized ClipSpec, opaque here."""
+    """The making of one take of one scene. `spec` is a serialized ClipSpec, opaque here.
+
+    `parked` says for what its submission waits, such as money; its metadata `retry_time` says until when.
+    """
 
     id: str
     production_id: str
@@ -124,6 +127,7 @@ class Job:
     first_frame: Media | None = None
     submission_state: str = ""
     submission_version: int = 0
+    parked: Fault | None = None
     cost_micros: int | None = None
     fault: Fault | None = None
     take: Take | None = None
@@ -199,26 +203,33 @@ def plan(production: Production, scenes: Sequence[Scene], new_id: Callable[[str]
     return jobs
 
 
-def submission_moved(job: Job, state: str, version: int, now: datetime) -> Job:
+def submission_moved(job: Job, state: str, version: int, parked: Fault | None, now: datetime) -> Job:
     """The gateway says how far it is; old news and news for a finished job change nothing."""
     if job.state in JOB_ENDS or version <= job.submission_version:
         return job
-    return dataclasses.replace(job, submission_state=state, submission_version=version, updated_at=now)
+    return dataclasses.replace(job, submission_state=state, submission_version=version, parked=parked, updated_at=now)
 
 
 def clip_stored(job: Job, take: Take, cost_micros: int, now: datetime) -> Job:
-    """The clip is there: paid work is kept even when a cancel was on its way."""
+    """The clip is there: paid work is kept even when a cancel was on its way, or when the job had been given up."""
     if job.state in JOB_ENDS:
-        return job
+        return job if job.take else _found_late(job, take, cost_micros, now)
     return dataclasses.replace(
         job,
         state=JobState.SUCCEEDED,
         submission_state="STORED",
+        parked=None,
         take=take,
         cost_micros=cost_micros,
         updated_at=now,
         ended_at=now,
     )
+
+
+def _found_late(job: Job, take: Take, cost_micros: int, now: datetime) -> Job:
+    """An ended job stays what it is; its clip is kept as a take that nobody has picked."""
+    unpicked = dataclasses.replace(take, picked=False)
+    return dataclasses.replace(job, submission_state="STORED", take=unpicked, cost_micros=cost_micros, updated_at=now)
 
 
 def submission_failed(job: Job, fault: Fault, cost_micros: int | None, retryable: bool, now: datetime) -> Job:
@@ -227,10 +238,11 @@ def submission_failed(job: Job, fault: Fault, cost_micros: int | None, retryable
         return job
     if retryable and job.state is JobState.RUNNING and job.attempt < MOST_ATTEMPTS:
         return dataclasses.replace(
-            job, attempt=job.attempt + 1, submission_state="", submission_version=0, updated_at=now
+            job, attempt=job.attempt + 1, submission_state="", submission_version=0, parked=None, updated_at=now
         )
     state = JobState.CANCELED if job.state is JobState.CANCELING else JobState.FAILED
-    return dataclasses.replace(job, state=state, fault=fault, cost_micros=cost_micros, updated_at=now, ended_at=now)
+    ended = dataclasses.replace(job, state=state, fault=fault, cost_micros=cost_micros, parked=None)
+    return dataclasses.replace(ended, updated_at=now, ended_at=now)
 
 
 def unlock(job: Job, before: Take, now: datetime) -> Job:

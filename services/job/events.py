@@ -102,7 +102,9 @@ def _submission_moved(job: domain.Job, event: SubmissionStateChanged, now: datet
     if event.attempt != job.attempt:
         return job
     state = Submission.State.Name(event.state).removeprefix("STATE_")
-    return domain.submission_moved(job, state, event.version, now)
+    until = event.retry_time.ToDatetime(UTC).isoformat() if event.HasField("retry_time") else ""
+    parked = domain.Fault(event.reason, event.message, {"retry_time": until}) if state == "PARKED" else None
+    return domain.submission_moved(job, state, event.version, parked, now)
 
 
 async def _apply(conn: AsyncConnection, heard: Sequence[bus.Heard], decide: Decide) -> list[Moved]:

@@ -58,6 +58,7 @@ JOBS = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("submission_state", sa.Text, nullable=False),
     sa.Column("submission_version", sa.BigInteger, nullable=False),
+    sa.Column("parked", pg.JSONB(none_as_null=True)),
     sa.Column("fault", pg.JSONB(none_as_null=True)),
     sa.Column("changed_in", sa.BigInteger, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
@@ -96,6 +97,7 @@ _CHANGING = (
     "first_frame",
     "submission_state",
     "submission_version",
+    "parked",
     "cost_micros",
     "fault",
     "changed_in",
@@ -274,7 +276,7 @@ async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], changed_i
 def _production(row: sa.RowMapping) -> domain.Production:
     values = {name: row[name] for name in _PRODUCTION_FIELDS}
     values["state"] = domain.ProductionState(row["state"])
-    values["fault"] = domain.Fault(**row["fault"]) if row["fault"] else None
+    values["fault"] = _fault(row["fault"])
     return domain.Production(**values)
 
 
@@ -287,7 +289,7 @@ def _production_row(production: domain.Production) -> dict[str, Any]:
 def _job(row: sa.RowMapping) -> domain.Job:
     values = {name: row[name] for name in _JOB_FIELDS}
     values["state"] = domain.JobState(row["state"])
-    values["fault"] = domain.Fault(**row["fault"]) if row["fault"] else None
+    values["fault"], values["parked"] = _fault(row["fault"]), _fault(row["parked"])
     values["first_frame"] = _media(row["first_frame"])
     if row["take_id"]:
         clip = domain.Media(**row["take_clip"])
@@ -298,8 +300,8 @@ def _job(row: sa.RowMapping) -> domain.Job:
 
 def _job_row(job: domain.Job, changed_in: int) -> dict[str, Any]:
     values = {name: getattr(job, name) for name in _JOB_FIELDS}
-    values["fault"] = dataclasses.asdict(job.fault) if job.fault else None
-    values["first_frame"] = dataclasses.asdict(job.first_frame) if job.first_frame else None
+    for name in ("fault", "parked", "first_frame"):
+        values[name] = dataclasses.asdict(values[name]) if values[name] else None
     return values | {"changed_in": changed_in}
 
 
@@ -315,6 +317,10 @@ def _take_row(job: domain.Job, take: domain.Take) -> dict[str, Any]:
         "picked": take.picked,
         "created_at": take.created_at,
     }
+
+
+def _fault(value: Mapping[str, Any] | None) -> domain.Fault | None:
+    return domain.Fault(**value) if value else None
 
 
 def _media(value: Mapping[str, Any] | None) -> domain.Media | None:

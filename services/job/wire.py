@@ -123,7 +123,6 @@ def production(value: domain.Production, cost_micros: int, jobs: Sequence[domain
 
 def job(value: domain.Job) -> job_pb2.Job:
     """A job as callers see it."""
-    waits = value.state is domain.JobState.WAITING
     return job_pb2.Job(
         id=value.id,
         production_id=value.production_id,
@@ -132,7 +131,7 @@ def job(value: domain.Job) -> job_pb2.Job:
         scene_title=value.scene_title,
         seam=clip_pb2.Seam.ValueType(value.seam),
         state=job_pb2.Job.State.Value(f"STATE_{value.state}"),
-        wait_reason=job_pb2.Job.WAIT_REASON_SEAM if waits else job_pb2.Job.WAIT_REASON_UNSPECIFIED,
+        wait_reason=_wait_reason(value),
         submission_state=value.submission_state,
         spec=_spec(value),
         quoted=_money(value.quoted_micros, value.currency),
@@ -142,7 +141,22 @@ def job(value: domain.Job) -> job_pb2.Job:
         create_time=_time(value.created_at),
         update_time=_time(value.updated_at),
         end_time=_time(value.ended_at),
+        parked=_fault(value.parked),
     )
+
+
+_PARKED_FOR = {
+    "BUDGET_EXCEEDED": job_pb2.Job.WAIT_REASON_BUDGET,
+    "SPENDING_STOPPED": job_pb2.Job.WAIT_REASON_SWITCH,
+}
+
+
+def _wait_reason(value: domain.Job) -> job_pb2.Job.WaitReason.ValueType:
+    if value.state is domain.JobState.WAITING:
+        return job_pb2.Job.WAIT_REASON_SEAM
+    if value.parked:
+        return _PARKED_FOR.get(value.parked.reason, job_pb2.Job.WAIT_REASON_UNSPECIFIED)
+    return job_pb2.Job.WAIT_REASON_UNSPECIFIED
 
 
 def media(blob: media_pb2.Blob, duration: duration_pb2.Duration | None = None) -> domain.Media:

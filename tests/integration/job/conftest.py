@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,13 +20,13 @@ from rushes.provider_gateway.v1 import (
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2, storyboard_service_pb2_grpc
 from rushes.type.v1 import clip_pb2
 from services.job import api, domain, events, store
+from services.provider_gateway import admission
 from services.provider_gateway import api as gateway_api
-from services.provider_gateway import catalogue
-from services.provider_gateway import settings as gateway_settings
 from services.storyboard import api as storyboard_api
 from tests.integration.job import news
+from tests.integration.provider_gateway import shop
 
-OFFER = catalogue.load(gateway_settings.Settings.model_fields["catalogue_path"].default)
+OFFER = shop.OFFER
 SPEC = clip_pb2.ClipSpec(model="sandbox/reel-1", prompt="A lighthouse.").SerializeToString()
 LIMITS = {"USD": 50_000_000, "XTS": 1_000_000_000}
 
@@ -140,8 +141,8 @@ def job_servicer(behind: api.JobApi) -> rpc.Servicer:
 class Line:
     """Storyboard, gateway and job service, each behind its own door: the main job up to its orders."""
 
-    def __init__(self, crew: Crew, doors: dict[str, Any], gateway_database: Any) -> None:
-        self.crew, self.gateway_database = crew, gateway_database
+    def __init__(self, crew: Crew, doors: dict[str, Any], gateway_database: Any, admission: Any) -> None:
+        self.crew, self.gateway_database, self.admission = crew, gateway_database, admission
         self._stubs = [
             (storyboard_service_pb2, storyboard_service_pb2_grpc.StoryboardServiceStub(doors["storyboard"].channel)),
             (
@@ -191,13 +192,13 @@ class Line:
 
 
 @pytest.fixture
-async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> Line:
+async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> AsyncIterator[Line]:
     names = ("storyboard", "provider_gateway", "job")
     places = {name: await database(name) for name in names}
     boards = storyboard_api.StoryboardApi(places["storyboard"].database, "sandbox/reel-1", clock)
-    gateway = gateway_api.GatewayApi(
-        places["provider_gateway"].database, OFFER, frozenset({"sandbox-openai"}), LIMITS, clock
-    )
+    behind = places["provider_gateway"].database
+    keys = shop.keyring_of(behind, {"sandbox-openai": shop.NOWHERE}, clock)
+    gateway = gateway_api.GatewayApi(behind, OFFER, LIMITS, clock, keys, shop.SAFE)
     doors = {
         "storyboard": await serve(
             "storyboard",
@@ -216,11 +217,12 @@ async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> Line:
             ),
         ),
     }
-    behind = api.JobApi(
+    jobs = api.JobApi(
         places["job"].database,
         storyboard_service_pb2_grpc.StoryboardServiceStub(doors["storyboard"].channel),
         provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(doors["provider_gateway"].channel),
         clock,
     )
-    doors["job"] = await serve("job", job_servicer(behind))
-    return Line(Crew(places["job"], doors["job"], issuer), doors, places["provider_gateway"].database)
+    doors["job"] = await serve("job", job_servicer(jobs))
+    yield Line(Crew(places["job"], doors["job"], issuer), doors, behind, admission.Admission(OFFER, keys, clock))
+    await keys.close()

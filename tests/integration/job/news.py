@@ -51,13 +51,20 @@ def failed(job, attempt=1, retryable=False, cost=0):
     )
 
 
-def moved(job, state="ACCEPTED", version=3, attempt=1):
+def moved(job, state="ACCEPTED", version=3, attempt=1, **more):
     return gateway_pb.SubmissionStateChanged(
         **whose(job, attempt),
         state=submission_pb2.Submission.State.Value(f"STATE_{state}"),
         version=version,
         event_time=at(),
+        **more,
     )
+
+
+def parked(job, reason="BUDGET_EXCEEDED", version=1, attempt=1):
+    """It waits for money, or a switch, until an hour from now."""
+    until = at(NOW + datetime.timedelta(hours=1))
+    return moved(job, "PARKED", version, attempt, reason=reason, message="Raise it.", retry_time=until)
 
 
 def whose(job, attempt):

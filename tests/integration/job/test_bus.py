@@ -1,7 +1,8 @@
-"""Job service and gateway over the real bus: orders become intents, cancels free their money, refusals end them."""
+"""Job service and gateway over the real bus: orders become intents or wait for money, cancels free it."""
 
 import asyncio
 import contextlib
+import datetime
 
 from libs import bus
 from rushes.job.v1 import job_pb2
@@ -9,7 +10,6 @@ from rushes.provider_gateway.v1 import submission_pb2
 from rushes.type.v1 import clip_pb2
 from services.job import events
 from services.provider_gateway import events as gateway_events
-from tests.integration.job import conftest as house
 
 
 @contextlib.asynccontextmanager
@@ -19,7 +19,7 @@ async def joined(line, nats_url, clock):
         "job": (line.crew.database, events.HANDLERS),
         "provider_gateway": (
             line.gateway_database,
-            gateway_events.Events(house.OFFER, frozenset({"sandbox-openai"}), clock).handlers(),
+            gateway_events.Events(line.admission, clock).handlers(),
         ),
     }
     stop, stubs = asyncio.Event(), {service: await bus.Bus.connect(nats_url, service) for service in heard}
@@ -70,13 +70,44 @@ async def test_an_order_goes_out_and_its_cancel_after_it(line, nats_url, clock):
     assert states == {submission_pb2.Submission.STATE_CANCELED_FREE}
 
 
-async def test_what_the_budget_does_not_hold_fails_with_the_reason(line, nats_url, clock):
+async def seen(watch, wanted):
+    """The first message of the watch that shows a job as wanted."""
+    async for message in watch:
+        jobs = message.snapshot.jobs if message.HasField("snapshot") else [message.job]
+        if found := [job for job in jobs if wanted(job)]:
+            return found[0]
+    raise AssertionError("the watch has ended without it")
+
+
+async def test_what_the_budget_does_not_hold_waits_and_goes_on_when_there_is_more(line, nats_url, clock):
     order = await line.order(clip_pb2.SEAM_CUT, clip_pb2.SEAM_LAST_FRAME)
     await line("SetBudget", limit={"currency": "XTS", "micros": 0})
     async with joined(line, nats_url, clock):
         made = (await line("CreateProduction", **order)).production
+        watch = line.crew.watch(made.id)
+        waiting = await seen(watch, lambda job: job.submission_state == "PARKED")
+        assert (waiting.state, waiting.wait_reason) == (job_pb2.Job.STATE_RUNNING, job_pb2.Job.WAIT_REASON_BUDGET)
+        assert (waiting.parked.reason, waiting.HasField("error")) == ("BUDGET_EXCEEDED", False)
+        assert "SetBudget" in waiting.parked.message
+        (parked,) = (await line("ListSubmissions")).submissions
+        assert waiting.parked.metadata["retry_time"] == parked.retry_time.ToDatetime(datetime.UTC).isoformat()
+        await line("SetBudget", limit={"currency": "XTS", "micros": 10_000_000})
+        assert await line.admission.let_in(line.gateway_database) == 1
+        going = await seen(watch, lambda job: job.submission_state == "INTENT")
+        assert (going.wait_reason, going.HasField("parked")) == (job_pb2.Job.WAIT_REASON_UNSPECIFIED, False)
+        watch.cancel()
+
+
+async def test_a_production_that_waits_for_money_is_cancelled_for_nothing(line, nats_url, clock):
+    order = await line.order(clip_pb2.SEAM_CUT, clip_pb2.SEAM_LAST_FRAME)
+    await line("SetBudget", limit={"currency": "XTS", "micros": 0})
+    async with joined(line, nats_url, clock):
+        made = (await line("CreateProduction", **order)).production
+        watch = line.crew.watch(made.id)
+        await seen(watch, lambda job: job.submission_state == "PARKED")
+        watch.cancel()
+        await line("CancelProduction", production_id=made.id)
         after = await ended(line, made.id)
-    assert after.state == job_pb2.Production.STATE_FAILED
-    assert [job.error.reason for job in after.jobs] == ["BUDGET_EXCEEDED", "SCENE_BEFORE_FAILED"]
-    assert {job.error.metadata["charged"] for job in after.jobs} == {"no"}
-    assert not (await line("ListSubmissions")).submissions
+    assert (after.state, after.cost.micros) == (job_pb2.Production.STATE_CANCELED, 0)
+    (gone,) = (await line("ListSubmissions")).submissions
+    assert (gone.state, gone.cost.micros) == (submission_pb2.Submission.STATE_CANCELED_FREE, 0)

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from rushes.job.v1 import events_pb2
+from rushes.job.v1 import events_pb2, job_pb2
 from rushes.type.v1 import clip_pb2
 from services.job import domain
 from tests.integration.job import news
@@ -88,6 +88,55 @@ async def test_news_that_overtake_each_other_leave_the_newest(crew):
     await crew.hear(news.moved(job, "UNKNOWN", 4), news.moved(job, "ACCEPTED", 5))
     (after,) = await crew.jobs(job.production_id)
     assert (after.submission_state, after.submission_version) == ("ACCEPTED", 5)
+
+
+async def test_a_parked_job_says_for_what_and_until_when_and_goes_on(crew):
+    (job,) = await crew.begin(False)
+    await crew.hear(news.parked(job))
+    shown = (await crew("GetJob", job_id=job.id)).job
+    assert (shown.state, shown.submission_state) == (job_pb2.Job.STATE_RUNNING, "PARKED")
+    assert (shown.wait_reason, shown.parked.message) == (job_pb2.Job.WAIT_REASON_BUDGET, "Raise it.")
+    assert shown.parked.metadata["retry_time"] == "2026-11-20T13:00:00+00:00"
+    await crew.hear(news.parked(job, "SPENDING_STOPPED", version=2))
+    assert (await crew("GetJob", job_id=job.id)).job.wait_reason == job_pb2.Job.WAIT_REASON_SWITCH
+    await crew.hear(news.moved(job, "INTENT", 3), news.parked(job, version=2))
+    shown = (await crew("GetJob", job_id=job.id)).job
+    assert (shown.wait_reason, shown.HasField("parked")) == (job_pb2.Job.WAIT_REASON_UNSPECIFIED, False)
+    await crew.hear(news.stored(job))
+    assert (await crew.jobs(job.production_id))[0].state is J.SUCCEEDED
+
+
+async def test_a_parked_second_attempt_is_shown_too(crew):
+    (job,) = await crew.begin(False)
+    await crew.hear(news.moved(job, "ACCEPTED", 3))
+    await crew.hear(news.failed(job, retryable=True))
+    await crew.hear(news.parked(job, attempt=2), news.parked(job, attempt=1, version=9))
+    (after,) = await crew.jobs(job.production_id)
+    assert (after.attempt, after.submission_state, after.submission_version) == (2, "PARKED", 1)
+
+
+@pytest.mark.parametrize("ends", ["failed", "cancelled"])
+async def test_a_clip_that_comes_after_the_end_is_a_take_that_nobody_picked(crew, ends):
+    first, second = await crew.begin(False, True)
+    if ends == "cancelled":
+        await crew("CancelProduction", production_id=first.production_id)
+    await crew.hear(news.failed(first, cost=None))
+    ended, before = await crew.production(first.production_id), len(await crew.said())
+    await crew.hear(news.stored(first), news.stored(first))
+    late, stranded = await crew.jobs(first.production_id)
+    assert late.state is (J.FAILED if ends == "failed" else J.CANCELED)
+    assert (late.take.picked, late.cost_micros, late.submission_state) == (False, news.COST, "STORED")
+    assert late.take.clip.key == f"t/acme/clips/{first.id}.mp4"
+    assert stranded.id == second.id, "whoever had waited for its last frame has ended too"
+    assert stranded.state in domain.JOB_ENDS
+    after = await crew.production(first.production_id)
+    assert (after.state, after.fault) == (ended.state, ended.fault)
+    assert len(await crew.said()) == before, "nothing is ordered because of it, and no film is cut"
+    shown = (await crew("GetJob", job_id=first.id)).job
+    assert (shown.take.picked, shown.take.clip.key) == (False, late.take.clip.key)
+    assert (await crew("GetProduction", production_id=first.production_id)).production.cost.micros == news.COST
+    await crew.hear(news.stored(first))
+    assert (await crew.jobs(first.production_id))[0].take == late.take
 
 
 async def test_a_failed_scene_strands_the_whole_chain_behind_it_and_nothing_else(crew):

@@ -16,6 +16,7 @@ CLIP = domain.Media("t/a/clips/x.mp4", "video/mp4", 10, "ab" * 32, 4.0)
 STILL = domain.Media("t/a/clips/x.png", "image/png", 5, "cd" * 32)
 TAKE = domain.Take("take_1", CLIP, STILL, True, NOW)
 FAULT = domain.Fault("PROVIDER_FAILED", "It could not be made.")
+NO_MONEY = domain.Fault("BUDGET_EXCEEDED", "The money is gone.", {"retry_time": "2026-11-22T00:00:00+00:00"})
 PRODUCTION = domain.Production("prod_1", "tenant", "sb_1", 1, "The Letter", "quote_1", "USD", 1_000_000, NOW, NOW)
 
 
@@ -81,19 +82,42 @@ def test_who_waits_for_a_failed_scene_fails_without_cost() -> None:
 
 
 def test_old_news_change_nothing() -> None:
-    job = domain.submission_moved(planned(False)[0], "ACCEPTED", 3, LATER)
-    assert domain.submission_moved(job, "SENDING", 2, LATER) is job
+    job = domain.submission_moved(planned(False)[0], "ACCEPTED", 3, None, LATER)
+    assert domain.submission_moved(job, "PARKED", 2, NO_MONEY, LATER) is job
+
+
+def parked() -> domain.Job:
+    return domain.submission_moved(planned(False)[0], "PARKED", 1, NO_MONEY, NOW)
+
+
+def test_what_its_submission_waits_for_is_forgotten_once_it_goes_on_or_ends() -> None:
+    job = parked()
+    assert (job.state, job.submission_state, job.parked) == (domain.JobState.RUNNING, "PARKED", NO_MONEY)
+    assert domain.submission_moved(job, "INTENT", 2, None, LATER).parked is None
+    assert domain.clip_stored(job, TAKE, 1, LATER).parked is None
+    for retryable in (True, False):
+        assert domain.submission_failed(job, FAULT, 0, retryable, LATER).parked is None
 
 
 @pytest.mark.parametrize("state", sorted(domain.JOB_ENDS))
 def test_a_finished_job_never_changes(state: domain.JobState) -> None:
-    job = dataclasses.replace(planned(False)[0], state=state, ended_at=NOW)
+    job = dataclasses.replace(planned(False)[0], state=state, take=TAKE, ended_at=NOW)
     assert domain.clip_stored(job, TAKE, 1, LATER) is job
     assert domain.submission_failed(job, FAULT, 1, True, LATER) is job
-    assert domain.submission_moved(job, "UNKNOWN", 9, LATER) is job
+    assert domain.submission_moved(job, "UNKNOWN", 9, None, LATER) is job
     assert domain.cancel_job(job, LATER) is job
     assert domain.unlock(job, TAKE, LATER) is job
     assert domain.strand(job, LATER) is job
+
+
+@pytest.mark.parametrize("state", [domain.JobState.FAILED, domain.JobState.CANCELED])
+def test_a_clip_that_comes_after_the_end_is_kept_as_a_take_that_nobody_picked(state: domain.JobState) -> None:
+    job = dataclasses.replace(planned(False)[0], state=state, fault=FAULT, ended_at=NOW)
+    late = domain.clip_stored(job, TAKE, 90_000, LATER)
+    assert late.take == dataclasses.replace(TAKE, picked=False)
+    assert (late.state, late.fault, late.ended_at) == (state, FAULT, NOW), "the job stays what it is"
+    assert (late.cost_micros, late.submission_state, late.updated_at) == (90_000, "STORED", LATER)
+    assert domain.clip_stored(late, TAKE, 1, LATER) is late
 
 
 @given(opened=st.integers(0, 3), succeeded=st.integers(0, 3), failed=st.integers(0, 3), canceling=st.booleans())

@@ -116,6 +116,23 @@ def test_a_job_shows_its_state_and_why_it_waits(state: domain.JobState) -> None:
     assert not shown.HasField("take")
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("BUDGET_EXCEEDED", job_pb2.Job.WAIT_REASON_BUDGET),
+        ("SPENDING_STOPPED", job_pb2.Job.WAIT_REASON_SWITCH),
+        ("SOMETHING_NEW", job_pb2.Job.WAIT_REASON_UNSPECIFIED),
+    ],
+)
+def test_a_parked_job_shows_for_what_it_waits_and_until_when(reason: str, shown: int) -> None:
+    fault = domain.Fault(reason, "Raise it.", {"retry_time": NOW.isoformat()})
+    job = wire.job(dataclasses.replace(planned(False)[0], parked=fault, submission_state="PARKED"))
+    assert (job.wait_reason, job.submission_state) == (shown, "PARKED")
+    assert (job.parked.reason, job.parked.message) == (reason, "Raise it.")
+    assert job.parked.metadata["retry_time"] == NOW.isoformat()
+    assert not wire.job(planned(False)[0]).HasField("parked")
+
+
 @pytest.mark.parametrize("state", list(domain.ProductionState))
 def test_a_production_shows_its_state_and_its_progress_once_there_is_some(state: domain.ProductionState) -> None:
     production = dataclasses.replace(test_domain.PRODUCTION, state=state)
