@@ -11,11 +11,11 @@ import secrets
 import shutil
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import minio
 import urllib3
@@ -23,7 +23,6 @@ import urllib3
 from libs import errors
 
 _KEY = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,199}(/[a-z0-9_][a-z0-9_.-]{0,199})*")
-_CHUNK_BYTES = 1 << 20
 _CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
@@ -64,11 +63,22 @@ class Blob:
     sha256: str | None = None
 
 
+class Draft(NamedTuple):
+    """A file to be stored under this key."""
+
+    key: str
+    path: Path
+    content_type: str
+
+
 class Blobs(Protocol):
     """A store of files. Keys are lower-case segments joined by `/`: Invalid is raised for others."""
 
     async def put_file(self, key: str, path: Path, content_type: str) -> Blob:
         """Store the file, whole or not at all; the Blob has its sha256. May raise StorageFull."""
+
+    def take_files(self, drafts: Sequence[Draft]) -> list[Blob]:
+        """As put_file for each in turn, but what is taken may be gone from its path. Blocks: call it in a thread."""
 
     async def get_file(self, key: str, path: Path) -> None:
         """Copy the stored file to `path`, whole or not at all. Raises BlobMissing, StorageFull."""
@@ -118,7 +128,11 @@ class FolderStore:
 
     async def put_file(self, key: str, path: Path, content_type: str) -> Blob:
         """See Blobs. The content type is told by the extension of the key."""
-        return await asyncio.to_thread(self._put, key, path)
+        return (await asyncio.to_thread(self._keep, [Draft(key, path, content_type)], _copy))[0]
+
+    def take_files(self, drafts: Sequence[Draft]) -> list[Blob]:
+        """See Blobs. Files on the same disk are renamed."""
+        return self._keep(drafts, _move)
 
     async def get_file(self, key: str, path: Path) -> None:
         """See Blobs."""
@@ -156,23 +170,19 @@ class FolderStore:
             raise ValueError("the media store has no `secret` to sign with")
         return hmac.new(self._secret.encode(), f"{key}\n{expires}\n{name}".encode(), "sha256").hexdigest()
 
-    def _put(self, key: str, path: Path) -> Blob:
-        target = self.path_of(key)
-        digest, size = hashlib.sha256(), 0
+    def _keep(self, drafts: Sequence[Draft], bring: Callable[[Path, Path], tuple[str, int]]) -> list[Blob]:
         # What is new must be on the disk with its name: the file's folder always, those above it when they are new.
-        unsaved = [target.parent, *(folder.parent for folder in target.parents if not folder.exists())]
-        with _scratch(target) as temporary:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "rb") as source, open(temporary, "xb") as copy:
-                while chunk := source.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    size += copy.write(chunk)
-                copy.flush()
-                os.fsync(copy.fileno())
-            os.replace(temporary, target)
-            for folder in unsaved:
-                _fsync_folder(folder)
-        return Blob(key, size, _content_type(key), digest.hexdigest())
+        unsaved, kept = dict[Path, None](), list[Blob]()
+        for key, path, _ in drafts:
+            target = self.path_of(key)
+            unsaved |= dict.fromkeys([target.parent, *_parents_of_new(target.parent)])
+            with _room():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                digest, size = bring(path, target)
+            kept.append(Blob(key, size, _content_type(key), digest))
+        for folder in unsaved:
+            _fsync_folder(folder)
+        return kept
 
     def _get(self, key: str, path: Path) -> None:
         with _scratch(path) as temporary:
@@ -189,6 +199,10 @@ class S3Store:
     async def put_file(self, key: str, path: Path, content_type: str) -> Blob:
         """See Blobs."""
         return await asyncio.to_thread(self._put, _checked(key), path, content_type)
+
+    def take_files(self, drafts: Sequence[Draft]) -> list[Blob]:
+        """See Blobs."""
+        return [self._put(_checked(key), path, content_type) for key, path, content_type in drafts]
 
     async def get_file(self, key: str, path: Path) -> None:
         """See Blobs."""
@@ -266,17 +280,58 @@ def _content_type(key: str) -> str:
 
 
 @contextlib.contextmanager
-def _scratch(path: Path) -> Iterator[Path]:
-    # Beside the target, so that renaming it there is atomic; no key begins with a dot, so it is never served.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+def _room() -> Iterator[None]:
     try:
-        yield temporary
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull from error
         raise
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    # Beside the target, so that renaming it there is atomic; no key begins with a dot, so it is never served.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with _room():
+            yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _parents_of_new(folder: Path) -> Iterator[Path]:
+    """The folders that will have a new entry when this one is made."""
+    while not folder.exists():
+        folder = folder.parent
+        yield folder
+
+
+def _copy(path: Path, target: Path) -> tuple[str, int]:
+    with _scratch(target) as temporary:
+        shutil.copyfile(path, temporary)
+        facts = _saved(temporary)
+        os.replace(temporary, target)
+    return facts
+
+
+def _move(path: Path, target: Path) -> tuple[str, int]:
+    facts = _saved(path)
+    try:
+        os.rename(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return _copy(path, target)
+    return facts
+
+
+def _saved(path: Path) -> tuple[str, int]:
+    """The sha256 and the size of a file that is on the disk now."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        return digest, file.tell()
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import db, errors, outbox, run, telemetry
+from libs import db, errors, failpoints, outbox, run, telemetry
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +123,11 @@ class _Relay:
             if not events:
                 return 0
             results = await asyncio.gather(*map(self._publish, events), return_exceptions=True)
+            failpoints.reach("outbox.published")
             published = [event.id for event, result in zip(events, results, strict=True) if result is None]
             if published:
                 await outbox.mark_published(conn, published)
+        failpoints.reach("outbox.marked")
         faults = [result for result in results if isinstance(result, Exception)]
         if faults:
             self._looked_at = 0.0
@@ -224,6 +226,8 @@ class _Inlet:
                 _HANDLED.labels(message.subject, "handled" if is_new else "duplicate").inc()
             for subject, heard in by_subject.items():
                 await _handle(conn, self._heard[subject][1], subject, heard)
+            failpoints.reach("inbox.before_commit")
+        failpoints.reach("inbox.committed")
 
     async def _failed(self, message: Msg, fault: Exception) -> None:
         attempts = message.metadata.num_delivered

@@ -2,20 +2,26 @@
 
 import asyncio
 import contextlib
+import errno
+import hashlib
+import logging
 import pathlib
+import re
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import aiohttp
 
-from libs import blobs
-from services.provider_gateway import domain, media
+from libs import blobs, errors, failpoints
+from services.provider_gateway import domain, egress, media
 
-_CHUNK_BYTES = 1 << 20
-_SILENCE_S = 30.0
-_WHOLE_S = 900.0
+log = logging.getLogger(__name__)
+
 _GONE = {403, 404, 410}  # 403: what storages answer for a signed address that has expired
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_CHUNK_BYTES = 1 << 20
+_SPAN = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class FetchFailed(Exception):
@@ -27,32 +33,38 @@ class ClipGone(FetchFailed):
 
 
 class Fetcher:
-    """Downloads to a folder of its own, then keeps; nothing is held whole in memory. Needs a running event loop."""
+    """Downloads to `folder`, its own, then keeps; nothing is held whole in memory. Needs a running event loop.
 
-    def __init__(self, store: blobs.Blobs, max_bytes: int) -> None:
-        self._store, self._max_bytes = store, max_bytes
-        self._folder = tempfile.TemporaryDirectory(prefix="rushes-gateway-")
-        # aiohttp: a download costs a tenth of the CPU that it costs with the SDKs' client.
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=_WHOLE_S, sock_connect=10, sock_read=_SILENCE_S), auto_decompress=False
-        )
+    What a broken download has brought waits there for the next try of this process; another process begins anew.
+    """
+
+    def __init__(self, store: blobs.Blobs, max_bytes: int, door: egress.Egress | None = None) -> None:
+        self._store, self._max_bytes, self._door = store, max_bytes, door or egress.Egress()
+        self._scratch_space = tempfile.TemporaryDirectory(prefix="rushes-gateway-")
+        self.folder = pathlib.Path(self._scratch_space.name)
+        self._parts: dict[str, _Part] = {}
 
     async def close(self) -> None:
         """Give the connections and the scratch space back."""
-        await self._session.close()
-        self._folder.cleanup()
+        await self._door.close()
+        self._scratch_space.cleanup()
 
-    async def fetch(self, submission: domain.Submission, url: str, headers: Mapping[str, str]) -> domain.Clip:
-        """Download, verify and keep one clip, always under the same key. Raises FetchFailed."""
-        with self._scratch(".mp4") as path:
-            try:
-                await self._download(url, headers, path)
-                facts = await asyncio.to_thread(media.probe, path)
-            except (aiohttp.ClientError, OSError, TimeoutError, media.NotAClip) as fault:
-                raise FetchFailed(str(fault) if isinstance(fault, media.NotAClip) else type(fault).__name__) from fault
-            clip = await self._keep(f"t/{submission.tenant_id}/clips/{submission.id}.mp4", path, "video/mp4")
-            last = await self._keep_last_frame(submission, path) if submission.last_frame_wanted else None
-        return domain.Clip(clip, facts.seconds, facts.width, facts.height, last)
+    async def fetch(
+        self, submission: domain.Submission, url: str, headers: Mapping[str, str], home: str = "", seconds: float = 0.0
+    ) -> domain.Clip:
+        """Download, verify and keep one clip, always under the same keys. Raises FetchFailed.
+
+        `headers` go to the origin of `url` alone; `home` is the endpoint's own address, which may be private. A clip
+        with less than half of the `seconds` that were ordered is noted, and kept: it is paid for.
+        """
+        with _told(), self._part(submission.id) as part:
+            if not part.is_whole:
+                await self._download(part, url, headers, home)
+            clip = await asyncio.to_thread(self._take_in, submission, part)
+            failpoints.reach("fetch.kept")
+            if clip.seconds < seconds / 2:
+                log.warning("clip_short", extra={"submission_id": submission.id, "seconds": round(clip.seconds, 3)})
+            return clip
 
     @contextlib.asynccontextmanager
     async def still(self, key: str) -> AsyncIterator[pathlib.Path | None]:
@@ -64,35 +76,175 @@ class Fetcher:
 
     @contextlib.contextmanager
     def _scratch(self, suffix: str) -> Iterator[pathlib.Path]:
-        path = pathlib.Path(self._folder.name) / (uuid.uuid4().hex + suffix)
+        path = self.folder / (uuid.uuid4().hex + suffix)
         try:
             yield path
         finally:
             path.unlink(missing_ok=True)
 
-    async def _download(self, url: str, headers: Mapping[str, str], path: pathlib.Path) -> None:
-        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-            if response.status != 200:
-                fault = ClipGone if response.status in _GONE else FetchFailed
-                raise fault(f"the provider answered {response.status}")
-            received = 0
-            with path.open("wb") as file:
-                async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-                    received += len(chunk)
-                    if received > self._max_bytes:
-                        raise FetchFailed(f"it is larger than {self._max_bytes} bytes")
-                    await asyncio.to_thread(file.write, chunk)
-            if response.content_length not in (None, received):
-                raise FetchFailed(f"{received} of {response.content_length} bytes arrived")
+    @contextlib.contextmanager
+    def _part(self, submission_id: str) -> Iterator["_Part"]:
+        """What there is of the clip; forgotten at the end, unless the next try can go on with it."""
+        part = self._parts.pop(submission_id, None)
+        if part is None or not part.is_usable:
+            part = _Part(self.folder / f"{submission_id}.part")
+        try:
+            yield part
+        except BaseException as fault:
+            if part.is_usable and not _is_full(fault):
+                self._parts[submission_id] = part
+                self._make_room()
+            else:
+                part.forget()
+            raise
+        part.forget()
 
-    async def _keep_last_frame(self, submission: domain.Submission, path: pathlib.Path) -> domain.Media:
-        with self._scratch(".png") as still:
+    def _make_room(self) -> None:
+        """Some wait in vain, for another process went on: together they take no more room than one clip may."""
+        while sum(part.received for part in self._parts.values()) > self._max_bytes:
+            self._parts.pop(next(iter(self._parts))).forget()
+
+    async def _download(self, part: "_Part", url: str, headers: Mapping[str, str], home: str) -> None:
+        async with self._door.get(url, headers, part.wish(), home) as answer:
+            part.begin(answer)
+            if (part.total or 0) > self._max_bytes:
+                raise FetchFailed(f"it is larger than {self._max_bytes} bytes")
             try:
-                await asyncio.to_thread(media.save_last_frame, path, still)
-            except media.NotAClip as fault:
-                raise FetchFailed(str(fault)) from fault
-            return await self._keep(f"t/{submission.tenant_id}/clips/{submission.id}.last.png", still, "image/png")
+                async for chunk in answer.chunks(self._max_bytes - part.received):
+                    if part.add(chunk) >= _CHUNK_BYTES:
+                        await asyncio.to_thread(part.save)
+                    failpoints.reach("fetch.chunk")
+            except BaseException:
+                await asyncio.to_thread(part.save)
+                raise
+            part.end()
+        failpoints.reach("fetch.whole")
 
-    async def _keep(self, key: str, path: pathlib.Path, content_type: str) -> domain.Media:
-        kept = await self._store.put_file(key, path, content_type)
-        return domain.Media(key, content_type, kept.size, kept.sha256 or "")
+    def _take_in(self, submission: domain.Submission, part: "_Part") -> domain.Clip:
+        """Look into what has arrived, and keep it with its pictures. Blocks: call it in a thread."""
+        with self._scratch(".jpg") as thumbnail, self._scratch(".png") as last:
+            part.save()
+            try:
+                facts = media.probe(part.path, thumbnail)
+                if submission.last_frame_wanted:
+                    media.save_last_frame(part.path, last)
+            except media.NotAClip:
+                part.forget()
+                raise
+            kept = self._keep(submission, part.path, thumbnail, last if submission.last_frame_wanted else None)
+        if kept[".mp4"].sha256 != part.sha256:
+            part.forget()
+            raise FetchFailed("what was kept is not what arrived; look at the disks")
+        stills = kept.get(".last.png"), kept[".thumb.jpg"]
+        return domain.Clip(kept[".mp4"], facts.seconds, facts.width, facts.height, *stills)
+
+    def _keep(
+        self, submission: domain.Submission, clip: pathlib.Path, thumbnail: pathlib.Path, last: pathlib.Path | None
+    ) -> dict[str, domain.Media]:
+        """By the ends of their keys. The clip is the last: while anything can fail, it waits for the next try."""
+        stem = f"t/{submission.tenant_id}/clips/{submission.id}"
+        drafts = [blobs.Draft(f"{stem}.last.png", last, "image/png")] if last else []
+        drafts.append(blobs.Draft(f"{stem}.thumb.jpg", thumbnail, "image/jpeg"))
+        drafts.append(blobs.Draft(f"{stem}.mp4", clip, "video/mp4"))
+        kept = zip(drafts, self._store.take_files(drafts), strict=True)
+        return {
+            draft.key.removeprefix(stem): domain.Media(draft.key, draft.content_type, blob.size, blob.sha256 or "")
+            for draft, blob in kept
+        }
+
+
+class _Part:
+    """A clip on its way into a file: so many of its bytes are there, with this digest, of what `etag` names."""
+
+    total: int | None
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.received, self.total, self.is_whole = 0, None, False
+        self._etag, self._digest = "", hashlib.sha256()
+        self._unsaved: list[bytes] = []
+        self._saved = 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the next try can go on where this one stopped."""
+        return (self.is_whole or bool(self._etag and self.received)) and self.path.exists()
+
+    @property
+    def sha256(self) -> str:
+        """Of what is there."""
+        return self._digest.hexdigest()
+
+    def wish(self) -> dict[str, str]:
+        """The headers that ask for the rest, if it is still the same file."""
+        return {"Range": f"bytes={self.received}-", "If-Range": self._etag} if self.is_usable else {}
+
+    def begin(self, answer: egress.Answer) -> None:
+        """Go on or begin anew, as the answer says. Raises FetchFailed."""
+        if answer.status == 200:
+            self._begin_anew()
+            etag = answer.headers.get("ETag", "")
+            self._etag, self.total = etag if etag.startswith('"') else "", answer.length
+        elif answer.status in (206, 416):
+            if not self._goes_on(answer):
+                self.forget()
+                raise FetchFailed("the provider did not go on with the same file")
+        elif answer.status in _GONE:
+            raise ClipGone(f"the provider answered {answer.status}")
+        else:
+            raise FetchFailed(f"the provider answered {answer.status}")
+
+    def _goes_on(self, answer: egress.Answer) -> bool:
+        span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
+        if span is None or answer.headers.get("ETag", self._etag) != self._etag:
+            return False
+        known, self.total = self.total, int(span[2])
+        return self.is_usable and int(span[1]) == self.received and known in (None, self.total)
+
+    def add(self, chunk: bytes) -> int:
+        """Take it in; how many bytes are to be saved now."""
+        self._unsaved.append(chunk)
+        self.received += len(chunk)
+        return self.received - self._saved
+
+    def save(self) -> None:
+        """Write down what has come. Blocks: call it in a thread."""
+        content, self._unsaved = b"".join(self._unsaved), []
+        with self.path.open("r+b" if self._saved else "wb") as file:
+            file.seek(self._saved)
+            file.write(content)
+        self._digest.update(content)
+        self._saved += len(content)
+
+    def end(self) -> None:
+        """No more comes. Raises FetchFailed when some is missing."""
+        if self.total not in (None, self.received):
+            why = f"{self.received} of {self.total} bytes arrived"
+            self.forget()
+            raise FetchFailed(why)
+        self.is_whole = True
+
+    def forget(self) -> None:
+        """Throw away what is there."""
+        self.path.unlink(missing_ok=True)
+        self._begin_anew()
+
+
+def _is_full(fault: BaseException) -> bool:
+    return isinstance(fault, OSError) and fault.errno in _FULL
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Says what went wrong without addresses, which are in the messages of what went wrong before."""
+    try:
+        yield
+    except (egress.Refused, media.NotAClip, errors.Unavailable) as fault:
+        raise FetchFailed(str(fault)) from None
+    except (aiohttp.ClientError, OSError) as fault:
+        if _is_full(fault):
+            raise FetchFailed("the disk for downloads is full; free some space and it goes on by itself") from None
+        raise FetchFailed(f"the download broke off: {type(fault).__name__}") from None

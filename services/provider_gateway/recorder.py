@@ -2,19 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
+import prometheus_client
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import db, outbox
-from services.provider_gateway import domain, ledger, store, wire
+from libs import db, failpoints, outbox
+from services.provider_gateway import budgets, claims, domain, evidence, ledger, store, wire
 
 log = logging.getLogger(__name__)
 
 _MOST = 200
+_FREE_ENDS = (domain.State.ABSENT, domain.State.REJECTED, domain.State.CANCELED_FREE)
+_AFTER_ALL = prometheus_client.Counter(
+    "rushes_paid_after_all", "Submissions that ended as free, and then a provider's job turned up.", ["endpoint"]
+)
 
-Waiting = tuple[store.Change, "asyncio.Future[None]"]
+Waiting = tuple[claims.Change, "asyncio.Future[None]"]
 
 
 class LeaseLost(Exception):
@@ -29,7 +34,7 @@ class Recorder:
         self._waiting: list[Waiting] = []
         self._writing = asyncio.Lock()
 
-    async def record(self, change: store.Change) -> None:
+    async def record(self, change: claims.Change) -> None:
         """Return once the change is committed with its money and its news. Raises LeaseLost, or why it failed."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((change, done))
@@ -43,6 +48,10 @@ class Recorder:
         try:
             async with self._database.house() as conn:
                 saved = await record(conn, [change for change, _ in batch], self._clock())
+                for change, _ in batch:
+                    failpoints.reach(f"record.{change.after.state}.before_commit")
+            for change, _ in batch:
+                failpoints.reach(f"record.{change.after.state}.committed")
         except Exception as fault:
             if len(batch) == 1:
                 batch[0][1].set_exception(fault)
@@ -54,19 +63,52 @@ class Recorder:
             _tell(change, saved.get(change.before.id), done)
 
 
-async def record(conn: AsyncConnection, changes: Sequence[store.Change], now: datetime) -> dict[str, domain.Submission]:
+async def record(
+    conn: AsyncConnection, changes: Sequence[claims.Change], now: datetime
+) -> dict[str, domain.Submission]:
     """Save what has changed, move its money, and say it, in this transaction; returns what was still ours to decide."""
-    saved = await store.save(conn, changes)
+    saved = await claims.save(conn, changes)
     moved = [change for change in changes if change.before.id in saved]
     entries = [
-        ledger.Entry(saved[before.id], posting) for before, after in moved if (posting := domain.posting(before, after))
+        ledger.Entry(saved[one.before.id], posting)
+        for one in moved
+        if (posting := budgets.posting(one.before, one.after))
     ]
     if entries:
         await ledger.post(conn, entries, now)
-    await outbox.put_all(
-        conn, list(news(saved[before.id] for before, after in moved if before.state is not after.state))
-    )
+    if len(moved) < len(changes) or any(one.learned for one in changes):
+        await _write_down(conn, changes, saved)
+    fresh = (saved[one.before.id] for one in moved if _is_news(one))
+    await outbox.put_all(conn, list(news(fresh)))
     return saved
+
+
+def _is_news(change: claims.Change) -> bool:
+    """Another state; or the same, waiting for something else or for longer."""
+    return change.before.state is not change.after.state or change.after.state is domain.State.PARKED
+
+
+async def _write_down(
+    conn: AsyncConnection, changes: Iterable[claims.Change], saved: dict[str, domain.Submission]
+) -> None:
+    """Keep what was learned: an answer that is in the row already needs no second place."""
+    pieces = [
+        evidence.Piece(one.before, one.learned)
+        for one in changes
+        if one.learned and not (one.learned.kind is domain.Learned.ANSWER and one.before.id in saved)
+    ]
+    await evidence.add(conn, [one for one in pieces if one.submission.id in saved])
+    await heard(conn, [one for one in pieces if one.submission.id not in saved])
+
+
+async def heard(conn: AsyncConnection, pieces: Sequence[evidence.Piece]) -> None:
+    """Keep what was learned by who has no say: who has looks at once. An alert says where it comes too late."""
+    await evidence.add(conn, pieces)
+    named = [one.submission.id for one in pieces if one.learned.provider_job_id]
+    await store.hurry(conn, named)
+    for one in await store.in_states(conn, named, _FREE_ENDS):
+        log.error("paid_after_all", extra={"submission_id": one.id, "job_id": one.job_id, "state": one.state})
+        _AFTER_ALL.labels(one.endpoint).inc()
 
 
 def news(submissions: Iterator[domain.Submission]) -> Iterator[outbox.Said]:
@@ -76,7 +118,7 @@ def news(submissions: Iterator[domain.Submission]) -> Iterator[outbox.Said]:
             yield outbox.Said(event, {"traceparent": submission.traceparent})
 
 
-def _tell(change: store.Change, saved: domain.Submission | None, done: "asyncio.Future[None]") -> None:
+def _tell(change: claims.Change, saved: domain.Submission | None, done: "asyncio.Future[None]") -> None:
     if saved is None:
         done.set_exception(LeaseLost(change.before.id))
         return

@@ -6,15 +6,22 @@ from collections.abc import Mapping
 import pydantic
 
 from libs import settings
+from services.provider_gateway import vault
 
-_CATALOGUE = pathlib.Path(__file__).parent / "catalogue.yaml"
+_CATALOGUE = pathlib.Path(__file__).parent / "offer"
 
 
 class Installed(pydantic.BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """An endpoint this installation can use."""
 
-    base_url: str
+    base_url: str = ""
     key: pydantic.SecretStr
+    settings: Mapping[str, str] = pydantic.Field(default_factory=dict)
+    webhook_secret: pydantic.SecretStr = pydantic.SecretStr("")
+
+    def secrets(self) -> tuple[str, str]:
+        """The key, and what verifies callbacks."""
+        return self.key.get_secret_value(), self.webhook_secret.get_secret_value()
 
 
 class Settings(settings.Service):
@@ -28,13 +35,25 @@ class Settings(settings.Service):
     """JSON: name of an endpoint in the catalogue → its base_url and key. Usually RUSHES_ENDPOINTS_FILE."""
     catalogue_path: pathlib.Path = _CATALOGUE
     """The models that can be bought."""
+    catalogue_overrides_path: pathlib.Path | None = None
+    """A file of the same kind, whose models and endpoints replace or add to those."""
+    vault_keys: vault.Keks | None = None
+    """JSON: current, keys: what opens the vault of credentials. Usually RUSHES_VAULT_KEYS_FILE."""
+    private_endpoints: bool = True
+    """Whether a tenant's own server may be at an http or a private address; false where tenants are strangers."""
+    public_url: str | None = None
+    """Where providers reach the callbacks; unset asks nobody to call back."""
+    callbacks_listen: settings.HostPort | None = None
+    """Where the callbacks are served; unset serves none."""
+    callbacks_secret: pydantic.SecretStr = pydantic.SecretStr("")
+    """What the unguessable part of each callback's address is made of; the same for every replica."""
     budget_micros: int = 50_000_000
     """A new tenant's limit in real money; SetBudget changes it."""
     play_budget_micros: int = 1_000_000_000_000
     """A new tenant's limit in play money."""
     lease_s: float = 20.0
     """How long a submission waits for a process that has died, in seconds; at least 8."""
-    most_at_once: int = 64
+    most_at_once: int = 256
     """How many submissions one process works on at the same time."""
     clip_max_bytes: int = 4 << 30
     """A larger clip is not downloaded."""

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -40,8 +40,12 @@ SUBMISSIONS = sa.Table(
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("wire_model", sa.Text, nullable=False),
     sa.Column("spec", sa.LargeBinary, nullable=False),
+    sa.Column("spec_digest", sa.Text, nullable=False),
     sa.Column("last_frame_wanted", sa.Boolean, nullable=False),
     sa.Column("traceparent", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("budgets", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("turn", sa.BigInteger, nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("reserved_micros", sa.BigInteger, nullable=False),
     sa.Column("cost_micros", sa.BigInteger),
@@ -54,6 +58,9 @@ SUBMISSIONS = sa.Table(
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("updated_at", _TIME, nullable=False),
     sa.Column("sent_at", _TIME),
+    sa.Column("answered_at", _TIME),
+    sa.Column("cancel_wanted_at", _TIME),
+    sa.Column("cancel_tried_at", _TIME),
     sa.Column("clip_expires_at", _TIME),
     sa.Column("next_action_at", _TIME),
     sa.Column("lease_owner", sa.Text),
@@ -79,33 +86,7 @@ SUBMISSION_LOG = sa.Table(
     sa.Column("at", _TIME, nullable=False),
 )
 
-_CHANGING = (
-    "state",
-    "tries",
-    "provider_job_id",
-    "cost_micros",
-    "clip",
-    "fault",
-    "updated_at",
-    "clip_expires_at",
-    "next_action_at",
-)
 _FIELDS = [field.name for field in dataclasses.fields(domain.Submission)]
-
-
-class Change(NamedTuple):
-    """A submission as it was when it was claimed, and as it has become."""
-
-    before: domain.Submission
-    after: domain.Submission
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Claimed:
-    """A submission this process may act on, and the state it was found in."""
-
-    submission: domain.Submission
-    was: domain.State
 
 
 async def insert_quote_once(conn: AsyncConnection, row: dict[str, Any]) -> bool:
@@ -160,93 +141,109 @@ async def note_cancel(conn: AsyncConnection, tenant_id: str, job_id: str, now: d
 
 async def insert_submissions(conn: AsyncConnection, submissions: Sequence[domain.Submission]) -> None:
     """Write the intents. The database refuses a second one for the same attempt."""
-    await conn.execute(sa.insert(SUBMISSIONS), [_row(submission) for submission in submissions])
+    await conn.execute(sa.insert(SUBMISSIONS), [row_of(submission) for submission in submissions])
 
 
-async def claim(
-    conn: AsyncConnection, owner: str, lease_s: float, most: int, in_hand: Collection[str] = ()
-) -> list[Claimed]:
-    """Take what is due and nobody holds, paid clips that expire soonest first; the database's clock alone decides.
-
-    Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out. Those
-    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away. An
-    intent whose cancel has been heard stays one: nothing is sent for it any more.
-    """
-    now = sa.func.now()
-    due = (
-        sa.select(SUBMISSIONS.c.id, SUBMISSIONS.c.state)
-        .where(
-            SUBMISSIONS.c.next_action_at <= now,
-            ~db.one_of(SUBMISSIONS.c.id, in_hand),
-            sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < now),
-        )
-        .order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    of_job = sa.and_(
-        CANCELLATIONS.c.job_id == SUBMISSIONS.c.job_id, CANCELLATIONS.c.tenant_id == SUBMISSIONS.c.tenant_id
-    )
-    is_intent, is_cancelled = SUBMISSIONS.c.state == domain.State.INTENT, sa.exists().where(of_job)
-    begins, stays = sa.and_(is_intent, ~is_cancelled), sa.and_(is_intent, is_cancelled)
-    next_state = sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state)
-    query = (
-        sa.update(SUBMISSIONS)
-        .where(SUBMISSIONS.c.id == due.c.id)
-        .values(
-            state=sa.case((stays, SUBMISSIONS.c.state), else_=next_state),
-            sent_at=sa.case((begins, now), else_=SUBMISSIONS.c.sent_at),
-            lease_owner=owner,
-            lease_epoch=SUBMISSIONS.c.lease_epoch + 1,
-            lease_until=now + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s),
-        )
-        .returning(SUBMISSIONS, due.c.state.label("was"))
-    )
-    rows = (await conn.execute(query)).mappings()
-    return [Claimed(_submission(row), domain.State(row["was"])) for row in rows]
-
-
-async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_ids: Collection[str]) -> None:
-    """Hold on to these for another while."""
-    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-    mine = db.one_of(SUBMISSIONS.c.id, submission_ids)
-    await conn.execute(sa.update(SUBMISSIONS).where(mine, SUBMISSIONS.c.lease_owner == owner).values(lease_until=until))
-
-
-async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, domain.Submission]:
-    """Compare and set, and give the leases back; those about whom somebody else has decided since are left out."""
-    rows = [_row(after) | {"lease_epoch": before.lease_epoch} for before, after in changes]
-    new = db.recordset(SUBMISSIONS, (*_CHANGING, "id", "lease_epoch"), rows)
-    was = db.recordset(SUBMISSIONS, ("id", "state"), [{"id": b.id, "state": b.state} for b, _ in changes])
-    query = (
+async def want_cancel(conn: AsyncConnection, tenant_id: str, job_id: str, now: datetime) -> None:
+    """Note on the job's submission, unless it is final, that it is not wanted any more; polled ones are due now."""
+    polled = SUBMISSIONS.c.state == domain.State.ACCEPTED
+    await conn.execute(
         sa.update(SUBMISSIONS)
         .where(
-            SUBMISSIONS.c.id == new.c.id,
-            SUBMISSIONS.c.lease_epoch == new.c.lease_epoch,
-            SUBMISSIONS.c.id == was.c.id,
-            SUBMISSIONS.c.state == was.c.state,
+            SUBMISSIONS.c.tenant_id == tenant_id,
+            SUBMISSIONS.c.job_id == job_id,
+            SUBMISSIONS.c.cancel_wanted_at.is_(None),
+            SUBMISSIONS.c.state.not_in(sorted(domain.FINAL)),
         )
-        .values({name: new.c[name] for name in _CHANGING} | {"lease_owner": None, "lease_until": None})
-        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version)
+        .values(cancel_wanted_at=now, next_action_at=sa.case((polled, now), else_=SUBMISSIONS.c.next_action_at))
     )
-    saved = {row.id: row.version for row in await conn.execute(query)}
-    return {after.id: dataclasses.replace(after, version=saved[after.id]) for _, after in changes if after.id in saved}
 
 
 async def lock_unsent(conn: AsyncConnection, tenant_id: str, job_id: str) -> domain.Submission | None:
     """The job's submission if nothing has been sent for it, locked until the transaction ends."""
+    unsent = SUBMISSIONS.c.state.in_([domain.State.PARKED, domain.State.INTENT])
+    query = sa.select(SUBMISSIONS).where(SUBMISSIONS.c.tenant_id == tenant_id, SUBMISSIONS.c.job_id == job_id, unsent)
+    row = (await conn.execute(query.with_for_update())).mappings().first()
+    return submission_of(row) if row else None
+
+
+async def lock_parked(conn: AsyncConnection, most: int) -> list[domain.Submission]:
+    """Those that waited until now, oldest first, locked until the transaction ends; others' are skipped."""
+    query = (
+        sa.select(SUBMISSIONS)
+        .where(SUBMISSIONS.c.state == domain.State.PARKED, SUBMISSIONS.c.next_action_at <= sa.func.now())
+        .order_by(SUBMISSIONS.c.next_action_at, SUBMISSIONS.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return [submission_of(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def lock_submission(conn: AsyncConnection, tenant_id: str, submission_id: str) -> domain.Submission:
+    """One submission, locked until the transaction ends. Raises SubmissionNotFound."""
+    query = sa.select(SUBMISSIONS).where(SUBMISSIONS.c.tenant_id == tenant_id, SUBMISSIONS.c.id == submission_id)
+    row = (await conn.execute(query.with_for_update())).mappings().first()
+    if row is None:
+        raise domain.SubmissionNotFound(submission_id=submission_id)
+    return submission_of(row)
+
+
+async def in_states(
+    conn: AsyncConnection, submission_ids: Collection[str], states: Collection[domain.State]
+) -> list[domain.Submission]:
+    """Those of these submissions that are in one of these states now."""
+    query = sa.select(SUBMISSIONS).where(db.one_of(SUBMISSIONS.c.id, submission_ids), SUBMISSIONS.c.state.in_(states))
+    return [submission_of(row) for row in (await conn.execute(query)).mappings()] if submission_ids else []
+
+
+async def hurry(conn: AsyncConnection, submission_ids: Collection[str]) -> None:
+    """Look at these now, whatever was planned; final ones stay as they are."""
+    if not submission_ids:
+        return
+    open_ones = sa.and_(db.one_of(SUBMISSIONS.c.id, submission_ids), SUBMISSIONS.c.next_action_at.is_not(None))
+    await conn.execute(sa.update(SUBMISSIONS).where(open_ones).values(next_action_at=sa.func.now()))
+
+
+async def turns(conn: AsyncConnection, buyers: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The last turn taken, by account and tenant: behind its own waiting orders, and not before what was served.
+
+    Start-time fair queueing: however many orders one tenant brings, the next of every other comes after one of its.
+    """
+    query = sa.text("""
+        SELECT b.account, b.tenant_id, greatest(
+          (SELECT max(turn) FROM submissions s WHERE s.account = b.account AND s.state NOT IN ('PARKED', 'INTENT')),
+          (SELECT max(turn) FROM submissions s
+           WHERE s.account = b.account AND s.tenant_id = b.tenant_id AND s.state = 'INTENT'), 0)
+        FROM unnest(CAST(:accounts AS text[]), CAST(:tenants AS text[])) AS b (account, tenant_id)""")
+    told = sorted(buyers)
+    values = {"accounts": [account for account, _ in told], "tenants": [tenant_id for _, tenant_id in told]}
+    return {(account, tenant_id): turn for account, tenant_id, turn in await conn.execute(query, values)}
+
+
+async def lock_stale(conn: AsyncConnection, since: datetime, most: int) -> list[domain.Submission]:
+    """Intents that have waited to be sent since then and that nobody holds, locked until the transaction ends."""
     query = (
         sa.select(SUBMISSIONS)
         .where(
-            SUBMISSIONS.c.tenant_id == tenant_id,
-            SUBMISSIONS.c.job_id == job_id,
             SUBMISSIONS.c.state == domain.State.INTENT,
+            SUBMISSIONS.c.created_at < since,
+            sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < sa.func.now()),
         )
-        .with_for_update()
+        .limit(most)
+        .with_for_update(skip_locked=True)
     )
-    row = (await conn.execute(query)).mappings().first()
-    return _submission(row) if row else None
+    return [submission_of(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def accounts_tried(conn: AsyncConnection, job_ids: Collection[str]) -> dict[str, set[str]]:
+    """The accounts that refused earlier attempts of these jobs."""
+    query = sa.select(SUBMISSIONS.c.job_id, SUBMISSIONS.c.account).where(
+        db.one_of(SUBMISSIONS.c.job_id, job_ids), SUBMISSIONS.c.state == domain.State.REJECTED
+    )
+    found: dict[str, set[str]] = {}
+    for job_id, account in await conn.execute(query):
+        found.setdefault(job_id, set()).add(account)
+    return found
 
 
 async def get_submission(conn: AsyncConnection, tenant_id: str, submission_id: str) -> domain.Submission:
@@ -255,7 +252,7 @@ async def get_submission(conn: AsyncConnection, tenant_id: str, submission_id: s
     row = (await conn.execute(query)).mappings().first()
     if row is None:
         raise domain.SubmissionNotFound(submission_id=submission_id)
-    return _submission(row)
+    return submission_of(row)
 
 
 async def list_submissions(
@@ -270,24 +267,30 @@ async def list_submissions(
     if below:
         query = query.where(SUBMISSIONS.c.id < below)
     rows = await conn.execute(query.order_by(SUBMISSIONS.c.id.desc()).limit(most))
-    return [_submission(row) for row in rows.mappings()]
+    return [submission_of(row) for row in rows.mappings()]
 
 
-def _submission(row: sa.RowMapping) -> domain.Submission:
+def submission_of(row: sa.RowMapping) -> domain.Submission:
+    """The submission in a row."""
     values = {name: row[name] for name in _FIELDS}
-    values["state"] = domain.State(row["state"])
+    values["state"], values["budgets"] = domain.State(row["state"]), tuple(row["budgets"])
     values["clip"] = _clip(row["clip"]) if row["clip"] else None
     values["fault"] = domain.Fault(**row["fault"]) if row["fault"] else None
     return domain.Submission(**values)
 
 
 def _clip(value: dict[str, Any]) -> domain.Clip:
-    last = value["last_frame"]
-    media, last_frame = domain.Media(**value["media"]), domain.Media(**last) if last else None
-    return domain.Clip(media, value["seconds"], value["width"], value["height"], last_frame)
+    media, last_frame, thumbnail = (_media(value.get(name)) for name in ("media", "last_frame", "thumbnail"))
+    assert media is not None
+    return domain.Clip(media, value["seconds"], value["width"], value["height"], last_frame, thumbnail)
 
 
-def _row(submission: domain.Submission) -> dict[str, Any]:
+def _media(value: dict[str, Any] | None) -> domain.Media | None:
+    return domain.Media(**value) if value else None
+
+
+def row_of(submission: domain.Submission) -> dict[str, Any]:
+    """The row of a submission."""
     values = {name: getattr(submission, name) for name in _FIELDS}
     values["clip"] = dataclasses.asdict(submission.clip) if submission.clip else None
     values["fault"] = dataclasses.asdict(submission.fault) if submission.fault else None

@@ -13,7 +13,7 @@ from libs import errors
 from rushes.job.v1 import events_pb2 as job_events_pb2
 from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2, submission_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
-from services.provider_gateway import catalogue, domain, providers
+from services.provider_gateway import catalogue, domain, limits, providers
 
 CURRENCY = "USD"
 """The installation's currency."""
@@ -46,18 +46,6 @@ def check_create_quote(request: provider_gateway_service_pb2.CreateQuoteRequest)
             found.append(errors.Violation(f"items[{index}].scene_id", f"{item.scene_id} is named twice"))
         seen.add(item.scene_id)
     return found
-
-
-def limit_micros(request: provider_gateway_service_pb2.SetBudgetRequest) -> int:
-    """The limit asked for. Raises BadRequest."""
-    found = []
-    if request.limit.micros < 0:
-        found.append(errors.Violation("limit.micros", "should not be negative"))
-    if request.limit.currency not in (CURRENCY, PLAY_CURRENCY):
-        found.append(errors.Violation("limit.currency", f"should be {CURRENCY}, or {PLAY_CURRENCY} for play money"))
-    if found:
-        raise BadRequest(found)
-    return request.limit.micros
 
 
 def digest(message: Message) -> bytes:
@@ -97,6 +85,7 @@ def submission_of(
     event: job_events_pb2.ClipRequested,
     item: quote_pb2.QuoteItem,
     model: catalogue.Model,
+    account: str,
     new_id: str,
     traceparent: str,
     now: datetime,
@@ -110,12 +99,14 @@ def submission_of(
         production_id=event.production_id,
         storyboard_id=event.storyboard_id,
         scene_id=event.scene_id,
-        model=event.spec.model,
+        model=model.id,
         endpoint=model.endpoint,
         wire_model=model.wire_model,
         spec=event.spec.SerializeToString(deterministic=True),
+        spec_digest=spec_digest(event.spec),
         last_frame_wanted=event.last_frame_wanted,
         traceparent=traceparent,
+        account=account,
         currency=item.most_you_can_pay.currency,
         reserved_micros=item.most_you_can_pay.micros,
         created_at=now,
@@ -136,12 +127,29 @@ def quoted_item(items: Mapping[str, quote_pb2.QuoteItem], event: job_events_pb2.
     return item
 
 
-def first_frame_key(submission: domain.Submission) -> str:
-    """The key of the still the clip starts on; empty for none."""
-    return clip_pb2.ClipSpec.FromString(submission.spec).first_frame.key
+def picture(submission: domain.Submission) -> limits.Size:
+    """The size of the picture that is asked for."""
+    size = clip_pb2.ClipSpec.FromString(submission.spec).size
+    return limits.Size(size.width, size.height)
 
 
-def order(submission: domain.Submission, first_frame: pathlib.Path | None) -> providers.Order:
+def ordered_seconds(submission: domain.Submission) -> int:
+    """How long the clip should be."""
+    return seconds(clip_pb2.ClipSpec.FromString(submission.spec))
+
+
+def frame_keys(submission: domain.Submission) -> tuple[str, str]:
+    """The keys of the stills the clip starts and ends on; empty for none."""
+    spec = clip_pb2.ClipSpec.FromString(submission.spec)
+    return spec.first_frame.key, spec.last_frame.key
+
+
+def order(
+    submission: domain.Submission,
+    frames: tuple[pathlib.Path | None, pathlib.Path | None],
+    form: Mapping[str, str],
+    callback_url: str | None = None,
+) -> providers.Order:
     """What is written to the provider."""
     spec = clip_pb2.ClipSpec.FromString(submission.spec)
     return providers.Order(
@@ -154,27 +162,40 @@ def order(submission: domain.Submission, first_frame: pathlib.Path | None) -> pr
         height=spec.size.height,
         seed=spec.seed if spec.HasField("seed") else None,
         audio=spec.audio,
-        first_frame=first_frame,
+        first_frame=frames[0],
+        last_frame=frames[1],
+        form=form,
+        callback_url=callback_url,
     )
+
+
+_TOLD = (domain.State.PARKED, domain.State.INTENT, domain.State.ACCEPTED, domain.State.UNKNOWN)
+"""The states on the way that others hear of."""
 
 
 def news(value: domain.Submission) -> Message | None:
     """What others should hear of a submission that has just come to its present state; None when nothing."""
     if value.state is domain.State.STORED and value.clip:
         return _clip_stored(value, value.clip)
-    if value.fault:
-        return submission_failed(value, value.fault)
-    if value.state in (domain.State.ACCEPTED, domain.State.UNKNOWN):
-        return events_pb2.SubmissionStateChanged(
-            tenant_id=value.tenant_id,
-            job_id=value.job_id,
-            submission_id=value.id,
-            attempt=value.attempt,
-            state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
-            version=value.version,
-            event_time=time(value.updated_at),
-        )
-    return None
+    if value.state in _TOLD:
+        return _moved(value)
+    return submission_failed(value, value.fault) if value.fault else None
+
+
+def _moved(value: domain.Submission) -> events_pb2.SubmissionStateChanged:
+    event = events_pb2.SubmissionStateChanged(
+        tenant_id=value.tenant_id,
+        job_id=value.job_id,
+        submission_id=value.id,
+        attempt=value.attempt,
+        state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
+        version=value.version,
+        event_time=time(value.updated_at),
+    )
+    if value.state is domain.State.PARKED and value.fault:
+        event.reason, event.message = value.fault.reason, value.fault.message
+        event.retry_time.MergeFrom(time(value.next_action_at) or timestamp_pb2.Timestamp())
+    return event
 
 
 def submission_failed(value: domain.Submission, fault: domain.Fault) -> events_pb2.SubmissionFailed:
@@ -224,20 +245,28 @@ def submission(value: domain.Submission) -> submission_pb2.Submission:
         send_time=time(value.sent_at),
         update_time=time(value.updated_at),
         clip_expire_time=time(value.clip_expires_at),
+        retry_time=time(value.next_action_at),
+        version=value.version,
+        account=value.account,
+        thumbnail=blob(value.clip.thumbnail) if value.clip and value.clip.thumbnail else None,
+        cancel_time=time(value.cancel_wanted_at),
+        storyboard_id=value.storyboard_id,
+        scene_id=value.scene_id,
     )
     if value.fault:
         message.error.reason, message.error.message = value.fault.reason, value.fault.message
     return message
 
 
-def budget(value: domain.Budget) -> submission_pb2.Budget:
-    """A budget as callers see it."""
-    return submission_pb2.Budget(
-        id=value.id,
-        limit=money(value.limit_micros, value.currency),
-        reserved=money(value.reserved_micros, value.currency),
-        spent=money(value.spent_micros, value.currency),
-        suspense=money(value.suspense_micros, value.currency),
+def evidence(submission_id: str, id: str, value: domain.Evidence) -> submission_pb2.Evidence:
+    """A piece of evidence as callers see it."""
+    return submission_pb2.Evidence(
+        id=id,
+        submission_id=submission_id,
+        kind=submission_pb2.Evidence.Kind.Value(f"KIND_{value.kind}"),
+        provider_job_id=value.provider_job_id,
+        note=value.note,
+        create_time=time(value.at),
     )
 
 

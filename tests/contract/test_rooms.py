@@ -18,18 +18,25 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 
 NAMED = {
     "cli": """
-        board board_file board_rules client delivery doctor download environment exits film health
-        house household issuer keeper leash migrations nats postgres processes progress runs
-        screening state status supervisor visit warden
+        board board_file board_rules buying calls check check_files check_gateway check_jobs check_provider
+        check_said client credentials delivery doctor download environment exits film gateway health house
+        household issuer keeper leash locksmith migrations nats ops postgres processes progress purse runs
+        screening spending state status supervisor visit warden
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "provider_gateway": """
-        catalogue fetch ledger media models providers/__init__ providers/exchange providers/google
-        providers/openai_videos providers/registry recorder
+        admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
+        callbacks catalogue census claims credential_store credential_wire credentials egress evidence fetch
+        keyring ledger lifecycle limits media models pace prices providers/__init__ providers/exchange
+        providers/fal providers/forms providers/google providers/openai_videos providers/openrouter
+        providers/refusals providers/registry providers/replicate providers/runware providers/sdk
+        providers/service_account providers/signatures providers/veo providers/waits recorder rescue statements
+        steps switches traffic vault walls works
     """,
     "sandbox": """
-        brush camera cast cels coast google lab land ledger openai palette pool render room script
-        shot sky slate sound still town vocabulary weather web
+        brush bucket camera cast cels coast content disaster fal fal_queue fields flavour google lab land
+        ledger openai openrouter palette pool refusal render replicate room runware script shot sky slate sound stage
+        still town veo vocabulary weather web webhooks
     """,
     "storyboard": "compose presets",
     "studio": "web",

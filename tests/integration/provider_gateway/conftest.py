@@ -1,14 +1,13 @@
 """A provider gateway on a database of its own, a sandbox process to buy from, and drivers to buy with."""
 
 import asyncio
-import copy
+import contextlib
 import datetime
-import json
 import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,20 @@ import pytest
 import sqlalchemy as sa
 from google.protobuf import duration_pb2
 
-from libs import blobs, bus, ids, outbox, rpc
+from libs import bus, ids, outbox, rpc
 from rushes.job.v1 import events_pb2 as job_pb
 from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc as pb_grpc
 from rushes.type.v1 import clip_pb2, media_pb2
 from services.cli import environment
-from services.provider_gateway import api, catalogue, domain, events, fetch, ledger, settings, store, ticks
-from services.provider_gateway.providers import registry
+from services.provider_gateway import admission, api, budgets, domain, events, evidence, keyring, ledger, store
+from tests.integration.provider_gateway import shop
 
 NAME = "rushes.provider_gateway.v1.ProviderGatewayService"
-OFFER = catalogue.load(settings.Settings.model_fields["catalogue_path"].default)
-CONFIGURED = frozenset({"sandbox-openai", "sandbox-google", "gemini"})
+CONFIGURED = frozenset({*shop.PATHS, "gemini"})
 LIMITS = {"USD": 50_000_000, "XTS": 1_000_000_000}
 NOW = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
-FINISHED = tuple(state.value for state in domain.FINAL)
 
 
 def spec(prompt: str = "A lighthouse at dusk.", seconds: int = 1, **more: Any) -> clip_pb2.ClipSpec:
@@ -47,11 +44,16 @@ def spec(prompt: str = "A lighthouse at dusk.", seconds: int = 1, **more: Any) -
     return clip_pb2.ClipSpec(**base | more)
 
 
+def once(prompt: str, **more: Any) -> clip_pb2.ClipSpec:
+    """A clip that no other test has asked the sandbox of the session for: lists tell it apart."""
+    return spec(f"{prompt} {uuid.uuid4().hex}", **more)
+
+
 class Clock:
     """A clock that a test can put forward."""
 
-    def __init__(self) -> None:
-        self.now = NOW
+    def __init__(self, now: datetime.datetime = NOW) -> None:
+        self.now = now
 
     def __call__(self) -> datetime.datetime:
         return self.now
@@ -60,17 +62,40 @@ class Clock:
         self.now += datetime.timedelta(**by)
 
 
+class Ahead:
+    """The real time, by which the database says what is due, and more of it when a test wants that."""
+
+    def __init__(self) -> None:
+        self._by = datetime.timedelta()
+
+    def __call__(self) -> datetime.datetime:
+        return real_time() + self._by
+
+    def forward(self, **by: float) -> None:
+        self._by += datetime.timedelta(**by)
+
+
 class Gateway:
     """The gateway: called as anybody, told the orders, and looked into."""
 
-    def __init__(self, place: Any, door: Any, issuer: Any, clock: Callable[[], datetime.datetime]) -> None:
+    def __init__(
+        self, place: Any, door: Any, issuer: Any, clock: Callable[[], datetime.datetime], keys: keyring.Keyring
+    ) -> None:
         self.place, self.door, self.issuer, self.clock, self.database = place, door, issuer, clock, place.database
-        self._handlers = events.Events(OFFER, CONFIGURED, clock).handlers()
+        self.draining = asyncio.Event()
+        self.keys, self.admission = keys, admission.Admission(shop.OFFER, keys, clock)
+        self._handlers = events.Events(self.admission, clock).handlers()
         self._stub = pb_grpc.ProviderGatewayServiceStub(door.channel)
 
     async def __call__(self, verb: str, tenant: str = "acme", **fields: Any) -> Any:
         request = getattr(provider_gateway_service_pb2, f"{verb}Request")(**fields)
         return await getattr(self._stub, verb)(request, metadata=self.issuer.bearer(tenant), timeout=15)
+
+    def watch(self, submission_id: str, after_version: int = 0, tenant: str = "acme") -> Any:
+        request = provider_gateway_service_pb2.WatchSubmissionRequest(
+            submission_id=submission_id, after_version=after_version
+        )
+        return self._stub.WatchSubmission(request, metadata=self.issuer.bearer(tenant), timeout=15)
 
     async def anonymously(self, verb: str) -> Any:
         request = getattr(provider_gateway_service_pb2, f"{verb}Request")()
@@ -102,7 +127,7 @@ class Gateway:
             found = await store.list_submissions(conn, tenant, None, "", None, 1000)
         return sorted(found, key=lambda one: one.scene_id)
 
-    async def budget(self, tenant: str = "acme", currency: str = "XTS") -> domain.Budget:
+    async def budget(self, tenant: str = "acme", currency: str = "XTS") -> budgets.Budget:
         async with self.database.tenant(tenant) as conn:
             return await ledger.open_budget(conn, tenant, currency, LIMITS[currency])
 
@@ -131,6 +156,31 @@ class Gateway:
         async with self.database.house() as conn:
             await conn.execute(sa.update(table).where(table.c.id == submission_id).values(values))
 
+    async def make_due(self) -> None:
+        """Let the time come of everything that waits."""
+        table = store.SUBMISSIONS
+        past = sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, 1)
+        async with self.database.house() as conn:
+            await conn.execute(sa.update(table).where(table.c.next_action_at.is_not(None)).values(next_action_at=past))
+
+    async def story(self, submission_id: str) -> list[str]:
+        """The states that a submission went through, after its first."""
+        query = sa.select(store.SUBMISSION_LOG.c.state).where(store.SUBMISSION_LOG.c.submission_id == submission_id)
+        async with self.database.house() as conn:
+            return list((await conn.execute(query.order_by(store.SUBMISSION_LOG.c.version))).scalars())
+
+    async def evidence(self, submission_id: str) -> list[domain.Evidence]:
+        """What was learned about a submission, oldest first."""
+        async with self.database.house() as conn:
+            return [row.learned for row in await evidence.about(conn, submission_id)]
+
+    async def money(self, tenant: str = "acme") -> tuple[int, int, int]:
+        """What is reserved, spent and in suspense, as budget and ledger say in one voice."""
+        budget, lines = await self.budget(tenant), await self.postings(tenant)
+        held = (budget.reserved_micros, budget.spent_micros, budget.suspense_micros)
+        assert held == tuple(sum(getattr(line, name) for line in lines) for name in ("reserved", "spent", "suspense"))
+        return held
+
 
 def order(quote: quote_pb2.Quote, number: int = 0, **more: Any) -> job_pb.ClipRequested:
     """The order for one item of a quote."""
@@ -154,47 +204,44 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def gateway(database: Any, serve: Any, issuer: Any, clock: Clock) -> Gateway:
+async def gateway(database: Any, serve: Any, issuer: Any, clock: Clock) -> AsyncIterator[Gateway]:
     """The gateway at a time of its own."""
-    return await open_gateway(database, serve, issuer, clock)
+    async with open_gateway(database, serve, issuer, clock) as opened:
+        yield opened
 
 
 @pytest.fixture
-async def live_gateway(database: Any, serve: Any, issuer: Any) -> Gateway:
+def ahead() -> Ahead:
+    return Ahead()
+
+
+@pytest.fixture
+async def live_gateway(database: Any, serve: Any, issuer: Any, ahead: Ahead) -> AsyncIterator[Gateway]:
     """The gateway at the real time, which drivers need: leases are the database's."""
-    return await open_gateway(database, serve, issuer, real_time)
+    async with open_gateway(database, serve, issuer, ahead) as opened:
+        yield opened
 
 
 def real_time() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-async def open_gateway(database: Any, serve: Any, issuer: Any, clock: Callable[[], datetime.datetime]) -> Gateway:
+@contextlib.asynccontextmanager
+async def open_gateway(
+    database: Any, serve: Any, issuer: Any, clock: Callable[[], datetime.datetime]
+) -> AsyncIterator[Gateway]:
     place = await database("provider_gateway")
-    behind = api.GatewayApi(place.database, OFFER, CONFIGURED, LIMITS, clock)
+    keys = shop.keyring_of(place.database, {name: shop.NOWHERE for name in CONFIGURED}, clock)
+    behind = api.GatewayApi(place.database, shop.OFFER, LIMITS, clock, keys, shop.SAFE)
     servicer = rpc.Servicer(pb_grpc.add_ProviderGatewayServiceServicer_to_server, behind, NAME)
-    return Gateway(place, await serve("provider_gateway", servicer), issuer, clock)
-
-
-class Reel:
-    """A sandbox process, and the ledger it keeps of what it was asked and what it charged."""
-
-    def __init__(self, url: str, home: Path) -> None:
-        self.url, self.home = url, home
-
-    def lines(self, event: str, among: Iterable[str]) -> list[dict[str, Any]]:
-        """What it noted about these submissions."""
-        names = set(among)
-        found = map(json.loads, (self.home / "ledger.jsonl").read_text().splitlines())
-        return [line for line in found if line["event"] == event and line["client_ref"] in names]
-
-    def sellers(self) -> dict[str, Any]:
-        """As a gateway has them that has keys for the sandbox."""
-        return registry.sellers(OFFER, {"sandbox-openai": (f"{self.url}/v1", "key-of-a-test")})
+    opened = Gateway(place, await serve("provider_gateway", servicer), issuer, clock, keys)
+    opened.draining = behind.draining
+    yield opened
+    await keys.close()
 
 
 @pytest.fixture(scope="session")
-def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reel]:
+def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[shop.Reel]:
     """One sandbox for the session: what is bought there is told apart by its submissions."""
     home = tmp_path_factory.mktemp("reel")
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
@@ -211,51 +258,14 @@ def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reel]:
         try:
             with httpx.Client(transport=httpx.HTTPTransport(retries=9)) as client:
                 assert client.get(f"http://{address}/healthz").status_code == 200
-            yield Reel(f"http://{address}", home)
+            yield shop.Reel(f"http://{address}", home)
         finally:
             process.terminate()
 
 
-class Crew:
-    """Drivers that work until everything has ended."""
-
-    def __init__(self, gateway: Gateway, folder: Path, sellers: Any) -> None:
-        self.gateway, self.folder, self.sellers = gateway, folder, sellers
-        self.files = blobs.open_store((folder / "blobs").as_uri())
-        self.fetcher = fetch.Fetcher(self.files, 1 << 24)
-
-    def among(self, sellers: Any) -> "Crew":
-        """The same crew, buying elsewhere."""
-        other = copy.copy(self)
-        other.sellers = sellers
-        return other
-
-    def driver(self, owner: str = "one", lease_s: float = 20, most: int = 16) -> ticks.Driver:
-        return ticks.Driver(self.gateway.database, self.sellers, self.fetcher, real_time, owner, lease_s, most)
-
-    async def step(self, driver: ticks.Driver) -> int:
-        """One claim, and the end of everything it began."""
-        claimed = await driver.claim()
-        await driver.settle()
-        return claimed
-
-    async def until(self, drivers: list[ticks.Driver], states: Iterable[str] = FINISHED, tenant: str = "acme") -> None:
-        """Let them work until every submission of the tenant is in one of these states."""
-        wanted = set(states)
-        async with asyncio.timeout(20):
-            while not all(one.state in wanted for one in await self.gateway.submissions(tenant)):
-                if not sum(await asyncio.gather(*(driver.claim() for driver in drivers))):
-                    await asyncio.sleep(0.02)
-        for driver in drivers:
-            await driver.settle()
-
-    async def close(self) -> None:
-        await asyncio.gather(self.fetcher.close(), *(seller.close() for seller in self.sellers.values()))
-
-
 @pytest.fixture
-async def crew(live_gateway: Gateway, reel: Reel, tmp_path: Path) -> AsyncIterator[Crew]:
+async def crew(live_gateway: Gateway, reel: shop.Reel, tmp_path: Path) -> AsyncIterator[shop.Crew]:
     """Drivers that buy in the sandbox for the live gateway."""
-    made = Crew(live_gateway, tmp_path, reel.sellers())
+    made = shop.Crew(live_gateway, tmp_path, reel.addresses())
     yield made
     await made.close()

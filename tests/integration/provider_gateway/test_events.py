@@ -1,4 +1,4 @@
-"""What the gateway makes of orders and cancels: intents with their money, or a refusal that says why."""
+"""What the gateway makes of orders and cancels: intents with money, orders that wait, or refusals that say why."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from libs import ids
 from rushes.job.v1 import events_pb2 as job_pb
-from rushes.provider_gateway.v1 import events_pb2
+from rushes.provider_gateway.v1 import events_pb2, submission_pb2
 from rushes.type.v1 import media_pb2
 from services.provider_gateway import domain
 from tests.integration.provider_gateway import conftest as house
@@ -19,6 +19,16 @@ STILL = media_pb2.Blob(key="t/acme/clips/a.last.png", content_type="image/png", 
 
 def used(budget):
     return budget.reserved_micros + budget.spent_micros + budget.suspense_micros
+
+
+async def parked(gateway, tenant="acme"):
+    """The orders that wait, by job."""
+    return {one.job_id: one for one in await gateway.submissions(tenant) if one.state is S.PARKED}
+
+
+async def intents(gateway, tenant="acme"):
+    """The orders that can be sent, by job."""
+    return {one.job_id: one for one in await gateway.submissions(tenant) if one.state is S.INTENT}
 
 
 async def refusals_of(gateway):
@@ -72,26 +82,32 @@ async def test_several_tenants_in_one_batch_pay_for_themselves(gateway):
     await gateway.hear(*orders)
     for tenant, reserved in (("acme", 100_000), ("bolt", 0), ("crag", 100_000)):
         assert (await gateway.budget(tenant)).reserved_micros == reserved
-        assert len(await gateway.submissions(tenant)) == (reserved > 0)
-    assert set(await refusals_of(gateway)) == {orders[1].job_id}
+        assert len(await intents(gateway, tenant)) == (reserved > 0)
+    assert set(await parked(gateway, "bolt")) == {orders[1].job_id}
+    assert not await refusals_of(gateway)
 
 
-async def test_over_the_budget_exactly_those_that_do_not_fit_are_refused(gateway):
+async def test_over_the_budget_exactly_those_that_do_not_fit_wait(gateway):
     orders = await gateway.orders(*(house.spec(f"Scene {seconds}.", seconds) for seconds in (4, 3, 2, 1)))
     await gateway.set_limit(650_000)
     await gateway.hear(*orders)
-    assert sum(one.reserved_micros for one in await gateway.submissions()) == (await gateway.budget()).reserved_micros
-    refused = await refusals_of(gateway)
-    kept = {one.job_id for one in await gateway.submissions()}
-    assert kept | set(refused) == {order.job_id for order in orders}
-    assert not kept & set(refused)
-    assert kept == {orders[0].job_id, orders[2].job_id}
-    for event in refused.values():
-        assert (event.reason, event.retryable, event.submission_id) == ("BUDGET_EXCEEDED", False, "")
-        assert (event.cost.micros, event.attempt, event.tenant_id) == (0, 1, "acme")
-        assert "0.65 XTS" in event.message
-    (_, headers), *_ = await gateway.said()
-    assert headers["traceparent"] == house.TRACE
+    kept, waiting = await intents(gateway), await parked(gateway)
+    assert sum(one.reserved_micros for one in kept.values()) == (await gateway.budget()).reserved_micros
+    assert set(kept) == {orders[0].job_id, orders[2].job_id}
+    assert set(waiting) == {orders[1].job_id, orders[3].job_id}
+    for one in waiting.values():
+        assert (one.fault.reason, one.version, one.cost_micros, one.budgets) == ("BUDGET_EXCEEDED", 1, None, ())
+        assert "0.65 XTS" in one.fault.message
+        assert one.next_action_at > house.NOW
+    told = {said.event.job_id: said for said in await gateway.said(events_pb2.SubmissionStateChanged)}
+    assert set(told) == set(waiting)
+    for job_id, (event, headers) in told.items():
+        one = waiting[job_id]
+        assert (event.state, event.submission_id) == (submission_pb2.Submission.STATE_PARKED, one.id)
+        assert (event.reason, event.message) == (one.fault.reason, one.fault.message)
+        assert event.retry_time.ToDatetime(one.next_action_at.tzinfo) == one.next_action_at
+        assert headers["traceparent"] == house.TRACE
+    assert {line.submission_id for line in await gateway.postings()} == {one.id for one in kept.values()}
 
 
 @given(
@@ -107,13 +123,12 @@ async def test_the_wall_holds_whatever_comes(gateway, seconds, limit, parts):
     size = -(-len(orders) // parts)
     for begin in range(0, len(orders), size):
         await gateway.hear(*orders[begin : begin + size])
-    budget, found = await gateway.budget(tenant), await gateway.submissions(tenant)
-    assert used(budget) == sum(one.reserved_micros for one in found) <= budget.limit_micros
-    kept = {one.job_id for one in found}
+    budget, kept = await gateway.budget(tenant), await intents(gateway, tenant)
+    assert used(budget) == sum(one.reserved_micros for one in kept.values()) <= budget.limit_micros
     left = budget.left_micros
     for order, length in zip(orders, seconds, strict=True):
-        assert order.job_id in kept or length * 100_000 > left, "what still fits was refused"
-    assert len(found) + sum(event.tenant_id == tenant for event, _ in await gateway.said()) == len(orders)
+        assert order.job_id in kept or length * 100_000 > left, "what still fits has to wait"
+    assert len(kept) + len(await parked(gateway, tenant)) == len(orders)
 
 
 async def test_twenty_at_once_against_one_budget(gateway):
@@ -122,8 +137,7 @@ async def test_twenty_at_once_against_one_budget(gateway):
     await asyncio.gather(*(gateway.hear(order) for order in orders))
     budget = await gateway.budget()
     assert used(budget) == 1_400_000
-    assert len(await gateway.submissions()) == 7
-    assert len(await refusals_of(gateway)) == 13
+    assert (len(await intents(gateway)), len(await parked(gateway))) == (7, 13)
 
 
 async def test_an_order_has_to_be_what_was_quoted(gateway):
@@ -212,14 +226,26 @@ async def test_an_order_that_comes_after_its_cancel_is_not_bought(gateway):
     assert (event.job_id, event.reason, event.cost.micros) == (late.job_id, "CANCELED", 0)
 
 
-async def test_a_cancel_of_what_was_sent_or_of_another_tenant_s_changes_nothing(gateway):
+async def test_a_cancel_of_what_was_sent_is_a_wish_and_another_tenant_s_is_nothing(gateway, clock):
     sent, unsent = await gateway.orders(house.spec(), house.spec("Fog."))
     await gateway.hear(sent, unsent)
-    (one, _) = await gateway.submissions()
+    (one, other) = await gateway.submissions()
     await gateway.change(one.id, state="SENDING")
-    before = await gateway.submissions()
     await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=sent.job_id))
     await gateway.hear(job_pb.CancelRequested(tenant_id="other", job_id=unsent.job_id))
     await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=ids.new("job")))
-    assert await gateway.submissions() == before
+    wished, untouched = await gateway.submissions()
+    assert (wished.state, wished.cancel_wanted_at, wished.fault) == (S.SENDING, clock.now, None)
+    assert untouched == other
+    assert used(await gateway.budget()) == 200_000
     assert not await gateway.said()
+
+
+async def test_a_cancel_changes_nothing_that_is_over(gateway):
+    (order,) = await gateway.orders(house.spec())
+    await gateway.hear(order)
+    cancel = job_pb.CancelRequested(tenant_id="acme", job_id=order.job_id)
+    await gateway.hear(cancel)
+    before = await gateway.submissions()
+    await gateway.hear(cancel)
+    assert await gateway.submissions() == before

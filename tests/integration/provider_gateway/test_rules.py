@@ -1,12 +1,14 @@
 """What the gateway's database refuses, whoever asks: the rules of paid calls and of money."""
 
 import itertools
+import json
 
 import pytest
 import sqlalchemy as sa
 
 from libs import ids
-from services.provider_gateway import domain
+from rushes.job.v1 import events_pb2 as job_pb
+from services.provider_gateway import callbacks, domain, evidence
 from tests.integration.provider_gateway import conftest as house
 
 S = domain.State
@@ -70,10 +72,42 @@ async def test_a_job_asks_for_one_clip_at_a_time(gateway, intents):
     assert await run(gateway, theft, id=second.id, job_id=first.job_id, attempt=2) == 1
 
 
-async def test_a_provider_s_job_belongs_to_one_submission(gateway, intents):
+async def test_what_is_parked_is_as_active_as_what_can_be_sent(gateway, intents):
+    first, _ = intents
+    park = """
+        INSERT INTO submissions
+        SELECT (jsonb_populate_record(s, CAST(:changes AS jsonb))).* FROM submissions s WHERE id = :id"""
+    changes = {"id": ids.new("sub"), "attempt": 2, "state": "PARKED", "next_action_at": house.NOW.isoformat()}
+    await refused(gateway, park, "one_active", id=first.id, changes=json.dumps(changes))
+    await gateway.change(first.id, state="CANCELED_FREE", next_action_at=None)
+    assert await run(gateway, park, id=first.id, changes=json.dumps(changes)) == 1
+
+
+async def test_a_final_submission_is_never_touched_again(gateway, intents):
+    one = intents[0].id
+    await gateway.change(one, state="CANCELED_FREE", next_action_at=None)
+    for change in ("tries = 9", "lease_owner = 'me'", "cost_micros = 1", "cancel_wanted_at = now()"):
+        await refused(gateway, f"UPDATE submissions SET {change} WHERE id = :id", "does not change", id=one)
+    assert await run(gateway, "UPDATE submissions SET tries = tries WHERE id = :id", id=one) == 1, "nothing changed"
+
+
+async def test_what_was_learned_and_what_was_logged_is_only_ever_added_to(gateway, intents):
+    one = intents[0]
+    learned = domain.Evidence(domain.Learned.PERSON, house.NOW, "video_1", "I saw it.")
+    async with gateway.database.house() as conn:
+        await evidence.add(conn, [evidence.Piece(one, learned)])
+    await gateway.change(one.id, state="SENDING")
+    for table in ("evidence", "submission_log", "quotes", "ledger"):
+        await refused(gateway, f"DELETE FROM {table}", "only ever added to")
+        await refused(gateway, f"UPDATE {table} SET tenant_id = 'other'", "only ever added to")
+
+
+async def test_a_provider_s_job_belongs_to_one_submission_of_its_account(gateway, intents):
     name = "UPDATE submissions SET provider_job_id = 'video_1' WHERE id = :id"
     await run(gateway, name, id=intents[0].id)
     await refused(gateway, name, "one_provider_id", id=intents[1].id)
+    await gateway.change(intents[1].id, account="cred_1")
+    assert await run(gateway, name, id=intents[1].id) == 1, "another account's names are its own"
     await refused(gateway, "UPDATE submissions SET provider_job_id = ''", "provider_job_id")
 
 
@@ -111,8 +145,25 @@ async def test_the_ledger_balances_and_settles_once(gateway, intents):
         await refused(gateway, f"UPDATE budgets SET {account}_micros = -1", f"{account}_micros")
 
 
+async def test_every_table_that_names_a_tenant_is_guarded(gateway):
+    open_ones = """
+        SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relkind = 'r' AND a.attname = 'tenant_id' AND NOT c.relrowsecurity"""
+    async with gateway.database.house() as conn:
+        assert list((await conn.execute(sa.text(open_ones))).scalars()) == []
+
+
 async def test_no_tenant_reaches_another_s_rows(gateway, intents):
-    for table in ("quotes", "budgets", "submissions", "ledger"):
+    one = intents[0]
+    learned = domain.Evidence(domain.Learned.PERSON, house.NOW, "video_1", "I saw it.")
+    heard = {"account": "a", "event_id": "e", "submission_id": one.id, "heard_at": house.NOW}
+    async with gateway.database.house() as conn:
+        await evidence.add(conn, [evidence.Piece(one, learned)])
+        await conn.execute(sa.insert(callbacks.CALLBACKS).values(tenant_id="acme", **heard))
+    await gateway.change(one.id, state="SENDING")
+    await gateway.hear(job_pb.CancelRequested(tenant_id="acme", job_id=one.job_id))
+    tables = "quotes budgets submissions submission_log ledger evidence callbacks cancellations".split()
+    for table in tables:
         count = f"SELECT * FROM {table}"
         assert await run(gateway, count, tenant="other") == 0
         assert await run(gateway, count, tenant="acme") > 0

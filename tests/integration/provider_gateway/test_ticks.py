@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from rushes.job.v1 import events_pb2 as job_pb
 from rushes.provider_gateway.v1 import events_pb2, submission_pb2
 from rushes.type.v1 import media_pb2
-from services.provider_gateway import domain, recorder, store, wire
-from services.provider_gateway.providers import registry
+from services.provider_gateway import claims, domain, lifecycle, recorder, wire
 from tests.integration.provider_gateway import conftest as house
+from tests.integration.provider_gateway import shop
 
 S = domain.State
+ACCOUNT = "endpoint:sandbox-openai"
 PAST = datetime.timedelta(minutes=-1)
 
 
@@ -136,9 +137,10 @@ async def test_two_processes_send_each_of_thirty_once(gateway, crew, reel):
 async def dies_sending(gateway, crew, paid):
     """A process that claims a submission and ends in the middle of the call: its lease runs out."""
     async with gateway.database.house() as conn:
-        (claimed,) = await store.claim(conn, "dead", 20, 1)
+        (claimed,) = await claims.begin(conn, "dead", 20, ACCOUNT, 1)
     if paid:
-        await crew.sellers["sandbox-openai"].create(wire.order(claimed.submission, None))
+        provider = await crew.keys.provider(ACCOUNT, "acme")
+        await provider.create(wire.order(claimed.submission, (None, None), {}))
     await gateway.change(claimed.submission.id, lease_until=house.real_time() + PAST)
     return claimed.submission
 
@@ -165,9 +167,9 @@ async def test_who_lost_the_lease_has_no_say(gateway, crew):
     await crew.until([crew.driver()])
     before = await one(gateway)
     desk = recorder.Recorder(gateway.database, house.real_time)
-    for late in (domain.accepted(slow, "video_late", house.NOW), domain.rejected(slow, "no", False, house.NOW)):
+    for late in (lifecycle.accepted(slow, "video_late", house.NOW), lifecycle.rejected(slow, "no", False, house.NOW)):
         with pytest.raises(recorder.LeaseLost):
-            await desk.record(store.Change(slow, late))
+            await desk.record(claims.Change(slow, late))
     assert await one(gateway) == before
     await the_money_is(gateway, spent=100_000, kinds=["reserve", "commit"])
 
@@ -175,18 +177,18 @@ async def test_who_lost_the_lease_has_no_say(gateway, crew):
 async def test_who_was_slow_with_the_same_step_has_no_say_either(gateway, crew):
     await ordered(gateway)
     await crew.step(crew.driver())
-    claims = []
+    taken = []
     for owner in ("slow", "quick"):
         async with gateway.database.house() as conn:
-            claims += await store.claim(conn, owner, 20, 1)
+            taken += await claims.claim(conn, owner, 20, 1)
         if owner == "slow":
-            await gateway.change(claims[0].submission.id, lease_until=house.real_time() + PAST)
-    slow, quick = (claim.submission for claim in claims)
+            await gateway.change(taken[0].submission.id, lease_until=house.real_time() + PAST)
+    slow, quick = (claim.submission for claim in taken)
     assert slow.state is quick.state is S.ACCEPTED
     desk = recorder.Recorder(gateway.database, house.real_time)
     with pytest.raises(recorder.LeaseLost):
-        await desk.record(store.Change(slow, domain.provider_failed(slow, "no", False, True, house.NOW)))
-    await desk.record(store.Change(quick, domain.pending(quick, None, house.real_time())))
+        await desk.record(claims.Change(slow, lifecycle.provider_failed(slow, "no", False, 0, house.NOW)))
+    await desk.record(claims.Change(quick, lifecycle.pending(quick, None, house.real_time())))
     assert (await one(gateway)).state is S.ACCEPTED
 
 
@@ -202,9 +204,8 @@ async def test_a_sender_that_hangs_is_overtaken_and_its_late_answer_ignored(gate
 
     server = await asyncio.start_server(never_answer, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    sellers = registry.sellers(house.OFFER, {"sandbox-openai": (address, "key")})
     await ordered(gateway)
-    hanging = crew.among(sellers).driver("hanging")
+    hanging = crew.among({"sandbox-openai": address}).driver("hanging")
     assert await hanging.claim() == 1
     async with asyncio.timeout(10):
         await reached.wait()
@@ -221,13 +222,12 @@ async def test_a_sender_that_hangs_is_overtaken_and_its_late_answer_ignored(gate
     await the_money_is(gateway, spent=100_000, kinds=["reserve", "commit"])
     server.close()
     await server.wait_closed()
-    await asyncio.gather(*(seller.close() for seller in sellers.values()))
 
 
 async def test_a_lease_that_is_held_is_left_alone_and_can_be_renewed(gateway, crew):
     await ordered(gateway)
     async with gateway.database.house() as conn:
-        assert len(await store.claim(conn, "alive", 20, 1)) == 1
+        assert len(await claims.begin(conn, "alive", 20, ACCOUNT, 1)) == 1
     assert await crew.driver().claim() == 0
     assert await crew.driver("alive").renew() == 0, "it works on nothing"
     assert (await one(gateway)).state is S.SENDING
@@ -249,11 +249,9 @@ async def test_a_refusal_costs_nothing(gateway, crew, reel):
 
 
 @pytest.fixture
-async def unreachable():
-    """Sellers at an address where nobody listens."""
-    sellers = registry.sellers(house.OFFER, {"sandbox-openai": ("http://127.0.0.1:1/v1", "key")})
-    yield sellers
-    await asyncio.gather(*(seller.close() for seller in sellers.values()))
+def unreachable():
+    """An address where nobody listens."""
+    return {"sandbox-openai": shop.NOWHERE}
 
 
 async def test_what_never_left_is_as_if_it_had_never_been_tried(gateway, crew, reel, unreachable):
@@ -334,9 +332,9 @@ async def test_an_outcome_that_stays_unknown_ends_the_job_and_holds_the_money(ga
     await ordered(gateway)
     lost = await dies_sending(gateway, crew, paid=False)
     long_ago = house.real_time() - datetime.timedelta(hours=25)
-    await gateway.change(lost.id, endpoint="openai-compatible", sent_at=long_ago)
-    sellers = registry.sellers(house.OFFER, {"openai-compatible": ("http://127.0.0.1:1/v1", "key")})
-    other = crew.among(sellers)
+    elsewhere = {"endpoint": "openai-compatible", "account": "endpoint:openai-compatible"}
+    await gateway.change(lost.id, sent_at=long_ago, **elsewhere)
+    other = crew.among({"openai-compatible": shop.NOWHERE})
     for _ in range(2):
         await crew.step(other.driver())
     after = await one(gateway)
@@ -350,7 +348,6 @@ async def test_an_outcome_that_stays_unknown_ends_the_job_and_holds_the_money(ga
     assert (still.state, still.version) == (S.UNRESOLVED, after.version)
     assert still.next_action_at > house.real_time(), "somebody will look again, tomorrow"
     assert len(await gateway.said(events_pb2.SubmissionFailed)) == 1
-    await asyncio.gather(*(seller.close() for seller in sellers.values()))
 
 
 async def test_paid_clips_that_expire_soonest_come_first(gateway, crew):
@@ -361,5 +358,5 @@ async def test_paid_clips_that_expire_soonest_come_first(gateway, crew):
             await gateway.change(found[number].id, state=state, provider_job_id=f"video_{number}")
         await gateway.change(found[number].id, clip_expires_at=soon)
     async with gateway.database.house() as conn:
-        claimed = [(await store.claim(conn, f"owner-{n}", 20, 1))[0].submission.id for n in range(3)]
-    assert claimed == [found[2].id, found[1].id, found[0].id]
+        claimed = [(await claims.claim(conn, f"owner-{n}", 20, 1))[0].submission.id for n in range(2)]
+    assert claimed == [found[2].id, found[1].id]

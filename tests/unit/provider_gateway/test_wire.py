@@ -14,7 +14,7 @@ from rushes.job.v1 import events_pb2 as job_pb
 from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2, submission_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
 from services.provider_gateway import domain, wire
-from tests.unit.provider_gateway import test_domain
+from tests.unit.provider_gateway import offers, test_domain
 
 NOW, S = test_domain.NOW, domain.State
 STILL = media_pb2.Blob(key="t/a/clips/x.last.png", content_type="image/png", size_bytes=5, sha256="cd" * 32)
@@ -100,21 +100,36 @@ def test_a_quote_request_with_every_fault() -> None:
 
 def test_the_order_that_is_written_to_the_provider() -> None:
     at = test_domain.submission(spec=spec(negative_prompt="fog").SerializeToString())
-    written = wire.order(at, pathlib.Path("still.png"))
+    stills = pathlib.Path("first.png"), pathlib.Path("last.png")
+    written = wire.order(at, stills, {"audio": "sound"}, "https://here/callbacks/sub_1/word")
     assert (written.submission_id, written.wire_model) == ("sub_1", "sandbox-reel-1")
     assert (written.prompt, written.negative_prompt, written.seconds) == ("A lighthouse.", "fog", 4)
     assert (written.width, written.height, written.seed, written.audio) == (640, 360, 7, True)
-    assert written.first_frame == pathlib.Path("still.png")
-    unseeded = test_domain.submission(spec=spec(seed=None).SerializeToString())
-    assert wire.order(unseeded, None).seed is None
-    zero = test_domain.submission(spec=spec(seed=0).SerializeToString())
-    assert wire.order(zero, None).seed == 0
+    assert (written.first_frame, written.last_frame) == stills
+    assert (written.form, written.callback_url) == ({"audio": "sound"}, "https://here/callbacks/sub_1/word")
+    for seed in (None, 0):
+        other = test_domain.submission(spec=spec(seed=seed).SerializeToString())
+        plain = wire.order(other, (None, None), {})
+        assert (plain.seed, plain.first_frame, plain.callback_url) == (seed, None, None)
 
 
-def test_the_frame_an_order_starts_on() -> None:
-    with_frame = test_domain.submission(spec=spec(first_frame=STILL).SerializeToString())
-    assert wire.first_frame_key(with_frame) == STILL.key
-    assert wire.first_frame_key(test_domain.submission(spec=spec().SerializeToString())) == ""
+def test_the_frames_an_order_starts_and_ends_on() -> None:
+    other = media_pb2.Blob(key="t/a/clips/y.last.png")
+    framed = test_domain.submission(spec=spec(first_frame=STILL, last_frame=other).SerializeToString())
+    assert wire.frame_keys(framed) == (STILL.key, other.key)
+    assert wire.frame_keys(test_domain.submission(spec=spec().SerializeToString())) == ("", "")
+
+
+def test_an_order_becomes_an_intent_with_its_account_and_what_was_asked() -> None:
+    event = asked(spec(first_frame=STILL))
+    made = wire.submission_of(event, item(spec(), micros=7), offers.REEL, "cred_1", "sub_9", "trace", NOW)
+    assert (made.id, made.account, made.currency, made.reserved_micros) == ("sub_9", "cred_1", "XTS", 7)
+    assert (made.endpoint, made.wire_model, made.traceparent) == ("sandbox-openai", "sandbox-reel-1", "trace")
+    assert made.spec_digest == wire.spec_digest(event.spec) != wire.spec_digest(spec()), "frames are part of the order"
+    assert (made.state, made.next_action_at, made.turn, made.budgets) == (S.INTENT, NOW, 0, ())
+
+
+TOLD = {S.PARKED, S.INTENT, S.ACCEPTED, S.UNKNOWN}
 
 
 @pytest.mark.parametrize("state", list(S))
@@ -125,11 +140,42 @@ def test_what_is_said_of_each_state(state: domain.State) -> None:
         assert isinstance(said, events_pb2.ClipStored)
         assert (said.duration.ToTimedelta(), said.size.width) == (timedelta(seconds=4), 1280)
         assert (said.last_frame, said.cost.micros) == (STILL, 400_000)
-    elif state in (S.ACCEPTED, S.UNKNOWN):
+    elif state in TOLD:
         assert isinstance(said, events_pb2.SubmissionStateChanged)
         assert submission_pb2.Submission.State.Name(said.state) == f"STATE_{state}"
+        assert (said.reason, said.HasField("retry_time")) == ("", False)
     else:
         assert said is None
+
+
+def test_what_is_parked_tells_for_what_and_until_when() -> None:
+    until = NOW + timedelta(minutes=5)
+    said = wire.news(test_domain.submission(S.PARKED, fault=test_domain.NO_MONEY, next_action_at=until))
+    assert isinstance(said, events_pb2.SubmissionStateChanged)
+    assert (said.reason, said.message) == ("BUDGET_EXCEEDED", "The money is gone.")
+    assert said.retry_time.ToDatetime(UTC) == until
+
+
+def test_a_submission_as_callers_see_it() -> None:
+    thumbnail = domain.Media("t/a/clips/x.thumb.jpg", "image/jpeg", 3, "ef" * 32)
+    clip = dataclasses.replace(CLIP, thumbnail=thumbnail)
+    stored = test_domain.submission(S.STORED, clip=clip, cancel_wanted_at=NOW, next_action_at=None, version=6)
+    shown = wire.submission(stored)
+    assert (shown.account, shown.storyboard_id, shown.scene_id) == ("endpoint:sandbox-openai", "sb_1", "scene_1")
+    assert (shown.thumbnail.key, shown.clip.key) == (thumbnail.key, CLIP.media.key)
+    assert (shown.cancel_time.ToDatetime(UTC), shown.version) == (NOW, 6)
+    assert not any(shown.HasField(name) for name in ("retry_time", "error", "cost"))
+    parked = wire.submission(test_domain.submission(S.PARKED, fault=test_domain.NO_MONEY))
+    assert (parked.error.reason, parked.retry_time.ToDatetime(UTC)) == ("BUDGET_EXCEEDED", NOW)
+    assert not any(parked.HasField(name) for name in ("thumbnail", "clip", "cancel_time", "send_time"))
+
+
+@pytest.mark.parametrize("kind", list(domain.Learned))
+def test_every_kind_of_evidence_has_its_name(kind: domain.Learned) -> None:
+    shown = wire.evidence("sub_1", "evd_1", domain.Evidence(kind, NOW, "video_1", "note"))
+    assert submission_pb2.Evidence.Kind.Name(shown.kind) == f"KIND_{kind}"
+    assert (shown.id, shown.submission_id, shown.provider_job_id, shown.note) == ("evd_1", "sub_1", "video_1", "note")
+    assert shown.create_time.ToDatetime(UTC) == NOW
 
 
 @pytest.mark.parametrize("cost", [None, 0, 500_000])
@@ -148,15 +194,3 @@ def test_a_moment_is_told_in_utc() -> None:
     assert stamp.ToDatetime(UTC) == datetime(2026, 11, 21, 12, tzinfo=UTC)
     assert wire.time(None) is None
     assert wire.money(None, "XTS") is None
-
-
-def test_a_limit_is_in_a_currency_we_know() -> None:
-    for currency, micros, faults in (("USD", 0, 0), ("XTS", 5, 0), ("EUR", 1, 1), ("", -1, 2)):
-        limit = money_pb2.Money(currency=currency, micros=micros)
-        request = provider_gateway_service_pb2.SetBudgetRequest(limit=limit)
-        if not faults:
-            assert wire.limit_micros(request) == micros
-            continue
-        with pytest.raises(wire.BadRequest) as fault:
-            wire.limit_micros(request)
-        assert len(fault.value.violations) == faults

@@ -1,0 +1,162 @@
+"""Who works on which submission: claiming what is due, holding on to it, and writing down what became of it."""
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import db
+from services.provider_gateway import domain, store, switches
+from services.provider_gateway.store import CANCELLATIONS, SUBMISSIONS
+
+_CHANGING = (
+    "state",
+    "tries",
+    "provider_job_id",
+    "cost_micros",
+    "clip",
+    "fault",
+    "updated_at",
+    "answered_at",
+    "clip_expires_at",
+    "next_action_at",
+    "budgets",
+    "turn",
+)
+_UNSENT = SUBMISSIONS.c.state.in_([domain.State.PARKED, domain.State.INTENT])
+
+
+class Change(NamedTuple):
+    """A submission as it was, as it has become, and what was learned, which counts even if somebody else decided."""
+
+    before: domain.Submission
+    after: domain.Submission
+    learned: domain.Evidence | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claimed:
+    """A submission this process may act on, the state it was found in, and whether to ask the provider to stop."""
+
+    submission: domain.Submission
+    was: domain.State
+    cancels: bool = False
+
+
+async def claim(
+    conn: AsyncConnection, owner: str, lease_s: float, most: int, in_hand: Collection[str] = ()
+) -> list[Claimed]:
+    """Take what was sent, is due and nobody holds, paid clips that expire soonest first; by the database's clock.
+
+    Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out. Those
+    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away.
+    """
+    due = (
+        _due(in_hand, ~_UNSENT)
+        .order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    cancels = sa.and_(
+        SUBMISSIONS.c.state == domain.State.ACCEPTED,
+        SUBMISSIONS.c.cancel_wanted_at.is_not(None),
+        SUBMISSIONS.c.cancel_tried_at.is_(None),
+    )
+    tried_at = sa.case((cancels, sa.func.now()), else_=SUBMISSIONS.c.cancel_tried_at)
+    next_state = sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state)
+    query = _take(due, owner, lease_s, state=next_state, cancel_tried_at=tried_at)
+    rows = await conn.execute(
+        query.returning(SUBMISSIONS, due.c.state.label("was"), due.c.cancel_tried_at.label("tried"))
+    )
+    return [
+        Claimed(submission, domain.State(row["was"]), submission.cancel_tried_at is not None and row["tried"] is None)
+        for row in rows.mappings()
+        for submission in [store.submission_of(row)]
+    ]
+
+
+async def waiting_accounts(conn: AsyncConnection) -> list[str]:
+    """The accounts for which orders wait to be sent; it costs a step in the index for each."""
+    query = sa.text("""
+        WITH RECURSIVE waiting (account) AS (
+          (SELECT min(account) FROM submissions WHERE state = 'INTENT')
+          UNION ALL
+          SELECT (SELECT min(s.account) FROM submissions s WHERE s.state = 'INTENT' AND s.account > w.account)
+          FROM waiting w WHERE w.account IS NOT NULL
+        ) SELECT account FROM waiting WHERE account IS NOT NULL""")
+    return list((await conn.execute(query)).scalars())
+
+
+async def begin(
+    conn: AsyncConnection, owner: str, lease_s: float, account: str, most: int, in_hand: Collection[str] = ()
+) -> list[Claimed]:
+    """Take orders of one account to send them now, in the fair order of tenants; committed before the first byte.
+
+    None under a switch is taken; and one whose cancel has been heard stays an intent: nothing is sent for it any more.
+    """
+    mine = sa.and_(SUBMISSIONS.c.state == domain.State.INTENT, SUBMISSIONS.c.account == account)
+    due = (
+        _due(in_hand, mine, ~switches.is_thrown(SUBMISSIONS))
+        .order_by(SUBMISSIONS.c.turn)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    of_job = sa.and_(
+        CANCELLATIONS.c.job_id == SUBMISSIONS.c.job_id, CANCELLATIONS.c.tenant_id == SUBMISSIONS.c.tenant_id
+    )
+    stays = sa.or_(SUBMISSIONS.c.cancel_wanted_at.is_not(None), sa.exists().where(of_job))
+    state = sa.case((stays, domain.State.INTENT), else_=domain.State.SENDING)
+    sent_at = sa.case((stays, SUBMISSIONS.c.sent_at), else_=sa.func.now())
+    query = _take(due, owner, lease_s, state=state, sent_at=sent_at)
+    rows = (await conn.execute(query.returning(SUBMISSIONS))).mappings()
+    return [Claimed(store.submission_of(row), domain.State.INTENT) for row in rows]
+
+
+def _due(in_hand: Collection[str], *rules: sa.ColumnElement[bool]) -> sa.Select[tuple[str, str, object]]:
+    now = sa.func.now()
+    free = sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < now)
+    return sa.select(SUBMISSIONS.c.id, SUBMISSIONS.c.state, SUBMISSIONS.c.cancel_tried_at).where(
+        SUBMISSIONS.c.next_action_at <= now, ~db.one_of(SUBMISSIONS.c.id, in_hand), free, *rules
+    )
+
+
+def _take(due: sa.CTE, owner: str, lease_s: float, **values: object) -> sa.Update:
+    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+    lease = {"lease_owner": owner, "lease_epoch": SUBMISSIONS.c.lease_epoch + 1, "lease_until": until}
+    return sa.update(SUBMISSIONS).where(SUBMISSIONS.c.id == due.c.id).values(values | lease)
+
+
+async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_ids: Collection[str]) -> None:
+    """Hold on to these for another while."""
+    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+    mine = db.one_of(SUBMISSIONS.c.id, submission_ids)
+    await conn.execute(sa.update(SUBMISSIONS).where(mine, SUBMISSIONS.c.lease_owner == owner).values(lease_until=until))
+
+
+async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, domain.Submission]:
+    """Compare and set, and give the leases back; those about whom somebody else has decided since are left out."""
+    rows = [store.row_of(one.after) | {"lease_epoch": one.before.lease_epoch} for one in changes]
+    new = db.recordset(SUBMISSIONS, (*_CHANGING, "id", "lease_epoch"), rows)
+    before = [{"id": one.before.id, "state": one.before.state} for one in changes]
+    was = db.recordset(SUBMISSIONS, ("id", "state"), before)
+    query = (
+        sa.update(SUBMISSIONS)
+        .where(
+            SUBMISSIONS.c.id == new.c.id,
+            SUBMISSIONS.c.lease_epoch == new.c.lease_epoch,
+            SUBMISSIONS.c.id == was.c.id,
+            SUBMISSIONS.c.state == was.c.state,
+        )
+        .values({name: new.c[name] for name in _CHANGING} | {"lease_owner": None, "lease_until": None})
+        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version)
+    )
+    saved = {row.id: row.version for row in await conn.execute(query)}
+    return {
+        one.after.id: dataclasses.replace(one.after, version=saved[one.after.id])
+        for one in changes
+        if one.after.id in saved
+    }
