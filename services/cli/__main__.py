@@ -7,7 +7,7 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import environment, exits
+from services.cli import buying, credentials, environment, exits, ops, spending
 
 app = typer.Typer(
     help="Turns a storyboard into a finished film by driving AI video providers.",
@@ -19,6 +19,10 @@ app = typer.Typer(
 )
 board_app = typer.Typer(help="Check board files, and print their schema.", no_args_is_help=True)
 app.add_typer(board_app, name="board")
+app.add_typer(spending.app)
+app.add_typer(buying.app)
+app.add_typer(credentials.app, name="credentials")
+app.add_typer(ops.app, name="ops")
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
 err = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)

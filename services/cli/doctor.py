@@ -106,10 +106,12 @@ def _binary(name: str, find: Callable[[], str]) -> Finding:
 
 
 def _secrets(of: house.House) -> Iterator[Finding]:
-    for name in ("secrets.json", "issuer.pem", "token", "endpoints.json"):
+    for name in ("secrets.json", "issuer.pem", "token", "endpoints.json", "vault.json"):
         path = of.folder / name
         if not path.exists():
-            yield Finding(name, "missing", "it was removed", "`rushes down && rushes up` makes it again")
+            made_again = "`rushes down && rushes up` makes it again"
+            lost = "restore it, or start afresh and give each key again with `rushes credentials rotate`"
+            yield Finding(name, "missing", "it was removed", lost if path == of.vault else made_again)
         elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield Finding(name, str(path), "other users of this machine may read it", f"`chmod 600 {path}`")
         else:
@@ -131,7 +133,8 @@ def _endpoints(of: house.House) -> Finding:
         return Finding("endpoints", str(of.endpoints), "it is not readable JSON", "`rushes down && rushes up`")
     if lacking:
         wrong = f"no base_url or key for {', '.join(lacking)}"
-        return Finding("endpoints", str(of.endpoints), wrong, "write both, or remove the entry; then restart")
+        remedy = "`rushes down && rushes up` writes the file anew; `rushes credentials add` installs keys of your own"
+        return Finding("endpoints", str(of.endpoints), wrong, remedy)
     return Finding("endpoints", ", ".join(told))
 
 

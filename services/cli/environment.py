@@ -6,7 +6,13 @@ import urllib.parse
 
 from services.cli import house
 
-_PASSED_ON = ("RUSHES_LOG_LEVEL", "RUSHES_LEASE_S", "RUSHES_SANDBOX_LATENCY", "RUSHES_SANDBOX_INSTANT")
+_PASSED_ON = (
+    "RUSHES_LOG_LEVEL",
+    "RUSHES_OTLP_ENDPOINT",
+    "RUSHES_LEASE_S",
+    "RUSHES_SANDBOX_LATENCY",
+    "RUSHES_SANDBOX_INSTANT",
+)
 _NEIGHBOURS = {
     "job": ("storyboard", "provider_gateway"),
     "studio": ("storyboard", "job", "provider_gateway", "compiler"),
@@ -67,6 +73,10 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         told["RUSHES_DATABASE_URL"] = database_url(of, service, service)
     if service == "provider_gateway":
         told["RUSHES_ENDPOINTS_FILE"] = str(of.endpoints)
+        told["RUSHES_VAULT_KEYS_FILE"] = str(of.vault)
+        told["RUSHES_CALLBACKS_LISTEN"] = of.address("callbacks")
+        told["RUSHES_CALLBACKS_SECRET"] = of.secrets["callbacks"]
+        told["RUSHES_PUBLIC_URL"] = f"http://{of.address('callbacks')}"
     if service == "sandbox":
         told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
     for neighbour in _NEIGHBOURS.get(service, ()):

@@ -1,5 +1,6 @@
 """The folder a house lives in: where things are, which ports it uses, which secrets only it knows."""
 
+import base64
 import dataclasses
 import json
 import os
@@ -16,14 +17,25 @@ from services.cli import exits
 DATABASES = ("storyboard", "job", "provider_gateway", "compiler")
 SERVICES = ("sandbox", "provider_gateway", "storyboard", "compiler", "job", "studio")
 HTTP_SERVICES = ("sandbox", "studio")
-PORTS = ("postgres", "nats", "nats_monitor", *SERVICES, *(f"{service}_metrics" for service in SERVICES))
+PORTS = ("postgres", "nats", "nats_monitor", "callbacks", *SERVICES, *(f"{service}_metrics" for service in SERVICES))
+SANDBOX = {
+    "sandbox-openai": "/v1",
+    "sandbox-google": "",
+    "sandbox-veo": "/vertex",
+    "sandbox-fal": "/fal",
+    "sandbox-openrouter": "/openrouter/api/v1",
+    "sandbox-runware": "/runware/v1",
+    "sandbox-replicate": "/replicate/v1",
+}
+"""The endpoints at which the sandbox sells, and where each dialect is spoken."""
+
 SECRETS = (
     "postgres",
     *(name for service in DATABASES for name in (f"{service}_owner", service)),
     "nats",
     "blobs",
-    "sandbox-openai",
-    "sandbox-google",
+    "callbacks",
+    *SANDBOX,
 )
 # Below the ephemeral range (32768 and up on Linux), so that no outgoing connection takes a remembered port.
 _PORT_RANGE = range(20000, 32000)
@@ -65,6 +77,11 @@ class House:
     def endpoints(self) -> Path:
         """The file that tells the gateway where the sandbox listens, and its keys."""
         return self.folder / "endpoints.json"
+
+    @property
+    def vault(self) -> Path:
+        """The file with what opens the vault of credentials; without it, nothing brings those keys back."""
+        return self.folder / "vault.json"
 
     def log(self, name: str) -> Path:
         """Where a child's output goes."""
@@ -121,6 +138,8 @@ def prepare(folder: Path, say: Callable[[str], None]) -> House:
     write_private(folder / "secrets.json", json.dumps(house.secrets, indent=1))
     write_private(folder / "house.json", json.dumps({"ports": house.ports}, indent=1))
     write_private(house.endpoints, json.dumps(_endpoints(house), indent=1))
+    if not house.vault.exists():
+        write_private(house.vault, json.dumps(_vault(), indent=1))
     return house
 
 
@@ -180,12 +199,19 @@ def _free_block(count: int, avoid: Iterable[int]) -> range:
     raise exits.Ended(f"No {count} free neighbouring ports between {_PORT_RANGE[0]} and {_PORT_RANGE[-1]}.")
 
 
-def _endpoints(house: House) -> dict[str, dict[str, str]]:
+def _endpoints(house: House) -> dict[str, dict[str, Any]]:
     sandbox = f"http://{house.address('sandbox')}"
-    return {
-        "sandbox-openai": {"base_url": f"{sandbox}/v1", "key": house.secrets["sandbox-openai"]},
-        "sandbox-google": {"base_url": sandbox, "key": house.secrets["sandbox-google"]},
+    found: dict[str, dict[str, Any]] = {
+        name: {"base_url": sandbox + path, "key": house.secrets[name]} for name, path in SANDBOX.items()
     }
+    found["sandbox-veo"]["settings"] = {"project": "rushes", "location": "global", "bucket": "rushes"}
+    return found
+
+
+def _vault() -> dict[str, Any]:
+    # Named by chance: a key that was lost is missing then, and not taken for a row that was tampered with.
+    name = f"house-{secrets.token_hex(4)}"
+    return {"current": name, "keys": {name: base64.b64encode(secrets.token_bytes(32)).decode()}}
 
 
 def _read(path: Path) -> dict[str, Any]:

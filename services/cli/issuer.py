@@ -73,7 +73,7 @@ def _sign(key: ed25519.Ed25519PrivateKey, kid: str, now: datetime.datetime) -> s
         "aud": environment.AUDIENCE,
         "sub": "local",
         "tenant": "local",
-        "roles": ["owner"],
+        "roles": ["owner", "operator"],
         "iat": now,
         "exp": now + _LIFETIME,
         "jti": str(uuid.uuid4()),

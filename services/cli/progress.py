@@ -23,6 +23,7 @@ _OF_SUBMISSION = {
     "UNKNOWN": "checking",
     "PROVIDER_DONE": "fetching",
     "FETCHING": "fetching",
+    "PARKED": "waiting",
     "STORED": "fetching",
 }
 _OF_JOB = {
@@ -34,9 +35,6 @@ _OF_JOB = {
 }
 _WAITS = {
     job_pb2.Job.WAIT_REASON_SEAM: "for the last frame of the scene before",
-    job_pb2.Job.WAIT_REASON_BUDGET: "for money: the budget is used up",
-    job_pb2.Job.WAIT_REASON_APPROVAL: "for a person's yes",
-    job_pb2.Job.WAIT_REASON_PAUSED: "for the production to be resumed",
 }
 
 
@@ -110,6 +108,8 @@ def detail(job: job_pb2.Job) -> str:
             return f"{job.error.message} ({charged.get(job.error.metadata['charged'], 'it may be charged')})"
         case job_pb2.Job.STATE_SUCCEEDED:
             return wire.amount(job.cost) if job.HasField("cost") else ""
+        case _ if job.HasField("parked"):
+            return job.parked.message
         case _ if job.submission_state == "UNKNOWN":
             return "sent, but the answer was lost: asking the provider"
         case _:

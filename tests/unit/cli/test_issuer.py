@@ -34,7 +34,7 @@ def test_the_token_says_who_the_person_is(home: house.House) -> None:
         "iss": "rushes-local",
         "sub": "local",
         "tenant": "local",
-        "roles": ["owner"],
+        "roles": ["owner", "operator"],
     }
     assert claims["exp"] - claims["iat"] == YEAR.total_seconds()
     assert home.token.stat().st_mode & 0o077 == 0

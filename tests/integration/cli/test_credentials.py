@@ -1,0 +1,89 @@
+"""The verbs about keys against a house: installed from stdin, proven, replaced, switched off and destroyed."""
+
+import asyncio
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.cli import __main__ as command
+from services.cli import exits, visit
+
+KEY = "sk-canary-0123456789abcdef"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
+        at = Path(made) / "home"
+        asyncio.run(visit.ensure(at, print))
+        try:
+            yield at
+        finally:
+            asyncio.run(visit.stop(at))
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    def invoke(*words: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["rushes", "credentials", *words, "--home", str(folder)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        out, err = capfd.readouterr()
+        assert "canary" not in out + err
+        return int(ended.value.code or 0), out, err
+
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    return invoke
+
+
+def only(told: tuple[int, str, str]) -> dict[str, Any]:
+    """The one credential that a verb has printed as JSON."""
+    code, out, err = told
+    assert (code, err) == (0, "")
+    (found,) = json.loads(out)["credentials"]
+    return dict(found)
+
+
+def test_the_life_of_a_key(run: Run, tmp_path: Path) -> None:
+    made = only(run("add", "sandbox-openai", "--per-minute", "9", "--json", stdin=f"{KEY}\n"))
+    assert (made["name"], made["key_hint"], made["per_minute"]) == ("main", "cdef", 9)
+    code, _, err = run("add", "sandbox-openai", stdin=KEY)
+    assert (code, "choose another name" in err) == (exits.Code.CONFLICT, True)
+    proven = only(run("verify", made["id"], "--json"))
+    assert proven["verify_time"]
+    assert proven["etag"] == made["etag"]
+    (tmp_path / "new").write_text("another-canary-wxyz\n")
+    rotated = only(run("rotate", made["id"], "--key-file", str(tmp_path / "new"), "--json"))
+    assert (rotated["id"], rotated["key_version"], rotated["key_hint"]) == (made["id"], 2, "wxyz")
+    assert only(run("disable", made["id"], "--json"))["state"] == "STATE_DISABLED"
+    assert only(run("enable", made["id"], "--json"))["state"] == "STATE_ENABLED"
+    assert only(run("show", made["id"], "--json"))["id"] == made["id"]
+    assert made["id"] in run("list", "--endpoint", "sandbox-openai")[1]
+    assert made["id"] not in run("list", "--endpoint", "gemini")[1]
+    assert run("delete", made["id"], "--yes")[:2] == (0, f"The key of {made['id']} is destroyed.\n")
+    assert run("show", made["id"])[0] == exits.Code.NOT_FOUND
+
+
+def test_a_key_that_is_refused(run: Run) -> None:
+    made = only(run("add", "sandbox-veo", "--json", stdin=KEY))
+    code, out, err = run("verify", made["id"])
+    assert (code, made["id"] in out) == (exits.Code.PROVIDER, True)
+    assert f"rushes credentials rotate {made['id']}" in err
+
+
+def test_a_request_that_is_faulty_names_its_fields(run: Run) -> None:
+    code, _, err = run("add", "sandbox-openai", "--name", "", "--base-url", "nowhere", stdin=KEY)
+    assert code == exits.Code.USAGE
+    assert "name: should be" in err
+    assert "base_url: should be" in err
+    code, _, err = run("add", "nowhere", stdin=KEY)
+    assert (code, "sandbox-openai" in err) == (exits.Code.NOT_FOUND, True)
