@@ -50,11 +50,15 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 
 .PHONY: test
 test: $(VENV)/dev ## Every test, with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=80
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=80
 
 .PHONY: bench
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
 	$(BIN)/python -m tests.bench
+
+.PHONY: storm
+storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed
+	$(BIN)/python -m tests.crash.budget_storm
 
 .PHONY: pictures
 pictures: film ## Make the README's picture anew, from the example film
