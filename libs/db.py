@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ EVERY_TENANT = "*"
 
 _SERVER_GOES = ("08", "57P")  # SQLSTATE classes: the connection is lost; the server stops, crashed or starts
 _CHARACTER_NOT_IN_REPERTOIRE = "22021"
+_SHORT_REST_S = 1.0
 _SCOPE = sa.text("SELECT set_config('rushes.tenant', :tenant, true)")
 _LIMITS = {
     "statement_timeout": "10s",
@@ -116,6 +118,25 @@ def _iso(moment: datetime) -> str:
 
 def _engine(url: str, pool: int, session: dict[str, str]) -> AsyncEngine:
     arguments: dict[str, Any] = {"server_settings": _LIMITS | session, "timeout": 5}
-    return create_async_engine(
-        url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True, connect_args=arguments
+    # The connection given back last comes first: few are busy, and those know their statements.
+    engine = create_async_engine(
+        url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_use_lifo=True, connect_args=arguments
     )
+    sa.event.listen(engine.sync_engine, "checkin", _note_rest)
+    sa.event.listen(engine.sync_engine, "checkout", _check)
+    return engine
+
+
+def _note_rest(connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _check(connection: Any, record: Any, _: Any) -> None:
+    """Replace a connection that was cut. To ask the server takes three exchanges: only after a rest."""
+    rest_s = time.monotonic() - record.info.get("rests_since", 0.0)
+    if rest_s < _SHORT_REST_S and not connection.driver_connection.is_closed():
+        return
+    try:
+        connection.ping()
+    except Exception as fault:
+        raise sa.exc.InvalidatePoolError from fault

@@ -149,9 +149,10 @@ async def mark_published(conn: AsyncConnection, event_ids: Sequence[str]) -> Non
 
 async def first_times(conn: AsyncConnection, event_ids: Collection[str]) -> set[str]:
     """Note these as handled; returns those that were not before."""
-    insert = pg.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.event_id)
-    rows = await conn.execute(insert.values([{"event_id": event_id} for event_id in event_ids]))
-    return set(rows.scalars())
+    query = sa.text("""
+        INSERT INTO inbox (event_id) SELECT unnest(CAST(:event_ids AS text[]))
+        ON CONFLICT DO NOTHING RETURNING event_id""")
+    return set((await conn.execute(query, {"event_ids": list(event_ids)})).scalars())
 
 
 async def bury(conn: AsyncConnection, event: Event, reason: str, attempts: int) -> None:

@@ -20,6 +20,7 @@ _LAST_SUCCESS = prometheus_client.Gauge(
 _FAILURES = prometheus_client.Counter("rushes_loop_failures", "Ticks that raised.", ["loop"])
 _BACKOFF_S = (0.5, 10.0)
 _CANCEL_S = 5.0
+_GC = (10_000, 20, 20)  # rarely: what lives as long as a request would only be looked at in vain
 _last_success: dict[str, float] = {}
 
 
@@ -77,6 +78,7 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
     told to stop, all the others are stopped too. Raises SystemExit(1) when a part failed.
     """
     gc.freeze()  # what is loaded by now stays for good: collections need not walk through it again and again
+    gc.set_threshold(*_GC)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(_run(name, part, stop), name=name) for name, part in parts.items()]
     told = asyncio.create_task(stop.wait())

@@ -180,6 +180,7 @@ _FIGURES = """
       unnest(ARRAY[sum(reserved), sum(spent), sum(suspense)]) FROM ledger GROUP BY currency
     UNION ALL SELECT 'beyond a limit ' || currency,
       sum(greatest(0, reserved_micros + spent_micros + suspense_micros - limit_micros)) FROM budgets GROUP BY currency
+    UNION ALL SELECT 'evidence ' || lower(kind), count(*) FROM evidence GROUP BY kind
     UNION ALL SELECT 'leases', count(*) FROM submissions WHERE lease_until > now()
     UNION ALL SELECT 'outcomes that were unknown', count(DISTINCT submission_id) FROM submission_log
       WHERE state = 'UNKNOWN'"""

@@ -77,7 +77,8 @@ def _strange(one: check_gateway.Submission | None, lines: Sequence[Line]) -> boo
 
 
 def _sent_twice(one: check_gateway.Submission | None, lines: Sequence[Line]) -> bool:
-    again = lines[0]["dialect"] in _REPEATABLE and len({line["key_sha256"] for line in lines}) == 1
+    keys = {line["key_sha256"] for line in lines} - {None}  # what was refused unread has none
+    again = lines[0]["dialect"] in _REPEATABLE and len(keys) == 1
     return len(lines) > 1 and not again
 
 

@@ -12,6 +12,7 @@ _PASSED_ON = (
     "RUSHES_LEASE_S",
     "RUSHES_SANDBOX_LATENCY",
     "RUSHES_SANDBOX_INSTANT",
+    "RUSHES_CATALOGUE_OVERRIDES_PATH",
 )
 _NEIGHBOURS = {
     "job": ("storyboard", "provider_gateway"),

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import hashlib
 import json
 import os
 import random
@@ -204,6 +205,8 @@ def _endpoints(house: House) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         name: {"base_url": sandbox + path, "key": house.secrets[name]} for name, path in SANDBOX.items()
     }
+    for name, one in found.items():
+        one["webhook_secret"] = _webhook_secret(name, one["key"])
     found["sandbox-veo"]["settings"] = {"project": "rushes", "location": "global", "bucket": "rushes"}
     return found
 
@@ -212,6 +215,12 @@ def _vault() -> dict[str, Any]:
     # Named by chance: a key that was lost is missing then, and not taken for a row that was tampered with.
     name = f"house-{secrets.token_hex(4)}"
     return {"current": name, "keys": {name: base64.b64encode(secrets.token_bytes(32)).decode()}}
+
+
+def _webhook_secret(endpoint: str, key: str) -> str:
+    """How the sandbox signs the callbacks of this key: docs/sandbox.md."""
+    digest = hashlib.sha256(f"rushes sandbox webhook {hashlib.sha256(key.encode()).hexdigest()}".encode()).digest()
+    return digest.hex() if endpoint == "sandbox-openrouter" else f"whsec_{base64.b64encode(digest).decode()}"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -204,8 +204,12 @@ def plan(production: Production, scenes: Sequence[Scene], new_id: Callable[[str]
 
 
 def submission_moved(job: Job, state: str, version: int, parked: Fault | None, now: datetime) -> Job:
-    """The gateway says how far it is; old news and news for a finished job change nothing."""
-    if job.state in JOB_ENDS or version <= job.submission_version:
+    """The gateway says how far it is; old news and news for a finished job change nothing.
+
+    What is parked may wait for something else without having moved.
+    """
+    is_old = version < job.submission_version or (version == job.submission_version and parked is None)
+    if job.state in JOB_ENDS or is_old:
         return job
     return dataclasses.replace(job, submission_state=state, submission_version=version, parked=parked, updated_at=now)
 
@@ -236,7 +240,8 @@ def submission_failed(job: Job, fault: Fault, cost_micros: int | None, retryable
     """No clip: try once more when that can help, else the job has failed, or is cancelled when that was wanted."""
     if job.state in JOB_ENDS:
         return job
-    if retryable and job.state is JobState.RUNNING and job.attempt < MOST_ATTEMPTS:
+    # What was charged is never bought again by itself: the quote is the most that can be paid.
+    if retryable and cost_micros == 0 and job.state is JobState.RUNNING and job.attempt < MOST_ATTEMPTS:
         return dataclasses.replace(
             job, attempt=job.attempt + 1, submission_state="", submission_version=0, parked=None, updated_at=now
         )

@@ -63,8 +63,8 @@ class Admission:
         """Try again for those that have waited until now; returns how many can be sent."""
         now = self._clock()
         async with database.house() as conn:
-            stale = await store.lock_stale(conn, now - lifecycle.WAITS_AT_MOST, _MOST_AT_ONCE)
-            await recorder.record(conn, [claims.Change(one, lifecycle.given_up(one, now)) for one in stale], now)
+            stale = await store.lock_stale(conn, now - lifecycle.SENT_AT_LATEST, _MOST_AT_ONCE)
+            await recorder.record(conn, [claims.Change(one, _ended(one, now)) for one in stale], now)
             waiting = await store.lock_parked(conn, _MOST_AT_ONCE)
             if not waiting:
                 return 0
@@ -123,6 +123,11 @@ def _account(names: deque[str], refused_by: Collection[str] | None) -> str | Non
         names.remove(chosen)
         names.append(chosen)
     return chosen
+
+
+def _ended(one: domain.Submission, now: datetime) -> domain.Submission:
+    """An intent that nobody wants any more, or that could not be sent for too long."""
+    return lifecycle.canceled(one, now) if one.cancel_wanted_at else lifecycle.given_up(one, now)
 
 
 def _parked(one: domain.Submission, denial: budgets.Denial, now: datetime) -> domain.Submission:

@@ -130,6 +130,20 @@ def _take(due: sa.CTE, owner: str, lease_s: float, **values: object) -> sa.Updat
     return sa.update(SUBMISSIONS).where(SUBMISSIONS.c.id == due.c.id).values(values | lease)
 
 
+async def repeats(conn: AsyncConnection, before: domain.Submission) -> bool:
+    """Note, before its first byte, that it is sent again: until that has ended nothing proves that it is absent.
+
+    False when somebody else decides about it by now.
+    """
+    mine = sa.and_(
+        SUBMISSIONS.c.id == before.id,
+        SUBMISSIONS.c.lease_epoch == before.lease_epoch,
+        SUBMISSIONS.c.state == domain.State.UNKNOWN,
+    )
+    noted = sa.update(SUBMISSIONS).where(mine).values(answered_at=None).returning(SUBMISSIONS.c.id)
+    return (await conn.execute(noted)).first() is not None
+
+
 async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_ids: Collection[str]) -> None:
     """Hold on to these for another while."""
     until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)

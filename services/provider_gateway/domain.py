@@ -158,6 +158,11 @@ class Evidence:
     provider_job_id: str = ""
     note: str = ""
 
+    @property
+    def is_of_a_job(self) -> bool:
+        """Whether it says that the provider has made a job of the order, under whatever name."""
+        return bool(self.provider_job_id) or self.kind is Learned.CALLBACK
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -179,7 +184,7 @@ class Submission:
     endpoint: str
     wire_model: str
     spec: bytes
-    spec_digest: str
+    likeness: str
     last_frame_wanted: bool
     traceparent: str
     account: str

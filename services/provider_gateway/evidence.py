@@ -77,7 +77,7 @@ async def has_rival(conn: AsyncConnection, one: domain.Submission) -> bool:
     """Whether another submission with an unknown outcome asked for the very same: what is found could be either's."""
     rival = sa.and_(
         SUBMISSIONS.c.account == one.account,
-        SUBMISSIONS.c.spec_digest == one.spec_digest,
+        SUBMISSIONS.c.likeness == one.likeness,
         SUBMISSIONS.c.id != one.id,
         SUBMISSIONS.c.provider_job_id.is_(None),
         SUBMISSIONS.c.state.in_(sorted(domain.UNNAMED)),

@@ -181,6 +181,11 @@ class Keyring:
         terms = self._offer.endpoints.get(endpoint)
         return (terms.base_url if terms else None) or ""
 
+    def is_as_of(self, account: str, then: datetime) -> bool:
+        """Whether the account still has the key it had then: only so does the provider know again what was sent."""
+        held = self._held.get(account)
+        return account in self._own or (held is not None and held.credential.rotated_at <= then)
+
     async def used(self, conn: AsyncConnection, account: str) -> None:
         """Note that an order is sent with it; written once a minute."""
         minute = self._clock().replace(second=0, microsecond=0)

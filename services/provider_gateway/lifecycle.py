@@ -13,8 +13,11 @@ HORIZON = timedelta(hours=24)
 DAILY, CLOSED_AFTER = timedelta(days=7), timedelta(days=30)
 """Since the horizon it is looked for daily, then weekly; then it is closed as charged."""
 
-WAITS_AT_MOST = timedelta(days=7)
-"""How long an order waits, for money, a switch or its provider, before it ends unsent."""
+WAITS_AT_MOST = timedelta(days=38)
+"""How long an order waits for money or a switch before it ends unsent: for next month's budget, and a week more."""
+
+SENT_AT_LATEST = WAITS_AT_MOST + timedelta(days=7)
+"""How old an order gets that was let in and cannot be sent."""
 
 SETTLING = timedelta(minutes=10)
 """How long after its sender saw the end of an exchange an order may still arrive at a provider."""
@@ -34,6 +37,8 @@ _RETRY_S = (1.0, 60.0)
 
 _LOOK_S = (5.0, 600.0)
 
+_LONGEST_WAIT = 6
+
 
 def parked(before: domain.Submission, fault: domain.Fault, retry_at: datetime, now: datetime) -> domain.Submission:
     """It may not be bought now: it waits with a reason and a date, and ends when it has waited for too long."""
@@ -44,7 +49,7 @@ def parked(before: domain.Submission, fault: domain.Fault, retry_at: datetime, n
 
 def given_up(before: domain.Submission, now: datetime) -> domain.Submission:
     """It was let in, and could not be sent for too long."""
-    why = "Nothing could be sent to the provider for seven days; nothing is charged. Check the endpoint and its key."
+    why = "Nothing could be sent to the provider for too long; nothing is charged. Check the endpoint and its key."
     return _end(before, domain.State.REJECTED, now, domain.Fault("PROVIDER_REJECTED", why), cost_micros=0)
 
 
@@ -121,7 +126,8 @@ def is_absent(
     `strong` says that a lookup that finds nothing proves something there, and `lag` how late it may be. The sender must
     have seen the end of the exchange itself: a lease that ran out does not say that nobody is sending any more.
     """
-    if not strong or before.answered_at is None or before.provider_job_id or named(evidence := list(evidence)):
+    evidence = list(evidence)
+    if not strong or before.answered_at is None or before.provider_job_id or any(one.is_of_a_job for one in evidence):
         return False
     settled_at = before.answered_at + SETTLING
     looks = [one.at for one in evidence if one.kind is domain.Learned.NOT_FOUND and one.at >= settled_at]
@@ -222,7 +228,8 @@ def fetch_failed(before: domain.Submission, why: str, is_gone: bool, now: dateti
         fault = domain.Fault("CLIP_EXPIRED", f"The provider deleted the paid clip before it could be fetched: {why}")
         return _end(before, domain.State.CLIP_EXPIRED, now, fault)
     later = _later(now, before.tries, _RETRY_S)
-    return _to(before, domain.State.PROVIDER_DONE, now, tries=before.tries + 1, next_action_at=later)
+    tries = before.tries + 1 if is_gone else min(before.tries + 1, _LONGEST_WAIT)  # only what is gone counts as such
+    return _to(before, domain.State.PROVIDER_DONE, now, tries=tries, next_action_at=later)
 
 
 def fetch_again(before: domain.Submission, now: datetime) -> domain.Submission:

@@ -104,9 +104,9 @@ async def _write_down(
 async def heard(conn: AsyncConnection, pieces: Sequence[evidence.Piece]) -> None:
     """Keep what was learned by who has no say: who has looks at once. An alert says where it comes too late."""
     await evidence.add(conn, pieces)
-    named = [one.submission.id for one in pieces if one.learned.provider_job_id]
-    await store.hurry(conn, named)
-    for one in await store.in_states(conn, named, _FREE_ENDS):
+    there = [one.submission.id for one in pieces if one.learned.is_of_a_job]
+    await store.hurry(conn, there)
+    for one in await store.in_states(conn, there, _FREE_ENDS):
         log.error("paid_after_all", extra={"submission_id": one.id, "job_id": one.job_id, "state": one.state})
         _AFTER_ALL.labels(one.endpoint).inc()
 

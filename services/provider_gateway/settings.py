@@ -57,3 +57,10 @@ class Settings(settings.Service):
     """How many submissions one process works on at the same time."""
     clip_max_bytes: int = 4 << 30
     """A larger clip is not downloaded."""
+
+    @pydantic.model_validator(mode="after")
+    def callbacks_need_a_secret(self) -> "Settings":
+        """Without one anybody could compute the addresses of callbacks."""
+        if (self.callbacks_listen or self.public_url) and not self.callbacks_secret.get_secret_value():
+            raise ValueError("RUSHES_CALLBACKS_SECRET should be set where callbacks are heard")
+        return self

@@ -21,7 +21,7 @@ from services.provider_gateway import (
     providers,
     wire,
 )
-from services.provider_gateway.claims import Change, Claimed
+from services.provider_gateway.claims import Change, Claimed, repeats
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +125,8 @@ class Steps:
             except (errors.Error, OSError) as fault:
                 outcome: providers.CreateOutcome = providers.NotSent(f"A still cannot be had: {type(fault).__name__}.")
             else:
+                if before.state is S.UNKNOWN and not await self._begin_repeat(before, provider):
+                    return Change(before, lifecycle.unknown(before, self._clock()))
                 outcome = await provider.create(order)
                 is_answered = not isinstance(outcome, providers.NotSent | providers.Unknown)
                 self._watch.went(before.account, "create", is_answered)
@@ -153,7 +155,7 @@ class Steps:
                 wait_s = 0 if done else self._pace.first_s(before.model)
                 answer = domain.Evidence(domain.Learned.ANSWER, now, provider_job_id)
                 return Change(before, lifecycle.accepted(before, provider_job_id, now, wait_s), answer)
-            case providers.Rejected() if first_try or not outcome.passing:
+            case providers.Rejected() if first_try or not (outcome.passing or outcome.retired):
                 return await self._rejected(before, outcome)
             case providers.NotSent(why) if first_try:
                 log.warning("not_sent", extra={"submission_id": before.id, "why": why})
@@ -198,11 +200,26 @@ class Steps:
         can = provider.capabilities
         # Where both can be done they take turns: a repeat whose answers say nothing must not keep us from looking.
         repeats = can.lookup == "none" or before.tries % 2 == 0
-        if repeats and lifecycle.may_be_repeated(before, timedelta(seconds=can.idempotency_s), now):
+        if repeats and self._may_repeat(before, provider):
             return await self._send(before)
         if can.lookup == "none":
             return Change(before, lifecycle.unknown(before, now))
         return await self._look(before, known, provider)
+
+    async def _begin_repeat(self, before: domain.Submission, provider: providers.Provider) -> bool:
+        """Whether it may still be repeated, after it waited for a free hand; and note that it is."""
+        if not self._may_repeat(before, provider):
+            return False
+        async with self._database.house() as conn:
+            return await repeats(conn, before)
+
+    def _may_repeat(self, before: domain.Submission, provider: providers.Provider) -> bool:
+        """Whether the provider still knows the order again: it must be the same account there, and not too late."""
+        window = timedelta(seconds=provider.capabilities.idempotency_s)
+        return self._is_same_key(before) and lifecycle.may_be_repeated(before, window, self._clock())
+
+    def _is_same_key(self, before: domain.Submission) -> bool:
+        return self._keys.is_as_of(before.account, (before.sent_at or before.created_at) - _WINDOW)
 
     async def _ask_again(self, before: domain.Submission) -> Change:
         """The provider did not know its own id any more; perhaps it does now."""
@@ -241,7 +258,8 @@ class Steps:
             )
         nothing = domain.Evidence(domain.Learned.NOT_FOUND, now, "", f"lookup: {can.lookup}")
         lag = timedelta(seconds=can.list_lag_s)
-        if lifecycle.is_absent(before, [*known, nothing], can.absence == "strong", lag, now):
+        is_strong = can.absence == "strong" and self._is_same_key(before)
+        if lifecycle.is_absent(before, [*known, nothing], is_strong, lag, now):
             return Change(before, lifecycle.absent(before, now), nothing)
         return Change(before, lifecycle.unknown(before, now), nothing)
 
@@ -281,7 +299,8 @@ class Steps:
                 self._keep(before, done)
                 self._pace.note(before.model, now - (before.sent_at or before.created_at))
                 kept_s = provider.capabilities.retention_s
-                expires_at = done.expires_at or (now + timedelta(seconds=kept_s) if kept_s else None)
+                told = done.expires_at if done.expires_at and done.expires_at > now else None  # it has just been made
+                expires_at = told or (now + timedelta(seconds=kept_s) if kept_s else None)
                 return Change(before, lifecycle.provider_done(before, done.cost_micros, expires_at, now))
 
     async def _fetch(self, claimed: Claimed) -> Change:

@@ -40,7 +40,7 @@ SUBMISSIONS = sa.Table(
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("wire_model", sa.Text, nullable=False),
     sa.Column("spec", sa.LargeBinary, nullable=False),
-    sa.Column("spec_digest", sa.Text, nullable=False),
+    sa.Column("likeness", sa.Text, nullable=False),
     sa.Column("last_frame_wanted", sa.Boolean, nullable=False),
     sa.Column("traceparent", sa.Text, nullable=False),
     sa.Column("account", sa.Text, nullable=False),
@@ -221,12 +221,12 @@ async def turns(conn: AsyncConnection, buyers: Collection[tuple[str, str]]) -> d
 
 
 async def lock_stale(conn: AsyncConnection, since: datetime, most: int) -> list[domain.Submission]:
-    """Intents that have waited to be sent since then and that nobody holds, locked until the transaction ends."""
+    """Intents that wait to be sent since then, or are not wanted any more; locked until the transaction ends."""
     query = (
         sa.select(SUBMISSIONS)
         .where(
             SUBMISSIONS.c.state == domain.State.INTENT,
-            SUBMISSIONS.c.created_at < since,
+            sa.or_(SUBMISSIONS.c.created_at < since, SUBMISSIONS.c.cancel_wanted_at.is_not(None)),
             sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < sa.func.now()),
         )
         .limit(most)

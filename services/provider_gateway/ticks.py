@@ -166,6 +166,8 @@ class Driver:
             except recorder.LeaseLost:
                 raise
             except (errors.Unavailable, sa.exc.DBAPIError) as fault:  # away, full, locked or slow: it passes
+                if _is_unwritable(fault):
+                    raise
                 facts = {"submission_id": change.before.id, "to": change.after.state, "fault": type(fault).__name__}
                 log.warning("record_waits", extra=facts)
                 await asyncio.sleep(_AWAY_S)
@@ -176,4 +178,17 @@ class Driver:
         log.error("provider_id_collision", extra={"submission_id": change.before.id, "job_id": change.before.job_id})
         note = "the provider answered with the id of another submission's job"
         learned = domain.Evidence(domain.Learned.AMBIGUOUS, now, "", note)
-        return claims.Change(change.before, lifecycle.answer_lost(change.before, now), learned)
+        return claims.Change(change.before, _of_no_use(change)(change.before, now), learned)
+
+
+def _of_no_use(change: claims.Change) -> Callable[[domain.Submission, datetime], domain.Submission]:
+    """What becomes of a submission whose answer names nothing; a lookup says nothing of its sender."""
+    if change.before.state is domain.State.SENDING:
+        return lifecycle.answer_lost
+    is_answer = change.learned is not None and change.learned.kind is domain.Learned.ANSWER
+    return lifecycle.repeat_lost if is_answer else lifecycle.unknown
+
+
+def _is_unwritable(fault: Exception) -> bool:
+    """Whether the database can never take such a value: SQLSTATE class 22; the lease runs out, and the log says so."""
+    return (getattr(getattr(fault, "orig", None), "sqlstate", None) or "").startswith("22")

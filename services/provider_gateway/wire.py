@@ -58,6 +58,12 @@ def spec_digest(spec: clip_pb2.ClipSpec) -> str:
     return hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
 
 
+def likeness(spec: clip_pb2.ClipSpec, model: str) -> str:
+    """The same for all clips that a provider's list may not tell apart: lists show neither seeds nor frames."""
+    shown = clip_pb2.ClipSpec(model=model, prompt=spec.prompt.strip(), duration=spec.duration, size=spec.size)
+    return spec_digest(shown)
+
+
 def seconds(spec: clip_pb2.ClipSpec) -> int:
     """The clip's length; a fraction of a second rounds up, and the model's durations then refuse it."""
     return spec.duration.seconds + (1 if spec.duration.nanos else 0)
@@ -103,7 +109,7 @@ def submission_of(
         endpoint=model.endpoint,
         wire_model=model.wire_model,
         spec=event.spec.SerializeToString(deterministic=True),
-        spec_digest=spec_digest(event.spec),
+        likeness=likeness(event.spec, model.id),
         last_frame_wanted=event.last_frame_wanted,
         traceparent=traceparent,
         account=account,

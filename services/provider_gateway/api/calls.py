@@ -14,6 +14,7 @@ from services.provider_gateway.api import desk
 
 _LOOK_EVERY_S = 0.5
 _LONGEST_NOTE = 500
+_MOST_CHARGED = 1_000_000_000_000
 
 
 class Calls(desk.Desk):
@@ -132,6 +133,8 @@ def _check_settling(request: pb.SettleSubmissionRequest, one: domain.Submission)
     found = []
     if not request.note.strip():
         found.append(errors.Violation("note", "should say how it is known, for the record"))
+    if request.charged.micros > _MOST_CHARGED:
+        found.append(errors.Violation("charged.micros", "is more than any clip costs"))
     if request.charged.micros < 0:
         found.append(errors.Violation("charged.micros", "should not be negative"))
     if request.charged.micros and request.charged.currency != one.currency:

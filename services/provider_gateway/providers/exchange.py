@@ -319,13 +319,14 @@ def retry_after(answer: Answer, body: Any = None) -> float | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Unix seconds or milliseconds, as a number or a text; or ISO 8601. None when it is none of these."""
+    """Unix seconds or milliseconds, as number or text, or ISO 8601; None for others, and beyond the year 3000."""
     try:
         if isinstance(value, str) and not value.isdigit():
             time = datetime.fromisoformat(value)
-            return time if time.tzinfo else time.replace(tzinfo=UTC)
+            value = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
         seconds = float(value)  # type: ignore[arg-type]
-        return datetime.fromtimestamp(seconds if seconds < _LATEST else seconds / 1000, UTC) if seconds > 0 else None
+        seconds /= 1000 if seconds >= _LATEST else 1
+        return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _LATEST else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 

@@ -64,8 +64,9 @@ class GoogleVeo(providers.Provider):
 
     async def poll(self, provider_job_id: str) -> providers.PollOutcome:
         """Ask how it is going. Raises ProviderAway."""
-        if _CLIP.fullmatch(provider_job_id):
-            return await self._poll_clip(provider_job_id)
+        if clip := _CLIP.fullmatch(provider_job_id):
+            own = clip[1] == self._endpoint.settings.get("bucket") and clip[2].startswith("submissions/")
+            return await self._poll_clip(provider_job_id) if own else providers.Missing()
         operation = _OPERATION.fullmatch(provider_job_id)
         if operation is None:
             return providers.Missing()

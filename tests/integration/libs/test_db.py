@@ -112,7 +112,9 @@ async def test_a_connection_that_is_cut_in_the_middle_of_the_work(place):
 
 
 async def test_a_connection_that_was_cut_is_replaced(place):
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
+    cut = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
+    )
     async with place.database.house() as conn:
         await conn.execute(sa.text(cut))
     async with place.database.tenant("acme") as conn:

@@ -28,7 +28,7 @@ def ask(micros: int = 100, number: int = 1, **changes: object) -> domain.Submiss
         endpoint="sandbox-openai",
         wire_model="sandbox-reel-1",
         spec=b"",
-        spec_digest="",
+        likeness="",
         last_frame_wanted=False,
         traceparent="",
         account="cred_1",

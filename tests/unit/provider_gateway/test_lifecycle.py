@@ -125,6 +125,7 @@ def test_absence_is_proven_by_three_looks_that_span_the_lag_after_the_settling()
         (submission(S.UNKNOWN), LOOKS, True, LAG),
         (doubtful(provider_job_id="video_1"), LOOKS, True, LAG),
         (doubtful(), [*LOOKS, learned(L.CALLBACK, 1, "video_1")], True, LAG),
+        (doubtful(), [*LOOKS, learned(L.CALLBACK, 1)], True, LAG),
         (doubtful(), [*LOOKS, learned(L.ANSWER, 1, "video_1")], True, LAG),
         (doubtful(), LOOKS[:2], True, LAG),
         (doubtful(), [LOOKS[0], *(learned(L.NOT_FOUND, 1.49) for _ in range(2))], True, LAG),
@@ -132,8 +133,8 @@ def test_absence_is_proven_by_three_looks_that_span_the_lag_after_the_settling()
         (submission(S.UNKNOWN, answered_at=NOW - timedelta(minutes=9)), LOOKS, True, LAG),
         (doubtful(), [LOOKS[0], *(learned(L.AMBIGUOUS, 2) for _ in range(2))], True, LAG),
     ],
-    ids="weak, sender may live, has an id, called back, answered late, two looks, too close, long lag, unsettled, "
-    "ambiguous".split(", "),
+    ids="weak, sender may live, has an id, called back, called back without a name, answered late, two looks, close, "
+    "long lag, unsettled, ambiguous".split(", "),
 )
 def test_without_any_one_of_them_it_stays_unknown(
     before: domain.Submission, evidence: list[domain.Evidence], strong: bool, lag: timedelta

@@ -10,7 +10,7 @@ ALTER TABLE submissions
   ADD COLUMN account text NOT NULL DEFAULT '',
   ADD COLUMN budgets text[] NOT NULL DEFAULT '{}',
   ADD COLUMN turn bigint NOT NULL DEFAULT 0,
-  ADD COLUMN spec_digest text NOT NULL DEFAULT '',
+  ADD COLUMN likeness text NOT NULL DEFAULT '',
   ADD COLUMN answered_at timestamptz,
   ADD COLUMN cancel_wanted_at timestamptz,
   ADD COLUMN cancel_tried_at timestamptz;
@@ -67,9 +67,6 @@ BEGIN
     IF OLD.state IN ('STORED', 'CLIP_EXPIRED', 'REJECTED', 'ABSENT', 'PROVIDER_FAILED', 'CANCELED_FREE')
        AND NEW IS DISTINCT FROM OLD THEN
       RAISE EXCEPTION 'a submission that is % does not change', OLD.state USING ERRCODE = 'check_violation';
-    END IF;
-    IF OLD.state = 'PARKED' THEN  -- what it waits for, and until when, is news
-      NEW.version := OLD.version + 1;
     END IF;
     RETURN NEW;
   END IF;

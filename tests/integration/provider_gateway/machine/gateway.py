@@ -40,6 +40,7 @@ LEASE_S = 600.0
 """Longer than a story takes: leases run out when the story says so."""
 
 S = domain.State
+_PAST = sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, 1)
 
 
 class Gateway:
@@ -93,8 +94,10 @@ class Gateway:
     async def quiet(self) -> None:
         """Return once nobody does anything but wait for the outside."""
         async with asyncio.timeout(30):
-            while {*asyncio.all_tasks()} - {call.task for call in self.outside.calls} - {asyncio.current_task()}:
-                await asyncio.sleep(0.001)
+            while (
+                busy := {*asyncio.all_tasks()} - {call.task for call in self.outside.calls} - {asyncio.current_task()}
+            ):
+                await asyncio.wait([*busy, self.outside.asked], return_when=asyncio.FIRST_COMPLETED)
 
     # The job service.
 
@@ -176,8 +179,7 @@ class Gateway:
 
     async def lease_runs_out(self, submission_id: str) -> None:
         """Its worker is slow, or thought dead."""
-        past = sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, 1)
-        await self._change(store.SUBMISSIONS.c.id == submission_id, lease_until=past)
+        await self._change(store.SUBMISSIONS.c.id == submission_id, lease_until=_PAST)
 
     async def missed_often(self, submission_id: str) -> None:
         """As many polls as are forgiven have not found it."""
@@ -191,10 +193,11 @@ class Gateway:
     # Time, money, evidence and people.
 
     async def time_passes(self, **by: float) -> None:
-        """It is later, and what waited until then is due."""
+        """It is later: what waited until then is due, and who is gone holds nothing any more."""
         self.clock.forward(**by)
-        past = sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, 1)
-        await self._change(store.SUBMISSIONS.c.next_action_at <= self.clock(), next_action_at=past)
+        table = store.SUBMISSIONS.c
+        await self._change(table.next_action_at <= self.clock(), next_action_at=_PAST)
+        await self._change(~db.one_of(table.lease_owner, self.owners), lease_until=_PAST)
         for worker in self.workers:
             await worker.gates.share()
         await self.workers[0].gates.probe()
@@ -204,13 +207,13 @@ class Gateway:
         async with self.database.tenant("acme") as conn:
             await walls.set_limit(conn, "acme", CURRENCY, budgets.OWN, clips * 100_000, self.clock())
 
-    async def switch(self) -> None:
-        """Throw the tenant's switch, or release it."""
+    async def switch(self, is_thrown: bool | None = None) -> None:
+        """Throw the tenant's switch, or release it: what it is not now, unless told."""
         async with self.database.tenant("acme") as conn:
             thrown = await switches.thrown(conn, "acme")
             for one in thrown:
                 await switches.release(conn, "acme", one.id, "ada", self.clock())
-            if not thrown:
+            if not thrown and is_thrown is None:
                 await switches.throw(conn, "acme", budgets.Reach.TENANT, "", "a test", "ada", self.clock())
 
     async def let_in(self) -> None:

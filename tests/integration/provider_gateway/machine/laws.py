@@ -1,6 +1,7 @@
 """What must be true of a gateway's database after every step, and what must stay true from step to step."""
 
 import collections
+import itertools
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,8 +28,6 @@ HELD = """
     SELECT submission_id, sum(reserved) AS reserved, sum(spent) AS spent, sum(suspense) AS suspense,
            sum(available + reserved + spent + suspense) AS balance
     FROM ledger GROUP BY submission_id"""
-SAID = """
-    SELECT subject, payload FROM outbox"""
 
 
 class Laws:
@@ -36,6 +35,7 @@ class Laws:
 
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}
+        self.taken: set[tuple[S, S]] = set()
         self._final: dict[str, dict[str, Any]] = {}
         self._evidence: set[str] = set()
         self._used: dict[str, int] = {}
@@ -50,6 +50,18 @@ class Laws:
         self._each_row_is_sound()
         self._what_is_final_stays()
         self._nothing_is_paid_twice_or_given_back(outside)
+
+    def is_over(self) -> bool:
+        """Whether nothing can change any more."""
+        return all(row["state"] in domain.FINAL for row in self.rows.values())
+
+    def check_the_end(self, outside: Outside) -> None:
+        """Raises AssertionError when something that was paid for is neither kept nor accounted for."""
+        for job in outside.jobs:
+            row = self.rows[job.submission_id]
+            is_told = (row["fault"] or {}).get("reason") == "OUTCOME_UNKNOWN"
+            is_kept = row["state"] in (S.STORED, S.CLIP_EXPIRED) or is_told
+            assert is_kept or job.state == "failed", f"a paid clip is lost: {row['state']}"
 
     def _each_row_is_sound(self) -> None:
         active = collections.Counter(row["job_id"] for row in self.rows.values() if row["state"] in ACTIVE)
@@ -67,17 +79,18 @@ class Laws:
 
     async def _the_log_keeps_to_the_table(self, conn: AsyncConnection) -> None:
         query = "SELECT submission_id, version, state FROM submission_log ORDER BY submission_id, version"
-        story: dict[str, list[str]] = collections.defaultdict(list)
+        story: dict[str, list[tuple[int, str]]] = collections.defaultdict(list)
         for name, version, state in await conn.execute(sa.text(query)):
-            story[name].append(state)
-            assert version == len(story[name]) + 1, "a change is missing in the log"
-        for name, states in story.items():
-            for step in zip(states, states[1:], strict=False):
-                assert tuple(map(S, step)) in domain.TRANSITIONS
-            assert states[-1] == self.rows[name]["state"]
-        said = collections.Counter((await conn.execute(sa.text(SAID.replace(", payload", "")))).scalars())
-        stored, failed = said["rushes.provider_gateway.v1.ClipStored"], said["rushes.provider_gateway.v1.SubmissionFailed"]
-        told = collections.Counter(state for states in story.values() for state in states)
+            story[name].append((version, state))
+        for name, changes in story.items():
+            for (earlier, before), (later, after) in itertools.pairwise(changes):
+                self.taken.add((S(before), S(after)))
+                assert later == earlier + 1, "a change is missing in the log"
+            assert changes[-1] == (self.rows[name]["version"], self.rows[name]["state"])
+        assert self.taken <= domain.TRANSITIONS
+        said = collections.Counter((await conn.execute(sa.text("SELECT subject FROM outbox"))).scalars())
+        stored, failed = (said[f"rushes.provider_gateway.v1.{kind}"] for kind in ("ClipStored", "SubmissionFailed"))
+        told = collections.Counter(state for changes in story.values() for _, state in changes)
         assert stored == told[S.STORED]
         assert failed >= sum(told[state] for state in FAILED), "an end of which nobody hears"
 
@@ -121,4 +134,3 @@ def _expected(row: Any) -> tuple[int, int, int]:
     if state in SPENT:
         return 0, row["cost_micros"], 0
     return 0, 0, row["reserved_micros"] if state is S.UNRESOLVED else 0
-

@@ -42,7 +42,10 @@ class Call:
 
 
 class Outside:
-    """The truth: what was written to the provider, what it has taken, and what it charges."""
+    """The truth: what was written to the provider, what it has taken, and what it charges.
+
+    `asked` is done at the next call. Needs a running event loop.
+    """
 
     def __init__(self, clock: Callable[[], datetime.datetime], capabilities: providers.Capabilities) -> None:
         self.clock, self.capabilities = clock, capabilities
@@ -51,6 +54,7 @@ class Outside:
         self.late: list[Call] = []
         self.refused: set[str] = set()
         self.posts: dict[str, int] = {}
+        self.asked = asyncio.get_running_loop().create_future()
 
     async def ask(self, owner: str, kind: Kind, subject: str, prompt: str = "", span: Any = None) -> Any:
         """Wait until somebody decides what is answered."""
@@ -58,6 +62,8 @@ class Outside:
         assert task is not None
         call = Call(owner, kind, subject, prompt, span, task, asyncio.get_running_loop().create_future())
         self.calls.append(call)
+        self.asked.set_result(None)
+        self.asked = asyncio.get_running_loop().create_future()
         try:
             return await call.answer
         finally:
@@ -77,6 +83,14 @@ class Outside:
         job = Job(f"video_{len(self.jobs)}", call.subject, call.prompt, self.clock())
         self.jobs.append(job)
         return job
+
+    def decide(self, arrive: bool) -> None:
+        """What is on the wire has arrived now, or is lost; who sent it may hear of it much later."""
+        for call in self.calls:
+            if call.kind == "create" and call.is_sent and not call.is_decided:
+                call.is_decided = True
+                if arrive:
+                    self.take(call)
 
     def job_of(self, submission_id: str) -> Job | None:
         """The job that was made of this submission's order."""
@@ -130,9 +144,7 @@ class Provider(providers.Provider):
         """Says nothing: each is polled alone."""
         return {}
 
-    async def find(
-        self, order: providers.Order, since: datetime.datetime, until: datetime.datetime
-    ) -> Collection[str]:
+    async def find(self, order: providers.Order, since: datetime.datetime, until: datetime.datetime) -> Collection[str]:
         """What the list shows."""
         found: Collection[str] = await self.outside.ask(
             self.owner, "find", order.submission_id, order.prompt, (since, until)

@@ -46,13 +46,15 @@ class Config:
 class Task(NamedTuple):
     """What a worker is about with the call, the state it was claimed in, and how good the hold is.
 
-    The hold is 2 under a lease, 1 when that ran out, and 0 once another has claimed the call. Polls, lookups and
-    downloads are over in one move: whoever is late with those has no say and does no harm.
+    The hold is 2 under a lease, 1 when that ran out, and 0 once another has claimed the call. `was_answered`: when it was
+    claimed, its sender had seen the end of the exchange. Polls, lookups and downloads are over in one move: whoever is
+    late with those has no say and does no harm.
     """
 
     state: domain.State
     does: Literal["sends", "repeats", "waits", "knows", "is sure"]
     hold: int
+    was_answered: bool = False
 
 
 class Call(NamedTuple):
@@ -129,7 +131,7 @@ class Calls:
             return
         if state is S.INTENT:
             yield self._begun(call, is_cancelled)
-            if AGES[call.age] > lifecycle.WAITS_AT_MOST:
+            if AGES[call.age] > lifecycle.SENT_AT_LATEST:
                 yield self._decided("given up", call, "given_up")
         elif state is S.PARKED:
             yield from self._let_in(call)
@@ -177,8 +179,13 @@ class Calls:
             yield self._decided("believe the evidence", call, "accepted", NAME)
         else:
             if self.rules.may_be_repeated(before, self.config.window, now) and len(call.tasks) < WORKERS:
-                yield Move("decide to repeat", _with(call, Task(before.state, "repeats", 2)))
+                yield self._repeats(call, before)
             yield from self._look(call, known)
+
+    def _repeats(self, call: Call, before: domain.Submission) -> Move:
+        noted = self._decided("begin to repeat", call, "repeating") if self.rules.notes_repeats else Move("", call)
+        task = Task(before.state, "repeats", 2, before.answered_at is not None)
+        return Move("begin to repeat", _with(noted.after, task))
 
     def _look(self, call: Call, known: list[domain.Evidence]) -> Iterator[Move]:
         yield self._decided("lookup fails", call, "unknown")
@@ -197,8 +204,7 @@ class Calls:
         now = BORN + AGES[call.age]
         at = [now - LAG * lifecycle.LOOKS - timedelta(seconds=1)] * (lifecycle.LOOKS - 1) + [now]
         seen = [*known, *(domain.Evidence(domain.Learned.NOT_FOUND, one) for one in at)]
-        is_proof = self.config.lookup == "strong" and (self.rules.believes_repeats_are_over or not self.config.window)
-        return self.rules.is_absent(self.rows[call.row], seen, is_proof, LAG, now)
+        return self.rules.is_absent(self.rows[call.row], seen, self.config.lookup == "strong", LAG, now)
 
     def _poll(self, call: Call) -> Iterator[Move]:
         if call.is_lost:
@@ -301,15 +307,16 @@ class Calls:
         if waits and not call.in_flight and not any(task.hold == 2 or task.does == "waits" for task in call.tasks):
             yield Move("time passes", call._replace(age=call.age + 1, is_listed=bool(call.job)))
 
-    def _saved(
-        self, label: str, rest: Call, task: Task, decision: str, *args: object, learns: bool = False
-    ) -> Move:
+    def _saved(self, label: str, rest: Call, task: Task, decision: str, *args: object, learns: bool = False) -> Move:
         """Compare and set: who lost the lease has no say, but what it learned is kept."""
         state = self.state(rest)
         expected = S.INTENT if task.state is S.SENDING and not self.rules.persists_first else task.state
         if task.hold and state is expected:
-            begun = rest if state is task.state else self._decided("begin", rest, "begun").after
-            return self._decided(label, begun, decision, *args)
+            if state is not task.state:
+                rest = self._decided("begin", rest, "begun").after
+            elif task.was_answered:
+                rest = self._decided("as it was", rest, "answered").after
+            return self._decided(label, rest, decision, *args)
         if not learns or self.rows[rest.row].provider_job_id:
             return Move(f"{label}, too late", rest)
         free = state in (S.ABSENT, S.REJECTED, S.CANCELED_FREE)

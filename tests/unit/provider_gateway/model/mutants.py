@@ -95,10 +95,10 @@ class DoubtsNames(protocol.Protocol):
         return lifecycle.is_absent(dataclasses.replace(before, provider_job_id=None), unnamed, strong, lag, now)
 
 
-class BelievesRepeatsAreOver(protocol.Protocol):
-    """Absence is proven although somebody may still repeat the order."""
+class NotesNoRepeats(protocol.Protocol):
+    """An order is sent again, and the row still says that every exchange about it has ended."""
 
-    believes_repeats_are_over = True
+    notes_repeats = False
 
 
 DESIGNS = (

@@ -21,7 +21,7 @@ AGES = (
     timedelta(minutes=1),  # it has just been sent
     timedelta(hours=2),  # whatever was under way has arrived or is lost, and lookups know of it
     lifecycle.HORIZON + timedelta(hours=1),
-    lifecycle.HORIZON + lifecycle.CLOSED_AFTER + timedelta(days=1),
+    max(lifecycle.HORIZON + lifecycle.CLOSED_AFTER, lifecycle.SENT_AT_LATEST) + timedelta(days=1),
 )
 """How long ago a call was sent, or parked: the only moments that its rules can tell apart."""
 
@@ -39,7 +39,7 @@ class Protocol:
     follows_cancelled = True
     sweeps_unresolved = True
     believes_names = True
-    believes_repeats_are_over = False
+    notes_repeats = True
 
     canceled = staticmethod(lifecycle.canceled)
     parked = staticmethod(lifecycle.parked)
@@ -77,6 +77,14 @@ class Protocol:
     def begun(self, before: domain.Submission, now: datetime) -> domain.Submission:
         """What taking an order to send it makes of it."""
         return dataclasses.replace(before, state=S.SENDING, sent_at=BORN)
+
+    def repeating(self, before: domain.Submission, now: datetime) -> domain.Submission:
+        """What SQL notes before an order is sent again: until that has ended nothing proves that it is absent."""
+        return dataclasses.replace(before, answered_at=None)
+
+    def answered(self, before: domain.Submission, now: datetime) -> domain.Submission:
+        """As it was when its sender had seen the end of the exchange."""
+        return dataclasses.replace(before, answered_at=BORN)
 
 
 class Step(NamedTuple):
@@ -156,7 +164,7 @@ def order(attempt: int) -> domain.Submission:
         endpoint="sandbox-openai",
         wire_model="sandbox-reel-1",
         spec=b"",
-        spec_digest="",
+        likeness="",
         last_frame_wanted=False,
         traceparent="",
         account="endpoint:sandbox-openai",

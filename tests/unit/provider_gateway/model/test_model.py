@@ -49,8 +49,8 @@ def test_the_protocol_itself_keeps_the_law_that_finds_them_out():
 
 def test_absence_is_not_proven_where_somebody_may_still_repeat(tell):
     config = calls.Config("repeats", crashes=0, cancels=0, window=configs.DAY)
-    found = look.at(config, mutants.BelievesRepeatsAreOver).found
-    tell(look.told("BelievesRepeatsAreOver", found))
+    found = look.at(config, mutants.NotesNoRepeats).found
+    tell(look.told("NotesNoRepeats", found))
     assert found.broken
 
 

@@ -1,4 +1,4 @@
-"""The whole world: a job, its paid calls, the facts on their way between the two services, and what may still go wrong."""
+"""The whole world: a job, its paid calls, the facts on their way between two services, and what may still go wrong."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -221,7 +221,9 @@ def _place(move: Move) -> int:
 
 
 def _take() -> job_domain.Take:
-    return job_domain.Take("take_1", job_domain.Media("t/acme/clips/one.mp4", "video/mp4", 1, "ab" * 32), None, True, BORN)
+    return job_domain.Take(
+        "take_1", job_domain.Media("t/acme/clips/one.mp4", "video/mp4", 1, "ab" * 32), None, True, BORN
+    )
 
 
 def _new_job(born: datetime = BORN) -> job_domain.Job:
