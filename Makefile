@@ -56,6 +56,10 @@ test: $(VENV)/dev ## Every test, with branch coverage
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
 	$(BIN)/python -m tests.bench
 
+.PHONY: crash
+crash: $(VENV)/dev ## Kill, pause and trip the gateway at every place, and count what was lost
+	$(BIN)/python -m tests.crash
+
 .PHONY: storm
 storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed
 	$(BIN)/python -m tests.crash.budget_storm

@@ -29,7 +29,6 @@ async def main() -> None:
     keys = keyring.Keyring(database, offer, installed, safe, registry.build, _clock, told.private_endpoints)
     fetcher = fetch.Fetcher(blobs.open_store(told.blobs_url), told.clip_max_bytes)
     addresses = callbacks.Addresses(told.public_url, told.callbacks_secret.get_secret_value())
-    # A name of its own for each start: a restarted process must not take its dead self's leases for its own.
     means = works.Means(database, offer, keys, fetcher, addresses, _clock)
     moving = works.Works(means, uuid.uuid4().hex, told.lease_s, told.most_at_once)
     limits = {wire.CURRENCY: told.budget_micros, wire.PLAY_CURRENCY: told.play_budget_micros}

@@ -190,5 +190,5 @@ def _of_no_use(change: claims.Change) -> Callable[[domain.Submission, datetime],
 
 
 def _is_unwritable(fault: Exception) -> bool:
-    """Whether the database can never take such a value: SQLSTATE class 22; the lease runs out, and the log says so."""
-    return (getattr(getattr(fault, "orig", None), "sqlstate", None) or "").startswith("22")
+    """Whether the database can never take such a value: SQLSTATE classes 22 and 54; the lease runs out, and the log says so."""
+    return (getattr(getattr(fault, "orig", None), "sqlstate", None) or "").startswith(("22", "54"))

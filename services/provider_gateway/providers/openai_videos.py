@@ -20,7 +20,7 @@ import httpx2
 import openai
 
 from services.provider_gateway import providers
-from services.provider_gateway.providers import exchange, sdk, signatures
+from services.provider_gateway.providers import exchange, listing, sdk, signatures
 
 _PENDING = {"queued", "pending", "submitted", "in_progress", "processing", "running"}
 _DONE = {"completed", "succeeded", "success", "done"}
@@ -49,6 +49,7 @@ class OpenAIVideos(providers.Provider):
             http_client=sdk.client(self._wire),
         )
         self._sdk.organization = self._sdk.project = None  # else those of the environment go to every endpoint
+        self._listing = listing.Listing(self._told)
         self._stopped: dict[str, None] = {}
 
     async def create(self, order: providers.Order) -> providers.CreateOutcome:
@@ -96,14 +97,11 @@ class OpenAIVideos(providers.Provider):
 
     async def poll_many(self, provider_job_ids: Collection[str]) -> Mapping[str, providers.PollOutcome]:
         """Read the list, newest first, as long as that is cheaper than asking for each. Raises ProviderAway."""
-        missing, known, after, in_vain = set(provider_job_ids), dict[str, providers.PollOutcome](), "", 0
-        while in_vain < len(missing):
-            jobs, after = await self._page(after)
-            found = {str(job["id"]): read(job, self._endpoint, None) for job in jobs if str(job["id"]) in missing}
-            known |= found
-            missing -= found.keys()
-            in_vain = len(missing) if not after else in_vain + (not found)
-        return known
+        return await self._listing.tell(provider_job_ids)
+
+    async def _told(self, after: str) -> tuple[Mapping[str, providers.PollOutcome], str]:
+        jobs, end = await self._page(after)
+        return {str(job["id"]): read(job, self._endpoint, None) for job in jobs}, end
 
     async def find(self, order: providers.Order, since: datetime, until: datetime) -> Collection[str]:
         """The jobs of the list that were made in this span and are like this order. Raises ProviderAway.

@@ -1,4 +1,4 @@
-"""Orders that wait for money or a switch: let in when it has come, given up after a week, cancelled for nothing."""
+"""Orders that wait for money or a switch: let in when it has come, given up after weeks, cancelled for nothing."""
 
 import asyncio
 import datetime
@@ -7,7 +7,7 @@ import pytest
 
 from rushes.job.v1 import events_pb2 as job_pb
 from rushes.provider_gateway.v1 import events_pb2, ledger_pb2, submission_pb2
-from services.provider_gateway import domain
+from services.provider_gateway import domain, lifecycle
 from tests.integration.provider_gateway import conftest as house
 
 S = domain.State
@@ -156,9 +156,9 @@ async def test_the_reason_that_is_shown_is_the_latest(gateway):
     await gateway("ReleaseSpendSwitch", spend_switch_id=thrown.id)
 
 
-async def test_after_a_week_it_is_given_up_for_nothing(gateway, clock):
+async def test_after_weeks_it_is_given_up_for_nothing(gateway, clock):
     (parked,) = await waiting(gateway)
-    clock.forward(days=6, hours=23)
+    clock.forward(days=lifecycle.WAITS_AT_MOST.days - 1, hours=23)
     await gateway.make_due()
     await let_in(gateway)
     assert await states(gateway) == [S.PARKED]
@@ -172,9 +172,9 @@ async def test_after_a_week_it_is_given_up_for_nothing(gateway, clock):
     assert (event.submission_id, event.cost.micros, event.retryable) == (parked.id, 0, False)
 
 
-async def test_what_could_not_be_sent_for_a_week_is_given_up_and_has_its_money_back(gateway, clock):
+async def test_what_could_not_be_sent_for_weeks_is_given_up_and_has_its_money_back(gateway, clock):
     await gateway.hear(*await gateway.orders(house.spec()))
-    clock.forward(days=6, hours=23)
+    clock.forward(days=lifecycle.SENT_AT_LATEST.days - 1, hours=23)
     await gateway.hear(*await gateway.orders(house.spec("Fog."), tenant="bolt"))
     await let_in(gateway)
     assert await states(gateway) == [S.INTENT]

@@ -166,7 +166,7 @@ def wanted(**more: Any) -> dict[str, Any]:
 
 def bought(account: str, state: domain.State) -> dict[str, Any]:
     """A submission that was bought with this account."""
-    texts = ("production_id", "storyboard_id", "scene_id", "model", "wire_model", "traceparent", "spec_digest")
+    texts = ("production_id", "storyboard_id", "scene_id", "model", "wire_model", "traceparent", "likeness")
     return {
         **dict.fromkeys(texts, ""),
         "id": ids.new("sub"),

@@ -22,6 +22,7 @@ from services.provider_gateway import (
     events,
     evidence,
     keyring,
+    recorder,
     settings,
     store,
     switches,
@@ -224,8 +225,7 @@ class Gateway:
         """What a callback that names the job writes down."""
         learned = domain.Evidence(domain.Learned.CALLBACK, self.clock(), job.name)
         async with self.database.house() as conn:
-            await evidence.add(conn, [evidence.Piece(store.submission_of(row), learned)])
-            await store.hurry(conn, [row["id"]])
+            await recorder.heard(conn, [evidence.Piece(store.submission_of(row), learned)])
 
     async def person(self, verb: str, **fields: Any) -> None:
         """A person decides; what is no longer possible is refused."""

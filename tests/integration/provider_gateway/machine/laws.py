@@ -42,7 +42,7 @@ class Laws:
 
     async def check(self, conn: AsyncConnection, outside: Outside) -> None:
         """Raises AssertionError."""
-        found = (await conn.execute(sa.text("SELECT * FROM submissions"))).mappings()
+        found = (await conn.execute(sa.text("SELECT * FROM submissions ORDER BY scene_id, attempt"))).mappings()
         self.rows = {row["id"]: row for row in found}
         await self._the_log_keeps_to_the_table(conn)
         await self._money_is_where_it_should_be(conn)

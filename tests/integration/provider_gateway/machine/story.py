@@ -93,15 +93,20 @@ class Story(stateful.RuleBasedStateMachine):
         self._run(self.gateway.claim(worker))
         self._run(self._answer_some(answers))
 
-    @stateful.precondition(lambda self: self.outside.calls)
     @stateful.rule(answers=ANSWERS)
     def something_is_answered(self, answers: list[tuple[int, int]]) -> None:
         self._run(self._answer_some(answers))
 
     async def _answer_some(self, answers: list[tuple[int, int]]) -> None:
         for pick, fate in answers:
-            if self.outside.calls:
-                await self._answer(_of(self.outside.calls, pick), fate)
+            if waiting := sorted(self.outside.calls, key=self._place):
+                await self._answer(_of(waiting, pick), fate)
+
+    def _place(self, call: outside.Call) -> tuple[str, str, int]:
+        """In an order that is the same whenever the story is told."""
+        job = self.outside.named(call.subject)
+        row = self._laws.rows.get(job.submission_id if job else call.subject)
+        return call.kind, row["scene_id"] if row else "", row["attempt"] if row else 0
 
     async def _answer(self, call: outside.Call, fate: int) -> None:
         if call.kind == "create" and not call.is_sent and fate % 6:

@@ -46,9 +46,9 @@ class Config:
 class Task(NamedTuple):
     """What a worker is about with the call, the state it was claimed in, and how good the hold is.
 
-    The hold is 2 under a lease, 1 when that ran out, and 0 once another has claimed the call. `was_answered`: when it was
-    claimed, its sender had seen the end of the exchange. Polls, lookups and downloads are over in one move: whoever is
-    late with those has no say and does no harm.
+    The hold is 2 under a lease, 1 when that ran out, and 0 once another has claimed the call. `was_answered`: the first
+    exchange had ended when this one was claimed. Polls, lookups and downloads are over in one move: whoever is late
+    with those has no say and does no harm.
     """
 
     state: domain.State
