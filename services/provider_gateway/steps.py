@@ -94,9 +94,15 @@ class Steps:
             for one in claimed:
                 yield Change(one.submission, lifecycle.away(one.submission, self._clock()))
             return
+        left_out = []
         for one in claimed:
             outcome = self._done.pop(one.submission.id, None) or told.get(one.submission.provider_job_id or "")
-            yield self._told(one.submission, outcome, provider) if outcome else await self._poll(one)
+            if outcome:
+                yield self._told(one.submission, outcome, provider)
+            else:
+                left_out.append(one)
+        for change in await asyncio.gather(*map(self._poll, left_out)):
+            yield change
 
     def polls_by_list(self, submission: domain.Submission) -> bool:
         """Whether one call can say how many of its account's jobs are going."""
