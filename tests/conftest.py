@@ -203,3 +203,10 @@ async def serve(issuer: Issuer) -> AsyncIterator[Serve]:
             return door
 
         yield open_door
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have noted as `record_property("figure", …)`, in whatever process they ran."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for figure in [value for name, value in report.user_properties if name == "figure"]:
+            terminalreporter.write_line(str(figure))

@@ -19,6 +19,8 @@ _AFTER_ALL = prometheus_client.Counter(
     "rushes_paid_after_all", "Submissions that ended as free, and then a provider's job turned up.", ["endpoint"]
 )
 
+_LOST = prometheus_client.Counter("rushes_paid_clips_lost", "Paid clips that their provider had deleted.", ["endpoint"])
+
 Waiting = tuple[claims.Change, "asyncio.Future[None]"]
 
 
@@ -126,3 +128,6 @@ def _tell(change: claims.Change, saved: domain.Submission | None, done: "asyncio
     if saved.state is not change.before.state:
         facts = {"submission_id": saved.id, "job_id": saved.job_id, "from": change.before.state, "to": saved.state}
         log.info("submission_moved", extra=facts)
+        if saved.state is domain.State.CLIP_EXPIRED:
+            log.error("paid_clip_lost", extra=facts)
+            _LOST.labels(saved.endpoint).inc()

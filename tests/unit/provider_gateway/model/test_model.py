@@ -1,7 +1,5 @@
 """Every world that the submission protocol can bring about, by its own rules: none pays twice, none loses or sticks."""
 
-import sys
-
 import pytest
 
 from services.provider_gateway import domain
@@ -12,14 +10,9 @@ EVERYTHING = calls.Config("everything", losses=1)
 
 
 @pytest.fixture
-def tell(capsys):
+def tell(record_property):
     """Say it even when the test passes: it is a figure to publish."""
-
-    def say(text):
-        with capsys.disabled():
-            sys.stdout.write(f"\nmodel: {text}")
-
-    return say
+    return lambda text: record_property("figure", f"model: {text}")
 
 
 @pytest.mark.parametrize("config", configs.PROVEN, ids=lambda config: config.name)
