@@ -305,7 +305,9 @@ class Steps:
                 self._keep(before, done)
                 self._pace.note(before.model, now - (before.sent_at or before.created_at))
                 kept_s = provider.capabilities.retention_s
-                told = done.expires_at if done.expires_at and done.expires_at > now else None  # it has just been made
+                sent_at = before.sent_at or before.created_at
+                # A date before the order is no date; one in the past can be true: we may have been away.
+                told = done.expires_at if done.expires_at and done.expires_at > sent_at else None
                 expires_at = told or (now + timedelta(seconds=kept_s) if kept_s else None)
                 return Change(before, lifecycle.provider_done(before, done.cost_micros, expires_at, now))
 
