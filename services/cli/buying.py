@@ -95,7 +95,7 @@ def reconcile(
 def settle(
     submission_id: Id,
     note: Annotated[str, typer.Option(help="How you know it, for the record.")],
-    charged: Annotated[str, typer.Option(metavar="AMOUNT", help="What the bill says; nothing when left out.")] = "0",
+    charged: Annotated[str, typer.Option(metavar="AMOUNT", help="What the bill says; 0 when nothing was charged.")],
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:

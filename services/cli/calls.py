@@ -1,8 +1,7 @@
 """Asks the gateway about models, providers and paid calls, and shows what it says to a person."""
 
 import asyncio
-import decimal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from libs import rpc
 from rushes.provider_gateway.v1 import endpoint_pb2, model_pb2, submission_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from rushes.type.v1 import money_pb2
-from services.cli import client, exits, gateway, house, wire
+from services.cli import client, exits, gateway, purse, wire
 
 _FINAL = ("STORED", "CLIP_EXPIRED", "REJECTED", "ABSENT", "PROVIDER_FAILED", "CANCELED_FREE")
+_LOST = (submission_pb2.Submission.STATE_UNKNOWN, submission_pb2.Submission.STATE_UNRESOLVED)
+_PAUSE_S = 1.0
 
 
 def models(home: Path, search: str, endpoint: str, everything: bool, as_json: bool, out: rich.console.Console) -> None:
@@ -55,16 +56,28 @@ def watch(home: Path, submission_id: str, out: rich.console.Console) -> None:
     """Print a paid call each time it changes, until it is final."""
 
     async def follow() -> None:
-        async with client.connect(house.load(home)) as services:
-            request = pb.WatchSubmissionRequest(submission_id=submission_id)
+        async for one in _changes(home, submission_id):
+            out.print(_submission(one), markup=False)
+
+    asyncio.run(follow())
+
+
+async def _changes(home: Path, submission_id: str) -> AsyncIterator[submission_pb2.Submission]:
+    """The call as it stands, then after each change, through restarts of the gateway. Raises Ended or Refused."""
+    version = 0
+    while True:
+        async with client.connect(gateway.running(home)) as services:
+            request = pb.WatchSubmissionRequest(submission_id=submission_id, after_version=version)
             stream: Any = services.gateway.WatchSubmission(request, metadata=rpc.bearer(services.token))
             try:
                 async for news in stream:
-                    out.print(_submission(news.submission), markup=False)
+                    version = news.submission.version
+                    yield news.submission
+                return
             except grpc.aio.AioRpcError as error:
-                raise client.Refused(error) from None
-
-    asyncio.run(follow())
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:  # connections have an age, and gateways restart
+                    raise client.Refused(error) from None
+        await asyncio.sleep(_PAUSE_S)
 
 
 def cancel(home: Path, submission_id: str, as_json: bool, out: rich.console.Console) -> None:
@@ -83,25 +96,17 @@ def reconcile(
 
 def settle(home: Path, submission_id: str, charged: str, note: str, as_json: bool, out: rich.console.Console) -> None:
     """Close it. Raises Ended with USAGE."""
-    try:
-        micros = decimal.Decimal(charged) * 1_000_000
-    except decimal.InvalidOperation:
-        raise exits.Ended(f"--charged {charged}: write an amount such as 0.40.", exits.Code.USAGE) from None
-    if micros != micros.to_integral_value():
-        raise exits.Ended(f"--charged {charged}: nothing is smaller than a millionth.", exits.Code.USAGE)
+    micros = purse.micros(charged)
     before = gateway.ask(home, pb.GetSubmissionResponse, pb.GetSubmissionRequest(submission_id=submission_id))
-    money = money_pb2.Money(currency=before.submission.reserved.currency, micros=int(micros))
+    money = money_pb2.Money(currency=before.submission.reserved.currency, micros=micros)
     request = pb.SettleSubmissionRequest(submission_id=submission_id, charged=money, note=note)
     _done(gateway.ask(home, pb.SettleSubmissionResponse, request), as_json, out)
 
 
 def fetch(home: Path, submission_id: str, as_json: bool, out: rich.console.Console) -> None:
     """Download its clip again."""
-    _done(
-        gateway.ask(home, pb.FetchSubmissionResponse, pb.FetchSubmissionRequest(submission_id=submission_id)),
-        as_json,
-        out,
-    )
+    request = pb.FetchSubmissionRequest(submission_id=submission_id)
+    _done(gateway.ask(home, pb.FetchSubmissionResponse, request), as_json, out)
 
 
 def _done(answer: Any, as_json: bool, out: rich.console.Console) -> None:
@@ -165,9 +170,11 @@ def _account(of: endpoint_pb2.Account) -> str:
 def _submission(of: submission_pb2.Submission) -> str:
     state = submission_pb2.Submission.State.Name(of.state).removeprefix("STATE_")
     cost = f"cost {wire.amount(of.cost)}" if of.HasField("cost") else f"at most {wire.amount(of.reserved)}"
-    parts = [f"{of.id} {state}", of.model, cost]
+    parts = [f"{of.id} {state}", of.model, cost, f"ordered {_clock(of.create_time)}"]
     if of.error.message:
-        parts.append(of.error.message)
+        parts.append(of.error.message.rstrip("."))
+    if of.HasField("cancel_time") and state not in _FINAL:
+        parts.append("its cancel is asked for; what is paid is kept")
     if of.HasField("retry_time") and state not in _FINAL:
         parts.append(f"next at {_clock(of.retry_time)}")
     return "; ".join(parts)
@@ -178,6 +185,9 @@ def _whole(of: submission_pb2.Submission) -> Iterator[str]:
     yield f"job {of.job_id}, attempt {of.attempt}, production {of.production_id}, with {of.account}"
     if of.provider_job_id:
         yield f"the provider calls it {of.provider_job_id}"
+    if of.state in _LOST:
+        yield "its answer was lost: it may be charged, and is not sent again on suspicion, but looked for"
+        yield f"`rushes submissions reconcile {of.id}` looks at once, `settle` closes it by what the bill says"
     if of.HasField("clip"):
         yield f"clip {of.clip.key}, {of.clip.size_bytes} bytes, sha256 {of.clip.sha256}"
 

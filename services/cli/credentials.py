@@ -123,7 +123,7 @@ def delete(
     from services.cli import locksmith
 
     if not yes:
-        typer.confirm(f"Destroy the key of {credential_id}?", abort=True)
+        locksmith.agree(f"Destroy the key of {credential_id}? [y/N]", out)
     locksmith.delete(_folder(home), credential_id)
     out.print(f"The key of {credential_id} is destroyed.", markup=False)
 

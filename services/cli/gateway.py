@@ -13,14 +13,19 @@ from services.cli import client, exits, house, state
 Answer = TypeVar("Answer", bound=message.Message)
 
 
-def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
-    """Ask, and return the answer. Raises Ended: no house is started for it, for it would buy what waits there."""
+def running(home: Path) -> house.House:
+    """The house that runs there. Raises Ended: none is started to be asked, for it would buy what waits there."""
     if state.read(home) is None:
         raise exits.Ended(f"No house runs in {home}; `rushes up` starts it.", exits.Code.NOT_FOUND)
-    verb = kind.DESCRIPTOR.name.removesuffix("Response")
+    return house.load(home)
+
+
+def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
+    """Ask, and return the answer. Raises Ended."""
+    of, verb = running(home), kind.DESCRIPTOR.name.removesuffix("Response")
 
     async def call() -> Answer:
-        async with client.connect(house.load(home)) as services:
+        async with client.connect(of) as services:
             answer: Answer = await services.call(getattr(services.gateway, verb), request)
             return answer
 

@@ -1,21 +1,18 @@
 """Asks the gateway about credentials; reads keys from where no process list and no shell history shows them."""
 
-import asyncio
 import dataclasses
 import getpass
-import json
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import rich.console
-from google.protobuf import field_mask_pb2, json_format, message, timestamp_pb2
+from google.protobuf import field_mask_pb2, timestamp_pb2
 
 from rushes.provider_gateway.v1 import credential_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
-from services.cli import client, exits, house, state
+from services.cli import exits, gateway
 
 _MOST_BYTES = 1 << 16
 _PAGE = 200
@@ -70,7 +67,7 @@ def every(home: Path, endpoint: str) -> list[credential_pb2.Credential]:
     found, token = list[credential_pb2.Credential](), ""
     while True:
         request = gateway_pb2.ListCredentialsRequest(page_size=_PAGE, page_token=token, endpoint=endpoint)
-        answer = _ask(home, "ListCredentials", request)
+        answer = gateway.ask(home, gateway_pb2.ListCredentialsResponse, request)
         found += answer.credentials
         token = answer.next_page_token
         if not token:
@@ -79,7 +76,8 @@ def every(home: Path, endpoint: str) -> list[credential_pb2.Credential]:
 
 def get(home: Path, credential_id: str) -> credential_pb2.Credential:
     """One credential."""
-    return _credential(home, "Get", gateway_pb2.GetCredentialRequest(credential_id=credential_id))
+    request = gateway_pb2.GetCredentialRequest(credential_id=credential_id)
+    return gateway.ask(home, gateway_pb2.GetCredentialResponse, request).credential
 
 
 def add(home: Path, wanted: Wanted, key: str, webhook_secret: str) -> credential_pb2.Credential:
@@ -87,18 +85,19 @@ def add(home: Path, wanted: Wanted, key: str, webhook_secret: str) -> credential
     request = gateway_pb2.CreateCredentialRequest(
         request_id=str(uuid.uuid4()), key=key, webhook_secret=webhook_secret, **dataclasses.asdict(wanted)
     )
-    return _credential(home, "Create", request)
+    return gateway.ask(home, gateway_pb2.CreateCredentialResponse, request).credential
 
 
 def rotate(home: Path, credential_id: str, key: str, webhook_secret: str) -> credential_pb2.Credential:
     """Replace a key."""
     request = gateway_pb2.RotateCredentialRequest(credential_id=credential_id, key=key, webhook_secret=webhook_secret)
-    return _credential(home, "Rotate", request)
+    return gateway.ask(home, gateway_pb2.RotateCredentialResponse, request).credential
 
 
 def verify(home: Path, credential_id: str) -> credential_pb2.Credential:
     """Have the provider asked."""
-    return _credential(home, "Verify", gateway_pb2.VerifyCredentialRequest(credential_id=credential_id))
+    request = gateway_pb2.VerifyCredentialRequest(credential_id=credential_id)
+    return gateway.ask(home, gateway_pb2.VerifyCredentialResponse, request).credential
 
 
 def switch(home: Path, credential_id: str, on: bool) -> credential_pb2.Credential:
@@ -106,52 +105,58 @@ def switch(home: Path, credential_id: str, on: bool) -> credential_pb2.Credentia
     known = credential_pb2.Credential
     wanted = known(id=credential_id, state=known.STATE_ENABLED if on else known.STATE_DISABLED)
     mask = field_mask_pb2.FieldMask(paths=["state"])
-    return _credential(home, "Update", gateway_pb2.UpdateCredentialRequest(credential=wanted, update_mask=mask))
+    request = gateway_pb2.UpdateCredentialRequest(credential=wanted, update_mask=mask)
+    return gateway.ask(home, gateway_pb2.UpdateCredentialResponse, request).credential
+
+
+def agree(question: str, out: rich.console.Console) -> None:
+    """Get a person's yes. Raises Ended with USAGE."""
+    if not sys.stdin.isatty():
+        raise exits.Ended("Nobody can be asked here: give --yes.", exits.Code.USAGE)
+    out.print(question, markup=False)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise exits.Ended("Nothing was changed.", exits.Code.USAGE)
 
 
 def delete(home: Path, credential_id: str) -> None:
     """Destroy a key."""
-    _ask(home, "DeleteCredential", gateway_pb2.DeleteCredentialRequest(credential_id=credential_id))
+    request = gateway_pb2.DeleteCredentialRequest(credential_id=credential_id)
+    gateway.ask(home, gateway_pb2.DeleteCredentialResponse, request)
 
 
 def judge(of: credential_pb2.Credential) -> None:
     """Raises Ended with PROVIDER when the provider refuses the key."""
     if of.refusal:
-        remedy = f"`rushes credentials rotate {of.id}` replaces it"
+        remedy = f"`rushes credentials rotate {of.id}` replaces it; other settings need another credential"
         raise exits.Ended(f"The key is refused: {of.refusal} {remedy}.", exits.Code.PROVIDER)
 
 
 def show(found: Sequence[credential_pb2.Credential], as_json: bool, out: rich.console.Console) -> None:
     """Print credentials: a line for each, which no terminal cuts, or one JSON document."""
-    if as_json:
-        shown = [json_format.MessageToDict(one, preserving_proto_field_name=True) for one in found]
-        out.print_json(json.dumps({"credentials": shown}))
-        return
-    for one in found:
-        named = credential_pb2.Credential.State.Name(one.state).removeprefix("STATE_").lower()
-        key = f"key …{one.key_hint} version {one.key_version}"
-        verified = f"verified {_minute(one.verify_time) if one.HasField('verify_time') else 'never'}"
-        used = f"used {_minute(one.use_time) if one.HasField('use_time') else 'never'}"
-        refused = [f"refused: {one.refusal}"] if one.refusal else []
-        out.print(" · ".join([one.id, one.endpoint, one.name, named, key, verified, used, *refused]), markup=False)
+    listed = gateway_pb2.ListCredentialsResponse(credentials=found)
+    gateway.show(listed, lambda answer: map(_line, answer.credentials), as_json, out)
+
+
+def _line(of: credential_pb2.Credential) -> str:
+    named = credential_pb2.Credential.State.Name(of.state).removeprefix("STATE_").lower()
+    key = f"key …{of.key_hint} version {of.key_version}"
+    verified = f"verified {_minute(of.verify_time) if of.HasField('verify_time') else 'never'}"
+    used = f"used {_minute(of.use_time) if of.HasField('use_time') else 'never'}"
+    return " · ".join([of.id, of.endpoint, of.name, named, key, verified, used, *_more(of)])
+
+
+def _more(of: credential_pb2.Credential) -> Iterator[str]:
+    """What only some have."""
+    if of.base_url:
+        yield of.base_url
+    yield from (f"{name}={value}" for name, value in sorted(of.settings.items()))
+    if of.per_minute:
+        yield f"{of.per_minute} a minute at most"
+    if of.most_at_once:
+        yield f"{of.most_at_once} at once at most"
+    if of.refusal:
+        yield f"refused: {of.refusal}"
 
 
 def _minute(time: timestamp_pb2.Timestamp) -> str:
     return time.ToDatetime().isoformat(" ", "minutes")
-
-
-def _credential(home: Path, verb: str, request: message.Message) -> credential_pb2.Credential:
-    found: credential_pb2.Credential = _ask(home, f"{verb}Credential", request).credential
-    return found
-
-
-def _ask(home: Path, verb: str, request: message.Message) -> Any:
-    """One call to the gateway of the house that runs: none is started, for it would buy what waits there."""
-    if state.read(home) is None:
-        raise exits.Ended(f"No house runs in {home}; `rushes up` starts it.", exits.Code.NOT_FOUND)
-
-    async def ask() -> Any:
-        async with client.connect(house.load(home)) as services:
-            return await services.call(getattr(services.gateway, verb), request)
-
-    return asyncio.run(ask())

@@ -111,7 +111,7 @@ def detail(job: job_pb2.Job) -> str:
         case _ if job.HasField("parked"):
             return job.parked.message
         case _ if job.submission_state == "UNKNOWN":
-            return "sent, but the answer was lost: asking the provider"
+            return "the answer was lost; it is looked for, not bought again (`rushes submissions list --state unknown`)"
         case _:
             return ""
 

@@ -1,23 +1,21 @@
 """Asks the gateway about money, and shows what it says to a person."""
 
-import asyncio
 import decimal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 import rich.console
-from google.protobuf import json_format, message
+from google.protobuf import message
 
 from rushes.provider_gateway.v1 import ledger_pb2, submission_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
 from rushes.type.v1 import money_pb2
-from services.cli import client, exits, house, state, wire
+from services.cli import exits, gateway, wire
 
 _CURRENCIES = {False: "USD", True: "XTS"}
 _PERIODS = ("ever", "day", "month")
-
-Answer = TypeVar("Answer", bound=message.Message)
+_MOST_MICROS = 2**63 - 1
 
 
 class Place(TypedDict):
@@ -28,65 +26,79 @@ class Place(TypedDict):
     period: submission_pb2.Budget.Period.ValueType
 
 
-def place(storyboard: str, production: str, credential: str, period: str) -> Place:
+def place(storyboard: str | None, production: str | None, credential: str | None, period: str) -> Place:
     """Where a budget stands. Raises Ended with USAGE."""
-    named = {"STORYBOARD": storyboard, "PRODUCTION": production, "CREDENTIAL": credential}
-    given = [(scope, scope_id) for scope, scope_id in named.items() if scope_id] or [("TENANT", "")]
+    given = _given({"storyboard": storyboard, "production": production, "credential": credential})
     if len(given) > 1:
         wrong = "A budget stands around one thing: name a storyboard, a production or a credential."
         raise exits.Ended(wrong, exits.Code.USAGE)
     if period not in _PERIODS:
         raise exits.Ended(f"--period {period}: write {', '.join(_PERIODS)}.", exits.Code.USAGE)
-    ((scope, scope_id),) = given
+    ((scope, scope_id),) = given.items() or [("tenant", "")]
     return Place(
-        scope=submission_pb2.Budget.Scope.Value(f"SCOPE_{scope}"),
+        scope=submission_pb2.Budget.Scope.Value(f"SCOPE_{scope.upper()}"),
         scope_id=scope_id,
         period=submission_pb2.Budget.Period.Value(f"PERIOD_{period.upper()}"),
     )
 
 
+def micros(amount: str) -> int:
+    """An amount as a person writes it, in micros. Raises Ended with USAGE."""
+    try:
+        exact = decimal.Decimal(amount) * 1_000_000
+        if 0 <= exact <= _MOST_MICROS and exact % 1 == 0:
+            return int(exact)
+    except ArithmeticError:
+        pass
+    raise exits.Ended(f"{amount}: write an amount such as 5.00.", exits.Code.USAGE)
+
+
 def budget(home: Path, where: Place, play: bool) -> message.Message:
     """One budget."""
-    return _ask(home, gateway_pb2.GetBudgetResponse, gateway_pb2.GetBudgetRequest(currency=_CURRENCIES[play], **where))
+    return gateway.ask(
+        home, gateway_pb2.GetBudgetResponse, gateway_pb2.GetBudgetRequest(currency=_CURRENCIES[play], **where)
+    )
 
 
 def set_budget(home: Path, where: Place, amount: str, play: bool) -> message.Message:
     """The budget with its new limit. Raises Ended with USAGE."""
-    limit = money_pb2.Money(currency=_CURRENCIES[play], micros=_micros(amount))
-    return _ask(home, gateway_pb2.SetBudgetResponse, gateway_pb2.SetBudgetRequest(limit=limit, **where))
+    limit = money_pb2.Money(currency=_CURRENCIES[play], micros=micros(amount))
+    return gateway.ask(home, gateway_pb2.SetBudgetResponse, gateway_pb2.SetBudgetRequest(limit=limit, **where))
 
 
 def delete_budget(home: Path, where: Place, play: bool) -> None:
     """Take a budget down."""
-    _ask(home, gateway_pb2.DeleteBudgetResponse, gateway_pb2.DeleteBudgetRequest(currency=_CURRENCIES[play], **where))
+    gateway.ask(
+        home, gateway_pb2.DeleteBudgetResponse, gateway_pb2.DeleteBudgetRequest(currency=_CURRENCIES[play], **where)
+    )
 
 
 def budgets(home: Path) -> message.Message:
     """Every budget that stands."""
-    return _ask(home, gateway_pb2.ListBudgetsResponse, gateway_pb2.ListBudgetsRequest())
+    return gateway.ask(home, gateway_pb2.ListBudgetsResponse, gateway_pb2.ListBudgetsRequest())
 
 
 def entries(home: Path, submission_id: str, count: int) -> message.Message:
     """The newest entries of the ledger."""
     request = gateway_pb2.ListLedgerEntriesRequest(submission_id=submission_id, page_size=count)
-    return _ask(home, gateway_pb2.ListLedgerEntriesResponse, request)
+    return gateway.ask(home, gateway_pb2.ListLedgerEntriesResponse, request)
 
 
 def balances(home: Path) -> message.Message:
     """Where the tenant stands."""
-    return _ask(home, gateway_pb2.ListBalancesResponse, gateway_pb2.ListBalancesRequest())
+    return gateway.ask(home, gateway_pb2.ListBalancesResponse, gateway_pb2.ListBalancesRequest())
 
 
-def stop(home: Path, reason: str, endpoint: str, model: str, everyone: bool) -> message.Message:
+def stop(home: Path, reason: str, endpoint: str | None, model: str | None, everyone: bool) -> message.Message:
     """Throw a switch. Raises Ended with USAGE."""
-    named = {"ENDPOINT": endpoint, "MODEL": model, "HOUSE": everyone}
-    given = [scope for scope, target in named.items() if target] or ["TENANT"]
-    if len(given) > 1:
+    given = _given({"endpoint": endpoint, "model": model})
+    if len(given) + everyone > 1:
         raise exits.Ended("Stop one thing at a time: an endpoint, a model or everyone.", exits.Code.USAGE)
+    ((scope, target),) = given.items() or [("house" if everyone else "tenant", "")]
     request = gateway_pb2.ThrowSpendSwitchRequest(
-        scope=ledger_pb2.SpendSwitch.Scope.Value(f"SCOPE_{given[0]}"), target=endpoint or model, reason=reason
+        scope=ledger_pb2.SpendSwitch.Scope.Value(f"SCOPE_{scope.upper()}"), target=target, reason=reason
     )
-    return _ask(home, gateway_pb2.ThrowSpendSwitchResponse, request)
+    return gateway.ask(home, gateway_pb2.ThrowSpendSwitchResponse, request)
 
 
 def resume(home: Path, switch_id: str) -> str:
@@ -98,17 +110,15 @@ def resume(home: Path, switch_id: str) -> str:
         listed = "\n".join(f"{one.id}: {_stops(one)} ({one.reason})" for one in thrown)
         raise exits.Ended(f"{listed}\nSeveral are thrown: name the one to release.", exits.Code.USAGE)
     released = switch_id or thrown[0].id
-    _ask(home, gateway_pb2.ReleaseSpendSwitchResponse, gateway_pb2.ReleaseSpendSwitchRequest(spend_switch_id=released))
+    gateway.ask(
+        home, gateway_pb2.ReleaseSpendSwitchResponse, gateway_pb2.ReleaseSpendSwitchRequest(spend_switch_id=released)
+    )
     return f"Buying goes on; {released} is released."
 
 
 def show(answer: message.Message, as_json: bool, out: rich.console.Console) -> None:
-    """Print an answer: a line for each thing, or one JSON document."""
-    if as_json:
-        out.print_json(json_format.MessageToJson(answer, preserving_proto_field_name=True))
-        return
-    for line in _lines(answer):
-        out.print(line, markup=False)
+    """Print an answer."""
+    gateway.show(answer, _lines, as_json, out)
 
 
 def show_stopped(home: Path, out: rich.console.Console) -> None:
@@ -119,22 +129,16 @@ def show_stopped(home: Path, out: rich.console.Console) -> None:
 
 def _thrown(home: Path) -> Sequence[ledger_pb2.SpendSwitch]:
     return tuple(
-        _ask(home, gateway_pb2.ListSpendSwitchesResponse, gateway_pb2.ListSpendSwitchesRequest()).spend_switches
+        gateway.ask(home, gateway_pb2.ListSpendSwitchesResponse, gateway_pb2.ListSpendSwitchesRequest()).spend_switches
     )
 
 
-def _ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
-    """One call to the gateway of the house that runs: none is started, for it would buy what waits there."""
-    if state.read(home) is None:
-        raise exits.Ended(f"No house runs in {home}; `rushes up` starts it.", exits.Code.NOT_FOUND)
-    verb = kind.DESCRIPTOR.name.removesuffix("Response")
-
-    async def ask() -> Answer:
-        async with client.connect(house.load(home)) as services:
-            answer: Answer = await services.call(getattr(services.gateway, verb), request)
-            return answer
-
-    return asyncio.run(ask())
+def _given(named: Mapping[str, str | None]) -> Mapping[str, str]:
+    """What is named. A name that is empty, as of a variable that is not set, must not mean everything."""
+    given = {option: name for option, name in named.items() if name is not None}
+    if empty := [option for option, name in given.items() if not name.strip()]:
+        raise exits.Ended(f"--{empty[0]} is empty: name one, or leave the option out.", exits.Code.USAGE)
+    return given
 
 
 def _lines(answer: message.Message) -> Iterator[str]:
@@ -191,20 +195,10 @@ def _entry(of: ledger_pb2.LedgerEntry) -> str:
 
 
 def _switch(of: ledger_pb2.SpendSwitch) -> str:
-    return f"Stopped: {_stops(of)} ({of.reason}). `rushes resume {of.id}` lets it go on."
+    return f"Stopped: {_stops(of)} ({of.reason.rstrip('.')}). `rushes resume {of.id}` lets it go on."
 
 
 def _stops(switch: ledger_pb2.SpendSwitch) -> str:
     if switch.target:
         return f"buying {switch.target}"
     return "all buying of everyone" if switch.scope == ledger_pb2.SpendSwitch.SCOPE_HOUSE else "all buying"
-
-
-def _micros(amount: str) -> int:
-    try:
-        micros = int(decimal.Decimal(amount) * 1_000_000)
-    except (decimal.InvalidOperation, ValueError, OverflowError):
-        micros = -1
-    if micros < 0:
-        raise exits.Ended(f"{amount}: write an amount such as 5.00.", exits.Code.USAGE)
-    return micros

@@ -15,17 +15,17 @@ out = rich.console.Console(highlight=False, soft_wrap=True)
 Home = Annotated[Path | None, typer.Option(help="Folder of the house; RUSHES_HOME or the XDG data folder without it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Play = Annotated[bool, typer.Option("--play", help="In play money, which the sandbox is paid in.")]
-Storyboard = Annotated[str, typer.Option(metavar="ID", help="Around all productions of one storyboard.")]
-Production = Annotated[str, typer.Option(metavar="ID", help="Around one production.")]
-Credential = Annotated[str, typer.Option(metavar="ID", help="Around what is bought with one credential.")]
+Storyboard = Annotated[str | None, typer.Option(metavar="ID", help="Around all productions of one storyboard.")]
+Production = Annotated[str | None, typer.Option(metavar="ID", help="Around one production.")]
+Credential = Annotated[str | None, typer.Option(metavar="ID", help="Around what is bought with one credential.")]
 Period = Annotated[str, typer.Option(metavar="PERIOD", help="How often it begins anew, in UTC: ever, day or month.")]
 
 
 @budget_app.command("show")
 def show(
-    storyboard: Storyboard = "",
-    production: Production = "",
-    credential: Credential = "",
+    storyboard: Storyboard = None,
+    production: Production = None,
+    credential: Credential = None,
     period: Period = "ever",
     play: Play = False,
     home: Home = None,
@@ -41,9 +41,9 @@ def show(
 @budget_app.command("set")
 def set_limit(
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="The limit that shall hold, such as 5.00.")],
-    storyboard: Storyboard = "",
-    production: Production = "",
-    credential: Credential = "",
+    storyboard: Storyboard = None,
+    production: Production = None,
+    credential: Credential = None,
     period: Period = "ever",
     play: Play = False,
     home: Home = None,
@@ -66,9 +66,9 @@ def list_all(home: Home = None, as_json: AsJson = False) -> None:
 
 @budget_app.command("delete")
 def delete(
-    storyboard: Storyboard = "",
-    production: Production = "",
-    credential: Credential = "",
+    storyboard: Storyboard = None,
+    production: Production = None,
+    credential: Credential = None,
     period: Period = "ever",
     play: Play = False,
     home: Home = None,
@@ -106,8 +106,8 @@ def balance(home: Home = None, as_json: AsJson = False) -> None:
 @app.command()
 def stop(
     reason: Annotated[str, typer.Argument(metavar="REASON", help="Why, for the record.")],
-    endpoint: Annotated[str, typer.Option(metavar="NAME", help="Stop buying at one endpoint only.")] = "",
-    model: Annotated[str, typer.Option(metavar="ID", help="Stop buying one model only.")] = "",
+    endpoint: Annotated[str | None, typer.Option(metavar="NAME", help="Stop buying at one endpoint only.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="ID", help="Stop buying one model only.")] = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="Stop every tenant; for operators.")] = False,
     home: Home = None,
     as_json: AsJson = False,

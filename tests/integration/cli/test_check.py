@@ -1,8 +1,10 @@
 """The checker finds nothing in books that agree, and every breach of a promise by the name of the promise."""
 
+import asyncio
 import dataclasses
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.cli import check, check_gateway, exits, house, postgres
+from services.cli import check, check_gateway, environment, exits, house, postgres
 from services.provider_gateway import domain
 
 SUB, OTHER, JOB = f"sub_{'a' * 26}", f"sub_{'b' * 26}", "job_1"
@@ -55,6 +57,10 @@ JOBS = f"""
     VALUES ('take_1', 'acme', '{JOB}', 'prod_1', 'scene_1', '{MEDIA}', true, now());
     INSERT INTO inbox (event_id) VALUES ('evt_1');
 """
+TABLES = {
+    "provider_gateway": ("budgets", "submissions", "ledger", "submission_log", "evidence"),
+    "job": ("productions", "jobs", "takes"),
+}
 AGAIN = """
     CREATE TEMPORARY TABLE more AS SELECT * FROM submissions;
     UPDATE more SET id = '{id}', provider_job_id = NULL, clip = NULL, attempt = 2, version = 1, state = '{state}',
@@ -78,6 +84,16 @@ class World:
             await connection.execute(f"SET session_replication_role = replica; {script}")
         finally:
             await connection.close()
+
+    async def reset(self) -> None:
+        """Let them agree again."""
+        for service, script in (("provider_gateway", GATEWAY), ("job", JOBS)):
+            tables = ", ".join(TABLES[service])
+            await self.execute(service, f"TRUNCATE {tables}, outbox, inbox, dead_letters CASCADE; {script}")
+        assert self.sources.sandbox_ledger
+        self.sources.sandbox_ledger.write_text("")
+        self.note({"event": "post"}, {"event": "create"}, {"event": "done", "clip_sha256": SHA})
+        self.note({"event": "charge", "micros": 100000})
 
     def note(self, *lines: dict[str, Any]) -> None:
         """Add to the provider's ledger."""
@@ -104,56 +120,50 @@ async def world(home: Any, database: Any, tmp_path: Path) -> World:
     )
     names = {service: place.url.rpartition("/")[2] for service, place in places.items()}
     made = World(home, names, sources, blobs)
-    await made.execute("provider_gateway", GATEWAY)
-    await made.execute("job", JOBS)
-    made.note(
-        {"event": "post"},
-        {"event": "create"},
-        {"event": "done"},
-        {"event": "charge", "micros": 100000, "clip_sha256": SHA},
-    )
-    (tmp_path / "ledger.jsonl").write_text((tmp_path / "ledger.jsonl").read_text().replace("null", f'"{SHA}"'))
+    await made.reset()
     return made
 
 
 BREACHES = {
-    "each line of the ledger adds up to zero": """
+    "provider_gateway": {
+        "each line of the ledger adds up to zero": """
         ALTER TABLE ledger DROP CONSTRAINT balanced; UPDATE ledger SET available = 1 WHERE id = 'entry_2'""",
-    "every wall is what the ledger says of the submissions behind it": "UPDATE budgets SET spent_micros = 1",
-    "every submission holds the money of its state": "UPDATE submissions SET cost_micros = 1",
-    "no job is paid for twice": "DROP INDEX one_active;" + AGAIN.format(id=OTHER, state="UNKNOWN", due="now()"),
-    "states follow the table": "UPDATE submission_log SET state = 'REJECTED' WHERE version = 4",
-    "the log ends where the submission is": "DELETE FROM submission_log WHERE version = 6",
-    "what is open has a date, and what is parked a reason": AGAIN.format(id=OTHER, state="PARKED", due="now()"),
-    "nothing is forgotten": AGAIN.format(id=OTHER, state="ACCEPTED", due="now() - interval '2 hours'").replace(
-        "provider_job_id = NULL", "provider_job_id = 'video_2'"
-    ),
-    "unknown outcomes are given up in time": AGAIN.format(id=OTHER, state="UNKNOWN", due="now()"),
-    "nobody holds what is over": "UPDATE submissions SET lease_owner = 'me', lease_until = now()",
-    "evidence does not contradict itself": "UPDATE evidence SET provider_job_id = 'video_9'",
-    "nothing that ended as free has a job at its provider": "UPDATE submissions SET state = 'ABSENT'",
-    "every submission is for a job": "UPDATE submissions SET job_id = 'job_9'",
-    "jobs end when and as their submissions do": "UPDATE submissions SET state = 'CLIP_EXPIRED'",
-    "provider_gateway has said what it has to say": "UPDATE outbox SET published_at = NULL",
-    "provider_gateway has given up on no event": """
+        "every wall is what the ledger says of the submissions behind it": "UPDATE budgets SET spent_micros = 1",
+        "every submission holds the money of its state": "UPDATE submissions SET cost_micros = 1",
+        "no job is paid for twice": "DROP INDEX one_active;" + AGAIN.format(id=OTHER, state="UNKNOWN", due="now()"),
+        "states follow the table": "UPDATE submission_log SET state = 'REJECTED' WHERE version = 4",
+        "the log ends where the submission is": "DELETE FROM submission_log WHERE version = 6",
+        "what is open has a date, and what is parked a reason": AGAIN.format(id=OTHER, state="PARKED", due="now()"),
+        "nothing is forgotten": AGAIN.format(id=OTHER, state="ACCEPTED", due="now() - interval '2 hours'").replace(
+            "provider_job_id = NULL", "provider_job_id = 'video_2'"
+        ),
+        "unknown outcomes are given up in time": AGAIN.format(id=OTHER, state="UNKNOWN", due="now()"),
+        "nobody holds what is over": "UPDATE submissions SET lease_owner = 'me', lease_until = now()",
+        "evidence does not contradict itself": "UPDATE evidence SET provider_job_id = 'video_9'",
+        "nothing that ended as free has a job at its provider": "UPDATE submissions SET state = 'ABSENT'",
+        "every submission is for a job": "UPDATE submissions SET job_id = 'job_9'",
+        "jobs end when and as their submissions do": "UPDATE submissions SET state = 'CLIP_EXPIRED'",
+        "provider_gateway has said what it has to say": "UPDATE outbox SET published_at = NULL",
+        "provider_gateway has given up on no event": """
         INSERT INTO dead_letters (event_id, subject, payload, headers, reason, attempts)
         VALUES ('evt_9', 's', '', '{}', 'KeyError', 8)""",
-    "what is spent was charged": f"UPDATE ledger SET submission_id = '{OTHER}' ;"
-    + AGAIN.format(id=OTHER, state="PROVIDER_FAILED", due="NULL"),
-    "every clip that was made is stored, or has expired with an alert": "UPDATE submissions SET state = 'REJECTED'",
-}
-BREACHES_OF_JOBS = {
-    "job has heard what provider_gateway said": "DELETE FROM inbox",
-    "every stored clip is its job's take, and every take is stored": "DELETE FROM takes",
-    "jobs end when and as their submissions do": "UPDATE jobs SET state = 'RUNNING', ended_at = NULL",
-    "productions end with their jobs": "UPDATE productions SET state = 'FILMING'",
+        "what is spent was charged": f"UPDATE ledger SET submission_id = '{OTHER}' ;"
+        + AGAIN.format(id=OTHER, state="PROVIDER_FAILED", due="NULL"),
+        "every clip that was made is stored, or has expired with an alert": "UPDATE submissions SET state = 'REJECTED'",
+    },
+    "job": {
+        "job has heard what provider_gateway said": "DELETE FROM inbox",
+        "every stored clip is its job's take, and every take is stored": "DELETE FROM takes",
+        "jobs end when and as their submissions do": "UPDATE jobs SET state = 'RUNNING', ended_at = NULL",
+        "productions end with their jobs": "UPDATE productions SET state = 'FILMING'",
+    },
 }
 BREACHES_AT_THE_PROVIDER = {
-    "every order at the provider is a submission's": [{"event": "create", "client_ref": "sub_nobody"}],
-    "no submission was sent twice": [{"event": "post"}],
-    "no submission was made twice": [{"event": "create"}],
-    "no submission was charged twice": [{"event": "charge"}],
-    "what was charged is spent, or held until it is known": [{"event": "charge", "micros": 1}],
+    "every order at the provider is a submission's": {"event": "create", "client_ref": "sub_nobody"},
+    "no submission was sent twice": {"event": "post"},
+    "no submission was made twice": {"event": "create"},
+    "no submission was charged twice": {"event": "charge"},
+    "what was charged is spent, or held until it is known": {"event": "charge", "micros": 1},
 }
 
 
@@ -163,22 +173,19 @@ async def test_books_that_agree_break_no_promise(world: World) -> None:
     assert (figures["submissions stored"], figures["spent XTS"], figures["creates at the provider"]) == (1, 100000, 1)
 
 
-@pytest.mark.parametrize("promise", BREACHES)
-async def test_a_breach_in_the_gateways_books_is_named(world: World, promise: str) -> None:
-    await world.execute("provider_gateway", BREACHES[promise])
-    assert promise in await world.broken()
+@pytest.mark.parametrize("service", BREACHES)
+async def test_every_breach_in_a_database_is_named(world: World, service: str) -> None:
+    for promise, script in BREACHES[service].items():
+        await world.reset()
+        await world.execute(service, script)
+        assert promise in await world.broken()
 
 
-@pytest.mark.parametrize("promise", BREACHES_OF_JOBS)
-async def test_a_breach_in_the_jobs_books_is_named(world: World, promise: str) -> None:
-    await world.execute("job", BREACHES_OF_JOBS[promise])
-    assert promise in await world.broken()
-
-
-@pytest.mark.parametrize("promise", BREACHES_AT_THE_PROVIDER)
-async def test_a_breach_at_the_provider_is_named(world: World, promise: str) -> None:
-    world.note(*BREACHES_AT_THE_PROVIDER[promise])
-    assert promise in await world.broken()
+async def test_every_breach_at_the_provider_is_named(world: World) -> None:
+    for promise, line in BREACHES_AT_THE_PROVIDER.items():
+        await world.reset()
+        world.note(line)
+        assert promise in await world.broken()
 
 
 async def test_two_clips_of_one_job_are_a_breach(world: World) -> None:
@@ -234,4 +241,25 @@ def test_it_knows_the_transitions_of_the_gateway() -> None:
 
 
 def test_every_promise_about_submissions_has_its_breach() -> None:
-    assert {rule.promise for rule in check_gateway.RULES} <= BREACHES.keys()
+    assert {rule.promise for rule in check_gateway.RULES} <= BREACHES["provider_gateway"].keys()
+
+
+@pytest.mark.parametrize(("spoiled", "code"), [(False, 0), (True, 1)])
+async def test_the_command_says_it_and_exits_so(world: World, spoiled: bool, code: int) -> None:
+    if spoiled:
+        await world.execute("job", "DELETE FROM takes")
+    told = world.sources
+    addresses = ("--gateway-database", told.gateway_url, "--job-database", told.job_url, "--blobs", told.blobs_url)
+    rushes = (sys.executable, "-m", "services.cli", "ops", "check", *addresses)
+    shown, listed = await asyncio.gather(*(_run(*rushes, *more) for more in ((), ("--json",))))
+    assert (shown[0], listed[0]) == (code, code)
+    assert f"{code} of 1: every stored clip is its job's take" in shown[1]
+    assert json.loads(listed[1])["violations"] == code
+
+
+async def _run(*command: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=environment.base(), stderr=asyncio.subprocess.DEVNULL
+    )
+    out, _ = await process.communicate()
+    return process.returncode, out.decode()

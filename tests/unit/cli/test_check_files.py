@@ -44,7 +44,7 @@ class Bucket(http.server.BaseHTTPRequestHandler):
             f"<Contents><Key>{key}</Key><LastModified>{WRITTEN}</LastModified><Size>6</Size></Contents>"
             for key in (KEY, ORPHAN)
         )
-        self._xml("ListBucketResult", f"<IsTruncated>false</IsTruncated>{contents}")
+        self._xml("ListBucketResult", f"<Name>media</Name><IsTruncated>false</IsTruncated>{contents}")
 
     def do_HEAD(self) -> None:
         self.send_response(200)

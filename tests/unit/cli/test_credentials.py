@@ -72,8 +72,11 @@ def test_what_is_refused_before_any_house_is_looked_for(run: Run, words: list[st
 def test_a_key_is_no_word_of_the_command_line(run: Run) -> None:
     for words in (["add", "gemini", CANARY], ["add", "gemini", "--key", CANARY], ["rotate", "cred_1", CANARY]):
         assert run(*words)[0] == 2
-    code, out, _ = run("delete", "cred_1", stdin="n\n")
-    assert (code, "Destroy the key of cred_1?" in out) == (1, True)
+
+
+def test_a_key_is_not_destroyed_where_nobody_can_be_asked(run: Run) -> None:
+    code, _, err = run("delete", "cred_1", stdin="y\n")
+    assert (code, err) == (2, "Nobody can be asked here: give --yes.\n")
 
 
 def test_a_key_comes_from_a_file_or_from_stdin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_a_line_for_each_change_and_none_for_what_stays() -> None:
     assert seen.hear(news(job(1, submission_state="ACCEPTED"))) == ["scene 1 Scene 1: filming"]
     assert seen.hear(news(job(1, submission_state="ACCEPTED"))) == []
     assert seen.hear(news(job(1, submission_state="UNKNOWN"))) == [
-        "scene 1 Scene 1: checking sent, but the answer was lost: asking the provider"
+        "scene 1 Scene 1: checking the answer was lost; it is looked for, not bought again"
+        " (`rushes submissions list --state unknown`)"
     ]
     done = job(1, state=Job.STATE_SUCCEEDED, cost=money_pb2.Money(currency="XTS", micros=400_000))
     assert seen.hear(news(done)) == ["scene 1 Scene 1: done 0.40 in play money"]
