@@ -11,7 +11,8 @@ import secrets
 import shutil
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ import urllib3
 from libs import errors
 
 _KEY = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,199}(/[a-z0-9_][a-z0-9_.-]{0,199})*")
+_TAKEN_AT_ONCE = 8
 _CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
@@ -128,11 +130,19 @@ class FolderStore:
 
     async def put_file(self, key: str, path: Path, content_type: str) -> Blob:
         """See Blobs. The content type is told by the extension of the key."""
-        return (await asyncio.to_thread(self._keep, [Draft(key, path, content_type)], _copy))[0]
+        return await asyncio.to_thread(self._put, key, path)
 
     def take_files(self, drafts: Sequence[Draft]) -> list[Blob]:
-        """See Blobs. Files on the same disk are renamed."""
-        return self._keep(drafts, _move)
+        """See Blobs. Files on the same disk are renamed, once all of them are safe on it."""
+        targets = [self.path_of(draft.key) for draft in drafts]
+        with _room():
+            facts = [_saved(draft.path) for draft in drafts]
+            unsaved = {folder for parent in {target.parent for target in targets} for folder in _made(parent)}
+            for draft, target in zip(drafts, targets, strict=True):
+                _move(draft.path, target)
+            for folder in unsaved:
+                _fsync_folder(folder)
+        return [_blob(draft.key, *found) for draft, found in zip(drafts, facts, strict=True)]
 
     async def get_file(self, key: str, path: Path) -> None:
         """See Blobs."""
@@ -170,19 +180,14 @@ class FolderStore:
             raise ValueError("the media store has no `secret` to sign with")
         return hmac.new(self._secret.encode(), f"{key}\n{expires}\n{name}".encode(), "sha256").hexdigest()
 
-    def _keep(self, drafts: Sequence[Draft], bring: Callable[[Path, Path], tuple[str, int]]) -> list[Blob]:
-        # What is new must be on the disk with its name: the file's folder always, those above it when they are new.
-        unsaved, kept = dict[Path, None](), list[Blob]()
-        for key, path, _ in drafts:
-            target = self.path_of(key)
-            unsaved |= dict.fromkeys([target.parent, *_parents_of_new(target.parent)])
-            with _room():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                digest, size = bring(path, target)
-            kept.append(Blob(key, size, _content_type(key), digest))
-        for folder in unsaved:
-            _fsync_folder(folder)
-        return kept
+    def _put(self, key: str, path: Path) -> Blob:
+        target = self.path_of(key)
+        with _room():
+            unsaved = _made(target.parent)
+            facts = _copy(path, target)
+            for folder in unsaved:
+                _fsync_folder(folder)
+        return _blob(key, *facts)
 
     def _get(self, key: str, path: Path) -> None:
         with _scratch(path) as temporary:
@@ -202,7 +207,8 @@ class S3Store:
 
     def take_files(self, drafts: Sequence[Draft]) -> list[Blob]:
         """See Blobs."""
-        return [self._put(_checked(key), path, content_type) for key, path, content_type in drafts]
+        with futures.ThreadPoolExecutor(_TAKEN_AT_ONCE) as threads:
+            return list(threads.map(lambda draft: self._put(_checked(draft.key), *draft[1:]), drafts))
 
     async def get_file(self, key: str, path: Path) -> None:
         """See Blobs."""
@@ -275,6 +281,10 @@ def _checked(key: str) -> str:
     return key
 
 
+def _blob(key: str, sha256: str, size: int) -> Blob:
+    return Blob(key, size, _content_type(key), sha256)
+
+
 def _content_type(key: str) -> str:
     return _CONTENT_TYPES.get(Path(key).suffix, "application/octet-stream")
 
@@ -300,11 +310,15 @@ def _scratch(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _parents_of_new(folder: Path) -> Iterator[Path]:
-    """The folders that will have a new entry when this one is made."""
-    while not folder.exists():
-        folder = folder.parent
-        yield folder
+def _made(folder: Path) -> list[Path]:
+    """The folders to be synced once a file is in this one: itself always, those above it when they are new."""
+    unsaved, last = [folder], folder
+    while not last.is_dir():
+        last = last.parent
+        unsaved.append(last)
+    if len(unsaved) > 1:
+        folder.mkdir(parents=True, exist_ok=True)
+    return unsaved
 
 
 def _copy(path: Path, target: Path) -> tuple[str, int]:
@@ -315,15 +329,13 @@ def _copy(path: Path, target: Path) -> tuple[str, int]:
     return facts
 
 
-def _move(path: Path, target: Path) -> tuple[str, int]:
-    facts = _saved(path)
+def _move(path: Path, target: Path) -> None:
     try:
         os.rename(path, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        return _copy(path, target)
-    return facts
+        _copy(path, target)
 
 
 def _saved(path: Path) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 import grpc.aio
+import hypothesis
 import jwt
 import nats
 import pytest
@@ -23,6 +24,8 @@ from jwt import algorithms
 from libs import auth, db, migrate, rpc, topology
 from services.cli import environment, house, supervisor
 from services.cli import postgres as postgres_room
+
+hypothesis.settings.register_profile("nights", max_examples=2000, stateful_step_count=60)  # --hypothesis-profile=nights
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 

@@ -270,7 +270,7 @@ async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], changed_i
     changes = {name: new.c[name] for name in _CHANGING if name != "id"}
     await conn.execute(sa.update(JOBS).where(JOBS.c.id == new.c.id).values(changes))
     if takes := [_take_row(job, job.take) for job in jobs if job.take]:
-        await conn.execute(pg.insert(TAKES).values(takes).on_conflict_do_nothing())
+        await conn.execute(pg.insert(TAKES).on_conflict_do_nothing(), takes)
 
 
 def _production(row: sa.RowMapping) -> domain.Production:

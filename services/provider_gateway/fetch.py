@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 import aiohttp
 
 from libs import blobs, errors, failpoints
-from services.provider_gateway import domain, egress, media
+from services.provider_gateway import domain, egress, intake, media
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class Fetcher:
 
     def __init__(self, store: blobs.Blobs, max_bytes: int, door: egress.Egress | None = None) -> None:
         self._store, self._max_bytes, self._door = store, max_bytes, door or egress.Egress()
+        self._intake = intake.Intake(store)
         self._scratch_space = tempfile.TemporaryDirectory(prefix="rushes-gateway-")
         self.folder = pathlib.Path(self._scratch_space.name)
         self._parts: dict[str, _Part] = {}
@@ -60,11 +61,22 @@ class Fetcher:
         with _told(), self._part(submission.id) as part:
             if not part.is_whole:
                 await self._download(part, url, headers, home)
-            clip = await asyncio.to_thread(self._take_in, submission, part)
-            failpoints.reach("fetch.kept")
+            clip = await self._kept(submission, part)
             if clip.seconds < seconds / 2:
                 log.warning("clip_short", extra={"submission_id": submission.id, "seconds": round(clip.seconds, 3)})
             return clip
+
+    async def _kept(self, submission: domain.Submission, part: "_Part") -> domain.Clip:
+        try:
+            clip = await self._intake.take(submission, part)
+        except media.NotAClip:
+            part.forget()
+            raise
+        failpoints.reach("fetch.kept")
+        if clip.media.sha256 != part.sha256:
+            part.forget()
+            raise FetchFailed("what was kept is not what arrived; look at the disks")
+        return clip
 
     @contextlib.asynccontextmanager
     async def still(self, key: str) -> AsyncIterator[pathlib.Path | None]:
@@ -119,38 +131,6 @@ class Fetcher:
                 raise
             part.end()
         failpoints.reach("fetch.whole")
-
-    def _take_in(self, submission: domain.Submission, part: "_Part") -> domain.Clip:
-        """Look into what has arrived, and keep it with its pictures. Blocks: call it in a thread."""
-        with self._scratch(".jpg") as thumbnail, self._scratch(".png") as last:
-            part.save()
-            try:
-                facts = media.probe(part.path, thumbnail)
-                if submission.last_frame_wanted:
-                    media.save_last_frame(part.path, last)
-            except media.NotAClip:
-                part.forget()
-                raise
-            kept = self._keep(submission, part.path, thumbnail, last if submission.last_frame_wanted else None)
-        if kept[".mp4"].sha256 != part.sha256:
-            part.forget()
-            raise FetchFailed("what was kept is not what arrived; look at the disks")
-        stills = kept.get(".last.png"), kept[".thumb.jpg"]
-        return domain.Clip(kept[".mp4"], facts.seconds, facts.width, facts.height, *stills)
-
-    def _keep(
-        self, submission: domain.Submission, clip: pathlib.Path, thumbnail: pathlib.Path, last: pathlib.Path | None
-    ) -> dict[str, domain.Media]:
-        """By the ends of their keys. The clip is the last: while anything can fail, it waits for the next try."""
-        stem = f"t/{submission.tenant_id}/clips/{submission.id}"
-        drafts = [blobs.Draft(f"{stem}.last.png", last, "image/png")] if last else []
-        drafts.append(blobs.Draft(f"{stem}.thumb.jpg", thumbnail, "image/jpeg"))
-        drafts.append(blobs.Draft(f"{stem}.mp4", clip, "video/mp4"))
-        kept = zip(drafts, self._store.take_files(drafts), strict=True)
-        return {
-            draft.key.removeprefix(stem): domain.Media(draft.key, draft.content_type, blob.size, blob.sha256 or "")
-            for draft, blob in kept
-        }
 
 
 class _Part:

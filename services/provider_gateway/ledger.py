@@ -114,7 +114,7 @@ async def stand(conn: AsyncConnection, which: sa.ColumnElement[bool], now: datet
 async def make(conn: AsyncConnection, walls: Sequence[budgets.Budget]) -> None:
     """Put up those of these that do not stand yet."""
     rows = [dataclasses.asdict(wall) for wall in walls]
-    await conn.execute(pg.insert(BUDGETS).values(rows).on_conflict_do_nothing())
+    await conn.execute(pg.insert(BUDGETS).on_conflict_do_nothing(), rows)
 
 
 def begin(tenant_id: str, currency: str, place: budgets.Place, limit_micros: int, now: datetime) -> budgets.Budget:

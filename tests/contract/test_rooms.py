@@ -26,9 +26,9 @@ NAMED = {
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
-        callbacks catalogue census claims credential_store credential_wire credentials egress evidence fetch
+        callbacks catalogue census claims credential_store credential_wire credentials egress evidence fetch intake
         keyring ledger lifecycle limits media models pace prices providers/__init__ providers/exchange
-        providers/fal providers/forms providers/google providers/openai_videos providers/openrouter
+        providers/fal providers/forms providers/google providers/listing providers/openai_videos providers/openrouter
         providers/refusals providers/registry providers/replicate providers/runware providers/sdk
         providers/service_account providers/signatures providers/veo providers/waits recorder rescue statements
         steps switches traffic vault walls works

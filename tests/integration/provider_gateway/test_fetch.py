@@ -1,8 +1,6 @@
 """Paid clips brought home from servers that cut, lie, drip, move and vanish."""
 
 import asyncio
-import contextlib
-import dataclasses
 import gzip
 import hashlib
 import logging
@@ -10,118 +8,17 @@ import logging
 import pytest
 from aiohttp import web
 
-from libs import blobs
 from services.provider_gateway import domain, egress, fetch
+from tests.integration.provider_gateway.shelf import at_home, breaks, says, submission
 from tests.unit.provider_gateway import clips, servers
 
-MOST = 1 << 20
 PAGE = b"<!doctype html><html><title>Sign in to continue</title></html>"
-SIGNATURE = "sig=canary"
-
-
-def submission(name="sub_one", **more):
-    """A paid one; of what it is otherwise, nothing matters here."""
-    fields = {field.name: None for field in dataclasses.fields(domain.Submission)}
-    return domain.Submission(**fields | {"id": name, "tenant_id": "acme", "last_frame_wanted": False} | more)
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """The bytes of a clip of two seconds."""
     return clips.shoot(tmp_path_factory.mktemp("clip") / "clip.mp4", size=(640, 360)).read_bytes()
-
-
-class Shelf:
-    """A server of one file: it does what is planned for the first requests, then what it should."""
-
-    def __init__(self, content, *plan, etag='"one"'):
-        self.content, self.plan, self.etag, self.asked = content, list(plan), etag, []
-
-    async def serve(self, request):
-        self.asked.append(request.headers)
-        if self.plan:
-            return await self.plan.pop(0)(self, request)
-        return self.answer(request)
-
-    @property
-    def spans(self):
-        """The parts that were asked for."""
-        return [headers.get("Range") for headers in self.asked]
-
-    def answer(self, request):
-        span, condition = request.http_range, request.headers.get("If-Range")
-        etag = {"ETag": self.etag} if self.etag else {}
-        if span.start is None or condition != self.etag:
-            return web.Response(body=self.content, headers=etag)
-        return web.Response(status=206, body=self.content[span.start :], headers=etag | self.of(span.start))
-
-    def of(self, start, total=None):
-        return {"Content-Range": f"bytes {start}-{len(self.content) - 1}/{total or len(self.content)}"}
-
-
-def says(status, body=b"", **headers):
-    """Answer with this."""
-
-    async def turn(shelf, request):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(status=status, body=body, headers=named)
-
-    return turn
-
-
-def breaks(after, declared=True):
-    """Begin as it should, and hang up after so many bytes."""
-
-    async def turn(shelf, request):
-        response = web.StreamResponse(headers={"ETag": shelf.etag} if shelf.etag else {})
-        if declared:
-            response.content_length = len(shelf.content)
-        await response.prepare(request)
-        await response.write(shelf.content[:after])
-        await asyncio.sleep(0.01)
-        request.transport.close()
-        return response
-
-    return turn
-
-
-class Home:
-    """A fetcher, a shelf in reach of it, and what it keeps."""
-
-    def __init__(self, folder, shelf, port, fetcher):
-        self.folder, self.shelf, self.port, self.fetcher = folder, shelf, port, fetcher
-        self.place = f"http://127.0.0.1:{port}/v1"
-
-    async def bring(self, of=None, headers=None, path=f"/clip?{SIGNATURE}", **more):
-        return await self.fetcher.fetch(of or submission(), self.place + path, headers or {}, home=self.place, **more)
-
-    async def fails(self, match, fault=fetch.FetchFailed, **more):
-        """It fails in these words, which hold no address, and nothing is kept."""
-        kept = self.kept()
-        with pytest.raises(fault, match=match) as failure:
-            await self.bring(**more)
-        for secret in ("127.0.0.1", str(self.port), SIGNATURE, "http:"):
-            assert secret not in str(failure.value)
-        assert self.kept() == kept
-        return failure.value
-
-    def kept(self):
-        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
-
-    def waiting(self):
-        return {path.name: path.stat().st_size for path in self.fetcher.folder.iterdir()}
-
-
-@contextlib.asynccontextmanager
-async def at_home(folder, content, *plan, store=None, most=MOST, pace=None, **more):
-    shelf = Shelf(content, *plan, **more)
-    async with servers.serving(shelf.serve) as port:
-        door = egress.Egress(pace)
-        fetcher = fetch.Fetcher(blobs.open_store(store or (folder / "kept").as_uri()), most, door)
-        try:
-            yield Home(folder / "kept", shelf, port, fetcher)
-        finally:
-            await fetcher.close()
 
 
 def sha256(content):
@@ -143,6 +40,23 @@ async def test_a_clip_comes_home_with_its_pictures(tmp_path, clip):
         assert (await home.bring()).last_frame is None
         folder = home.fetcher.folder
     assert not folder.exists()
+
+
+async def test_clips_that_come_together_are_kept_together_and_fail_alone(tmp_path, clip):
+    """Of five at once, one is no clip, and for one there is no place."""
+    async with at_home(tmp_path, clip, says(200, PAGE)) as home:
+        (home.folder / "t/other").parent.mkdir(parents=True)
+        (home.folder / "t/other").write_text("in the way")
+        wanted = [submission(f"sub_{number}") for number in range(4)] + [submission("sub_4", tenant_id="other")]
+        found = await asyncio.gather(*(home.bring(one) for one in wanted), return_exceptions=True)
+        kept = [one for one in found if isinstance(one, domain.Clip)]
+        assert len(kept) >= 3
+        assert all(isinstance(one, domain.Clip | fetch.FetchFailed) for one in found)
+        for one in kept:
+            assert (home.folder / one.media.key).read_bytes() == clip
+            assert sha256((home.folder / one.thumbnail.key).read_bytes()) == one.thumbnail.sha256
+        assert isinstance(found[-1], fetch.FetchFailed)
+        assert set(home.waiting()) <= {"sub_4.part"}
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["with a length", "in chunks"])

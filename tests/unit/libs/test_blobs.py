@@ -1,5 +1,6 @@
 import hashlib
 import socket
+import tempfile
 import urllib.parse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,34 @@ async def test_a_file_goes_in_and_comes_out_whole(
     await store.get_file("acme/clips/clip_1.mp4", tmp_path / "back.mp4")
     assert (tmp_path / "back.mp4").read_bytes() == BYTES
     assert files_in(folder) == [store.path_of("acme/clips/clip_1.mp4")]
+
+
+@pytest.mark.parametrize("elsewhere", [None, "/dev/shm"], ids=["on the same disk", "from another"])
+def test_files_that_are_given_away_are_all_kept(
+    store: blobs.FolderStore, folder: Path, tmp_path: Path, elsewhere: str | None
+) -> None:
+    with tempfile.TemporaryDirectory(dir=elsewhere or tmp_path) as scratch:
+        drafts = []
+        for name in ("a/one.mp4", "a/two.jpg", "b/one.mp4"):
+            path = Path(scratch) / name.replace("/", "-")
+            path.write_bytes(BYTES + name.encode())
+            drafts.append(blobs.Draft(f"acme/{name}", path, "video/mp4"))
+        kept = store.take_files(drafts)
+    for draft, blob in zip(drafts, kept, strict=True):
+        content = BYTES + draft.key.removeprefix("acme/").encode()
+        assert (folder / draft.key).read_bytes() == content
+        assert (blob.key, blob.size, blob.sha256) == (draft.key, len(content), hashlib.sha256(content).hexdigest())
+    assert len(files_in(folder)) == 3
+    assert store.take_files([]) == []
+
+
+def test_where_one_cannot_be_kept_none_is_taken(store: blobs.FolderStore, folder: Path, clip: Path) -> None:
+    (folder / "in").write_text("the way")
+    drafts = [blobs.Draft("a.mp4", clip, "video/mp4"), blobs.Draft("in/a.mp4", clip, "video/mp4")]
+    with pytest.raises(OSError, match="in"):
+        store.take_files(drafts)
+    assert clip.read_bytes() == BYTES
+    assert files_in(folder) == [folder / "in"]
 
 
 async def test_the_last_file_put_is_the_one_kept(store: blobs.FolderStore, clip: Path, tmp_path: Path) -> None:

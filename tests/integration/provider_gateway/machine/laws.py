@@ -33,9 +33,9 @@ HELD = """
 class Laws:
     """Compares what is with what was."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: set[tuple[S, S]]) -> None:
         self.rows: dict[str, Any] = {}
-        self.taken: set[tuple[S, S]] = set()
+        self.taken = taken
         self._final: dict[str, dict[str, Any]] = {}
         self._evidence: set[str] = set()
         self._used: dict[str, int] = {}

@@ -53,11 +53,18 @@ class Unforeseen(logging.Handler):
 class Story(stateful.RuleBasedStateMachine):
     """One gateway with three workers, its job service, its provider and the people around it."""
 
-    def __init__(self, runner: asyncio.Runner, database: db.Database, clean: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        database: db.Database,
+        clean: Callable[[], Awaitable[None]],
+        taken: set[tuple[S, S]],
+    ) -> None:
+        """A story in this empty database; the transitions that it takes are added to `taken`."""
         super().__init__()
         self._run, self._database = runner.run, database
         self._run(clean())
-        self._laws, self._log, self._is_sound = laws.Laws(), Unforeseen(), True
+        self._laws, self._log, self._is_sound = laws.Laws(taken), Unforeseen(), True
         logging.getLogger("services.provider_gateway").addHandler(self._log)
 
     @stateful.initialize(kind=st.sampled_from(sorted(KINDS)), clips=st.integers(1, 4), jobs=st.integers(1, 4))
