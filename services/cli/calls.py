@@ -155,7 +155,8 @@ def _endpoints(answer: pb.ListEndpointsResponse) -> Iterator[str]:
 
 def _account(of: endpoint_pb2.Account) -> str:
     state = endpoint_pb2.Account.Breaker.Name(of.breaker).removeprefix("BREAKER_").lower().replace("_", " ")
-    parts = ["buying" if of.breaker == endpoint_pb2.Account.BREAKER_CLOSED else f"breaker {state}: {of.reason}"]
+    reason, closed = of.reason.rstrip("."), of.breaker == endpoint_pb2.Account.BREAKER_CLOSED
+    parts = [(reason or "buying") if closed else f"breaker {state}: {reason}"]
     if of.HasField("probe_time"):
         parts.append(f"tried again at {_clock(of.probe_time)}")
     counts = {"waiting": of.waiting, "under way": of.under_way, "to fetch": of.to_fetch}

@@ -43,6 +43,7 @@ _CODES_OF_REASONS = {
     "MODEL_NOT_FOUND": exits.Code.USAGE,
     "MODEL_RETIRED": exits.Code.PROVIDER,
     "MODEL_UNCONFIGURED": exits.Code.PROVIDER,
+    "PROVIDER_UNREACHABLE": exits.Code.PROVIDER,
 }
 
 

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import datetime
+import logging
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from libs import telemetry
 from services.cli import exits, house, issuer, state, supervisor
+
+log = logging.getLogger(__name__)
 
 ENOUGH_DISK_BYTES = 500 * 2**20
 _LOOK_S = 0.5
@@ -40,13 +44,14 @@ async def keep(
         issuer.prepare(of, datetime.datetime.now(datetime.UTC))
         _rotate_logs(of)
         kept = supervisor.Supervisor(of, services, say, while_used)
-        async with _told_to_stop() as stop:
-            try:
-                if await _started(kept, stop):
-                    ready(of)
-                    await (_disused(folder, lock, stop, kept) if while_used else _over(lock, stop))
-            finally:
-                await kept.stop()
+        with _journal(of):
+            async with _told_to_stop() as stop:
+                try:
+                    if await _started(kept, stop):
+                        ready(of)
+                        await (_disused(folder, lock, stop, kept) if while_used else _over(lock, stop))
+                finally:
+                    await kept.stop()
 
 
 async def _started(kept: supervisor.Supervisor, stop: asyncio.Event) -> bool:
@@ -75,6 +80,7 @@ async def _disused(folder: Path, lock: BinaryIO, stop: asyncio.Event, kept: supe
     while not stop.is_set() and not state.is_gone(lock):
         with state.alone(folder) as alone:
             if alone:
+                log.info("house_disused")
                 return await kept.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK_S)
@@ -85,18 +91,33 @@ async def _told_to_stop() -> AsyncIterator[asyncio.Event]:
     """An event set by the first signal; the second one cancels the task that entered."""
     stop, loop, main = asyncio.Event(), asyncio.get_running_loop(), asyncio.current_task()
 
-    def on_signal() -> None:
+    def on_signal(number: signal.Signals) -> None:
+        log.info("house_told_to_stop", extra={"signal": number.name})
         if stop.is_set() and main is not None:
             main.cancel()
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(number, on_signal, number)
     try:
         yield stop
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _journal(of: house.House) -> Iterator[None]:
+    """Write down, meanwhile, what starts, what ends and why: each process has its own log, and this is of them all."""
+    handler, ours = logging.FileHandler(of.log("house")), logging.getLogger("services.cli")
+    handler.setFormatter(telemetry.JsonFormatter("house"))
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        handler.close()
 
 
 def _require_disk(folder: Path, enough: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.cli import exits
+
+log = logging.getLogger(__name__)
 
 _LEASH = str(Path(__file__).with_name("leash.py"))
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
@@ -142,9 +145,11 @@ class Child:
 
     async def stop(self) -> None:
         """Stop it as its program says; returns when nothing of it is left."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            log.info("process_stopped", extra={"program": self.program.name})
 
     def facts(self) -> dict[str, str | int | float | bool | None]:
         """What the state file says of it."""
@@ -165,6 +170,7 @@ class Child:
                 await self._live()
             except Exception as error:  # whatever it is, the program is to be kept
                 self.trouble = str(error) or type(error).__name__
+            log.warning("process_ended", extra={"program": self.program.name, "why": self.trouble})
             self.failures = 1 if time.monotonic() - born > _PROVEN_AFTER_S else self.failures + 1
             self._changed()
             await asyncio.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (self.failures - 1)))
@@ -174,6 +180,7 @@ class Child:
         await self.program.prepare()
         process = await spawn(self.program, self.log)
         self.pid, self.since = process.pid, time.time()
+        log.info("process_started", extra={"program": self.program.name, "pid": process.pid})
         self._changed()
         stops = self.program.stops
         exited = asyncio.create_task(process.wait())

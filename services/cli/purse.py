@@ -101,12 +101,13 @@ def stop(home: Path, reason: str, endpoint: str | None, model: str | None, every
     return gateway.ask(home, gateway_pb2.ThrowSpendSwitchResponse, request)
 
 
-def resume(home: Path, switch_id: str) -> str:
+def resume(home: Path, switch_id: str | None) -> str:
     """Release a switch, the only one when none is named; says what goes on. Raises Ended."""
+    named = _given({"switch": switch_id})
     thrown = _thrown(home)
-    if not switch_id and not thrown:
+    if not named and not thrown:
         return "Nothing is stopped."
-    if not switch_id and len(thrown) > 1:
+    if not named and len(thrown) > 1:
         listed = "\n".join(f"{one.id}: {_stops(one)} ({one.reason})" for one in thrown)
         raise exits.Ended(f"{listed}\nSeveral are thrown: name the one to release.", exits.Code.USAGE)
     released = switch_id or thrown[0].id
@@ -137,7 +138,7 @@ def _given(named: Mapping[str, str | None]) -> Mapping[str, str]:
     """What is named. A name that is empty, as of a variable that is not set, must not mean everything."""
     given = {option: name for option, name in named.items() if name is not None}
     if empty := [option for option, name in given.items() if not name.strip()]:
-        raise exits.Ended(f"--{empty[0]} is empty: name one, or leave the option out.", exits.Code.USAGE)
+        raise exits.Ended(f"The {empty[0]} has an empty name: name one, or leave it out.", exits.Code.USAGE)
     return given
 
 
@@ -173,9 +174,9 @@ def _balance(of: ledger_pb2.Balance) -> str:
 
 
 def _standing(of: submission_pb2.Budget | ledger_pb2.Balance, left: money_pb2.Money) -> str:
-    reserved, spent, suspense = map(wire.amount, (of.reserved, of.spent, of.suspense))
-    used = f"{reserved} reserved, {spent} spent, {suspense} in suspense"
-    return f"{wire.amount(left)} left of {wire.amount(of.limit)} ({used})"
+    parts = {"reserved": of.reserved, "spent": of.spent, "in suspense": of.suspense}
+    used = ", ".join(f"{wire.amount(money)} {what}" for what, money in parts.items() if money.micros)
+    return f"{wire.amount(left)} left of {wire.amount(of.limit)}" + (f" ({used})" if used else "")
 
 
 def _entry(of: ledger_pb2.LedgerEntry) -> str:

@@ -120,7 +120,9 @@ def stop(
 
 @app.command()
 def resume(
-    switch_id: Annotated[str, typer.Argument(metavar="[SWITCH]", help="What to let go on, where several stop.")] = "",
+    switch_id: Annotated[
+        str | None, typer.Argument(metavar="[SWITCH]", help="What to let go on, where several stop.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Let buying go on; what has waited is tried again."""

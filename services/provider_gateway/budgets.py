@@ -18,26 +18,33 @@ HOUSE = "*"
 """The tenant of switches that stop every tenant."""
 
 TRY_AGAIN = timedelta(minutes=5)
-"""How long an order that was denied waits where no date is known at which that changes."""
+"""How long an order that was denied waits at least, where no date is known at which that changes."""
+
+_LONGEST_WAIT = timedelta(hours=3)
+_PART_OF_AGE = 10
 
 MOST_DRIFT_PERCENT = 5
 """How far beyond the quoted most a price may be before its model is bought no more."""
 
 
 class BudgetExceeded(errors.Exhausted):
-    """This can cost {needed}, and the budget has {left} left of {limit}; raise it with SetBudget or ask for less."""
+    """This can cost {needed}, and the budget has {left} left of {limit}; `rushes budget set` raises it."""
 
 
 class BudgetNotFound(errors.NotFound):
-    """No budget of scope {scope} {scope_id} and period {period} stands; make it with SetBudget."""
+    """No budget of scope {scope} {scope_id} and period {period} stands; `rushes budget set` puts one up."""
 
 
 class SpendingStopped(errors.Conflict):
-    """Buying is stopped for {scope} ({reason}); it goes on when the switch {switch_id} is released."""
+    """Buying is stopped for {scope} ({reason}); `rushes resume {switch_id}` lets it go on."""
 
 
 class SpendSwitchNotFound(errors.NotFound):
-    """No switch {spend_switch_id} is thrown; ListSpendSwitches names those that are."""
+    """No switch {spend_switch_id} is thrown; `rushes balance` names those that are."""
+
+
+OPERATOR = "operator"
+"""The role that may act for the whole house."""
 
 
 class OperatorNeeded(errors.Denied):
@@ -226,13 +233,23 @@ def next_period(period: Period, now: datetime) -> datetime | None:
 def amount(micros: int, currency: str) -> str:
     """Money for a person, exact, with two decimals or more."""
     units, rest = divmod(micros, 1_000_000)
-    return f"{units}.{f'{rest:06}'.rstrip('0').ljust(2, '0')} {currency}"
+    unit = "in play money" if currency == PLAY_MONEY else currency
+    return f"{units}.{f'{rest:06}'.rstrip('0').ljust(2, '0')} {unit}"
 
 
 def exceeded(budget: Budget, needed_micros: int) -> BudgetExceeded:
     """What to say when the budget has less left than this can cost."""
     left, limit = (amount(micros, budget.currency) for micros in (budget.left_micros, budget.limit_micros))
     return BudgetExceeded(needed=amount(needed_micros, budget.currency), left=left, limit=limit)
+
+
+def shortage(wall: Budget, needed_micros: int, now: datetime) -> str:
+    """What to say beforehand where not all of it fits into this period; empty when it does."""
+    begins = next_period(wall.period, now)
+    if begins is None or needed_micros <= wall.left_micros:
+        return ""
+    left = amount(wall.left_micros, wall.currency)
+    return f"The budget {wall.title} has {left} left; what does not fit waits for {begins:%Y-%m-%d}."
 
 
 def places(submission: domain.Submission) -> list[tuple[Scope, str]]:
@@ -275,7 +292,7 @@ def _stopped(ask: domain.Submission, switches: Sequence[Switch], now: datetime) 
     what = {Reach.HOUSE: "the whole house", Reach.TENANT: f"tenant {ask.tenant_id}"}
     scope = what.get(found.scope) or f"{found.scope.lower()} {found.target}"
     error = SpendingStopped(switch_id=found.id, scope=scope, reason=found.reason)
-    return Denial(error.reason, str(error), now + TRY_AGAIN)
+    return Denial(error.reason, str(error), _later(ask, now))
 
 
 def _too_dear(
@@ -283,17 +300,24 @@ def _too_dear(
 ) -> Denial | None:
     needed = amount(ask.reserved_micros, ask.currency)
     if not around:
-        why = f"This can cost {needed}, and tenant {ask.tenant_id} has no budget for it; make it with SetBudget."
-        return Denial(BudgetExceeded.reason, why, now + TRY_AGAIN)
+        why = (
+            f"This can cost {needed}, and tenant {ask.tenant_id} has no budget for it; `rushes budget set` puts one up."
+        )
+        return Denial(BudgetExceeded.reason, why, _later(ask, now))
     refusing = [wall for wall in around if ask.reserved_micros > left[wall.id]]
     if not refusing:
         return None
     wall = max(refusing, key=lambda one: next_period(one.period, now) or _NEVER)
     room, limit = (amount(micros, ask.currency) for micros in (max(0, left[wall.id]), wall.limit_micros))
     begins = next_period(wall.period, now)
-    remedy = f"raise it with SetBudget, or wait for {begins:%Y-%m-%d}" if begins else "raise it with SetBudget"
+    remedy = "raise it (`rushes budget set`)" + (f", or wait for {begins:%Y-%m-%d}" if begins else "")
     why = f"This can cost {needed}, and the budget {wall.title} has {room} left of {limit}; {remedy}."
-    return Denial(BudgetExceeded.reason, why, begins or now + TRY_AGAIN)
+    return Denial(BudgetExceeded.reason, why, begins or _later(ask, now))
+
+
+def _later(ask: domain.Submission, now: datetime) -> datetime:
+    """What changes on the way wakes it; the rest is money that others give back."""
+    return now + min(max(TRY_AGAIN, (now - ask.created_at) / _PART_OF_AGE), _LONGEST_WAIT)
 
 
 def reservation(submission: domain.Submission) -> Posting:

@@ -2,7 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,9 +25,21 @@ _TELLING = 8  # a shorter key is found in many a word by chance
 Faults = Iterator[errors.Violation]
 
 
-def check_create(request: provider_gateway_service_pb2.CreateCredentialRequest, home: str, private: bool) -> None:
-    """Raises BadRequest. `home` is the endpoint's own address, empty when it has none."""
-    faults = [*_plain_faults(request), *_address_faults(request.base_url, home, private)]
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an endpoint asks of a credential: an address, unless it has a `home` of its own, and some settings.
+
+    `private` lets keys go to http and private addresses.
+    """
+
+    home: str
+    private: bool
+    needs: Sequence[str] = ()
+
+
+def check_create(request: provider_gateway_service_pb2.CreateCredentialRequest, terms: Terms) -> None:
+    """Raises BadRequest."""
+    faults = [*_plain_faults(request, terms), *_address_faults(request.base_url, terms)]
     faults += _secret_faults(request.key, request.webhook_secret)
     try:
         uuid.UUID(request.request_id)
@@ -48,8 +61,7 @@ def check_rotate(request: provider_gateway_service_pb2.RotateCredentialRequest) 
 def changes(
     before: credentials.Credential,
     request: provider_gateway_service_pb2.UpdateCredentialRequest,
-    home: str,
-    private: bool,
+    terms: Terms,
 ) -> Mapping[str, Any]:
     """The fields that change, and what they become. Raises BadRequest."""
     paths, wanted = set(request.update_mask.paths), request.credential
@@ -59,10 +71,11 @@ def changes(
     ]
     if not paths:
         faults.append(errors.Violation("update_mask", f"should name what changes, of {', '.join(EDITABLE)}"))
-    rules = [*_plain_faults(wanted), *_address_faults(wanted.base_url, home, private), *_state_faults(wanted.state)]
+    rules = [*_plain_faults(wanted, terms), *_address_faults(wanted.base_url, terms), *_state_faults(wanted.state)]
     for rule in rules:
         if rule.field.partition("[")[0] in paths:
             faults.append(errors.Violation(f"credential.{rule.field}", rule.description))
+    home = terms.home
     if not faults and "base_url" in paths and credentials.is_moved(before.base_url or home, wanted.base_url or home):
         why = "is another server; a key is sent only to the one it was installed for: create a credential for that one"
         faults.append(errors.Violation("credential.base_url", why))
@@ -115,7 +128,7 @@ def message(value: credentials.Credential) -> credential_pb2.Credential:
 
 
 def _plain_faults(
-    of: provider_gateway_service_pb2.CreateCredentialRequest | credential_pb2.Credential,
+    of: provider_gateway_service_pb2.CreateCredentialRequest | credential_pb2.Credential, terms: Terms
 ) -> Faults:
     if not 1 <= len(of.name) <= _NAME_CHARACTERS or of.name.strip() != of.name or not of.name.isprintable():
         yield errors.Violation("name", f"should be one line of 1 to {_NAME_CHARACTERS} characters")
@@ -124,6 +137,8 @@ def _plain_faults(
             yield errors.Violation(field, f"should be 0 for the endpoint's own limit, or 1 to {_MOST_LIMIT}")
     if len(of.settings) > _MOST_SETTINGS:
         yield errors.Violation("settings", f"should be {_MOST_SETTINGS} at most")
+    if missing := [name for name in terms.needs if name not in of.settings]:
+        yield errors.Violation("settings", f"should hold {', '.join(missing)}, which this endpoint needs")
     for name, value in of.settings.items():
         if not _SETTING.fullmatch(name):
             yield errors.Violation("settings", "should have names such as `project`: small letters, digits and `_`")
@@ -131,12 +146,12 @@ def _plain_faults(
             yield errors.Violation(f"settings[{name}]", f"should be one line of 1 to {_URL_CHARACTERS} characters")
 
 
-def _address_faults(base_url: str, home: str, private: bool) -> Faults:
-    if not base_url and not home:
+def _address_faults(base_url: str, terms: Terms) -> Faults:
+    if not base_url and not terms.home:
         yield errors.Violation("base_url", "should be the address of your server; this endpoint has none of its own")
     elif len(base_url) > _URL_CHARACTERS:
         yield errors.Violation("base_url", f"should be {_URL_CHARACTERS} characters at most")
-    elif base_url and (why := credentials.address_fault(base_url, private)):
+    elif base_url and (why := credentials.address_fault(base_url, terms.private)):
         yield errors.Violation("base_url", why)
 
 

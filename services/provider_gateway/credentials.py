@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import json
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from services.provider_gateway import egress, vault
 _HINT = 4
 _WHOLE_HINT_FROM = 16
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")
+_TELLING = "metadata.google.internal"  # https://cloud.google.com/compute/docs/metadata/overview
 _NUMERIC = re.compile(
     r".*:.*|(.*\.)?(\d+|0x[0-9a-f]*)"
 )  # what resolvers take for a number: https://url.spec.whatwg.org
@@ -30,7 +32,7 @@ class CredentialStale(errors.Stale):
 
 
 class CredentialInUse(errors.Conflict):
-    """Credential {credential_id} still finishes {under_way} paid calls; disable it now, and delete it after them."""
+    """Credential {credential_id} still finishes what it has bought ({under_way}); disable it now, delete it then."""
 
 
 class CredentialNameTaken(errors.Conflict):
@@ -38,10 +40,10 @@ class CredentialNameTaken(errors.Conflict):
 
 
 class EndpointNotFound(errors.NotFound):
-    """The catalogue has no endpoint {endpoint}; it knows {known}."""
+    """The catalogue has no endpoint named "{endpoint}"; it knows {known}."""
 
 
-class ProviderUnreachable(errors.Unavailable):
+class ProviderUnreachable(errors.Conflict):
     """The provider cannot be asked about the key of {credential_id} now ({why}); try again, or correct the base_url."""
 
 
@@ -156,9 +158,20 @@ def address_fault(text: str, private: bool) -> str:
         return "should be an address such as https://video.example/v1"
     if url.raw_user is not None or url.raw_password is not None or url.raw_query_string or url.raw_fragment:
         return "should be an address without a user, a query and a fragment"
+    if _tells_secrets(url.raw_host):
+        return "should be a server that sells videos, and not where a cloud tells its machines their secrets"
     if not private and (url.scheme != "https" or _is_near(url.raw_host)):
         return "should be https and a public host; this installation sends no keys to private ones"
     return ""
+
+
+def _tells_secrets(host: str) -> bool:
+    """Whether clouds answer there with the secrets of their machines; in any spelling that resolvers take."""
+    name = host.rstrip(".").lower()
+    try:
+        return egress.is_metadata(name if ":" in name else socket.inet_ntoa(socket.inet_aton(name)))
+    except OSError:
+        return name == _TELLING
 
 
 def _is_near(host: str) -> bool:

@@ -21,6 +21,12 @@ _MOST_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _UNREADABLE = "the provider names an address that cannot be read"
 _EXACT = re.compile(r"[!-~]+")
+# Where clouds tell their machines secrets, beside the link-local range: Azure, Amazon and Alibaba.
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16,
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html,
+# https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata
+_METADATA = {"168.63.129.16", "fd00:ec2::254", "100.100.100.200"}
+
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # mapped, NAT64, local and multicast numbers are all outside
 # The ranges of IANA's two special-purpose registries, multicast, and what else leads back to where we stand.
 # https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry
@@ -61,6 +67,16 @@ def is_public(address: str) -> bool:
     if number.version == 6 and number not in _GLOBAL_UNICAST:
         return False
     return not any(number in special for special in _SPECIAL)
+
+
+def is_metadata(address: str) -> bool:
+    """Whether clouds answer at this number with the secrets of their machines."""
+    try:
+        number = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    number = getattr(number, "ipv4_mapped", None) or number
+    return number.is_link_local or str(number) in _METADATA
 
 
 def guarded(

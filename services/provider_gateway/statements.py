@@ -47,7 +47,7 @@ def removable(request: provider_gateway_service_pb2.DeleteBudgetRequest) -> tupl
     currency = request.currency or wire.CURRENCY
     place = _place(request, _currency("currency", currency))
     if place == budgets.OWN:
-        raise wire.BadRequest([errors.Violation("scope", "the tenant's own budget stays; SetBudget can make it 0")])
+        raise wire.BadRequest([errors.Violation("scope", "the tenant's own budget stays; its limit can be 0")])
     return place, currency
 
 

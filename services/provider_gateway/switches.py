@@ -65,7 +65,7 @@ async def release(conn: AsyncConnection, tenant_id: str, switch_id: str, by: str
     )
     if (await conn.execute(query)).first() is None:
         raise budgets.SpendSwitchNotFound(spend_switch_id=switch_id)
-    log.warning("spending_goes_on", extra={"switch_id": switch_id, "tenant_id": tenant_id})
+    log.warning("spending_goes_on", extra={"switch_id": switch_id, "tenant_id": tenant_id, "by": by})
     await wake(conn, None if tenant_id == budgets.HOUSE else tenant_id, now)
 
 

@@ -78,6 +78,7 @@ class Load:
     currency: str = ""
     to_fetch: int = 0
     first_expiry: datetime | None = None
+    endpoint: str = ""
 
 
 class Traffic:
@@ -270,6 +271,7 @@ async def loads(conn: AsyncConnection, tenant_id: str) -> Mapping[str, Load]:
             sa.func.max(SUBMISSIONS.c.currency),
             those(*_TO_FETCH),
             sa.func.min(SUBMISSIONS.c.clip_expires_at).filter(state.in_(_TO_FETCH)),
+            sa.func.max(SUBMISSIONS.c.endpoint),
         )
         .where(SUBMISSIONS.c.tenant_id == tenant_id, SUBMISSIONS.c.next_action_at.is_not(None))
         .group_by(SUBMISSIONS.c.account)

@@ -28,6 +28,15 @@ async def listed(conn: AsyncConnection, tenant_id: str, now: datetime) -> list[b
     return sorted(found, key=lambda wall: (_FIRST[wall.scope], wall.scope_id, wall.currency, wall.period_id))
 
 
+async def shortages(
+    conn: AsyncConnection, tenant_id: str, currency: str, needed_micros: int, now: datetime
+) -> list[str]:
+    """What to say of the tenant's walls by day and month that will not let all of it pass at once."""
+    own = sa.and_(BUDGETS.c.tenant_id == tenant_id, BUDGETS.c.currency == currency, BUDGETS.c.scope_id == "")
+    found = await ledger.stand(conn, own, now)
+    return [said for wall in found if (said := budgets.shortage(wall, needed_micros, now))]
+
+
 async def set_limit(
     conn: AsyncConnection, tenant_id: str, currency: str, place: budgets.Place, limit_micros: int, now: datetime
 ) -> budgets.Budget:

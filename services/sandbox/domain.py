@@ -48,7 +48,7 @@ class Order:
     repeat_key: str | None = None
     """The caller's Idempotency-Key: an order repeated under it is the first one again, and costs nothing."""
     own_id: str | None = None
-    """The id that the caller gives the job, in a dialect that lets it; it follows the dialect's prefix."""
+    """The id that the caller gives the job, in a dialect that lets it; it is good for one job of each key."""
     callback_url: str | None = None
     """Who wants to be told when the clip has ended."""
     kept_s: float | None = None
@@ -158,3 +158,8 @@ def seed_of(prompt: str) -> int:
 def digest(text: str) -> str:
     """The sha256 of a key or a prompt: the ledger never holds either."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def own_name(own_id: str, key_sha256: str) -> str:
+    """The id of the clip to which the owner of this key has given such an id."""
+    return f"{own_id}-{key_sha256[:16]}"

@@ -46,6 +46,13 @@ def polled(server: disaster.Plan, video: dict[str, Any]) -> Response:
     return JSONResponse(video, video["error"]["code"] if failed else 200)
 
 
+def listed(server: disaster.Plan, page: dict[str, Any]) -> Response:
+    """A page of videos: SGLang does not say whether there are more."""
+    if disaster.Mode.SGLANG in server:
+        page = {"object": page["object"], "data": page["data"]}
+    return JSONResponse(page)
+
+
 def deleted(server: disaster.Plan, id: str) -> Response:
     """The answer to a delete: SGLang has a status for it."""
     status = {"status": "deleted"} if disaster.Mode.SGLANG in server else {}

@@ -121,9 +121,8 @@ class Lab:
         return clip
 
     async def _create(self, order: domain.Order) -> domain.Clip:
-        clip = domain.Clip(
-            domain.ID_PREFIX[order.dialect] + (order.own_id or secrets.token_hex(16)), order, self.clock()
-        )
+        name = domain.own_name(order.own_id, order.key_sha256) if order.own_id else secrets.token_hex(16)
+        clip = domain.Clip(domain.ID_PREFIX[order.dialect] + name, order, self.clock())
         if self.stock and domain.delay_s(order, self.latency_s) <= 0:
             status, events = domain.ending(order)
             clip.settling, clip.footage = True, self.stock

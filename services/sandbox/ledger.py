@@ -144,7 +144,7 @@ def event(clip: domain.Clip, name: Event, at: datetime) -> Line:
     return {
         "at": at.isoformat(timespec="microseconds"),
         "event": name,
-        "id": clip.id,
+        "id": order.own_id or clip.id,
         "dialect": order.dialect,
         "model": order.model,
         "client_ref": order.client_ref,
@@ -179,10 +179,10 @@ def order(clip: domain.Clip) -> Line:
 
 def clips(ledger: Ledger) -> Iterator[tuple[domain.Clip, str | None]]:
     """Every clip created and not deleted, oldest first, as the last process left it; with its sha256 once done."""
-    orders = {line["id"]: line for line in ledger.orders.lines()}
-    found: dict[str, tuple[domain.Clip, str | None]] = {}
+    orders = {_name(line["order"]["own_id"] or line["id"], line["order"]): line for line in ledger.orders.lines()}
+    found: dict[tuple[str, str], tuple[domain.Clip, str | None]] = {}
     for line in ledger.events.lines():
-        id, name = line["id"], line["event"]
+        id, name = _name(line["id"], line), line["event"]
         if name == "create":
             found[id] = _clip(orders.pop(id)), None
         elif name == "delete":
@@ -195,6 +195,11 @@ def clips(ledger: Ledger) -> Iterator[tuple[domain.Clip, str | None]]:
 
 
 _END: dict[str, domain.Status] = {"done": "completed", "fail": "failed", "cancel": "cancelled"}
+
+
+def _name(id: str, line: Line) -> tuple[str, str]:
+    """Callers that name their jobs themselves may give two keys the same name."""
+    return id, line["key_sha256"]
 
 
 def _clip(line: Line) -> domain.Clip:

@@ -99,7 +99,7 @@ class _Videos:
         clips, more = self._stage.page(after, int(limit), newest_first)
         data = [self._shown(request, key, clip) for clip in clips]
         ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-        return JSONResponse({"object": "list", "data": data, **ends, "has_more": more})
+        return flavour.listed(disaster.read(key, ""), {"object": "list", "data": data, **ends, "has_more": more})
 
     async def content(self, request: Request, key: str) -> Response:
         clip = self._stage.find(_id(request, key))

@@ -1,4 +1,4 @@
-"""The Runware dialect, `POST /runware/v1`: lists of tasks, each under a UUID of the caller that is good for one."""
+"""The Runware dialect, `POST /runware/v1`: lists of tasks, each under a UUID that is good for one of its key."""
 
 import contextlib
 import dataclasses
@@ -20,6 +20,7 @@ _SIDES = range(128, 1921, 8)
 _TTL_S = range(60, 10**9)
 _FRAMES = ("first", "last")
 _BALANCE = 1000.0
+_UUID_CHARACTERS = 36
 _CODES = {
     "unauthorized": "invalidApiKey",
     "invalid_api_key": "invalidApiKey",
@@ -108,26 +109,27 @@ class _Tasks:
         order, id = _order(task, key, request), _id(task)
         if image := (await _frames(task)).get("first"):
             order = dataclasses.replace(order, reference=await self._lab.keep(image))
-        if id in self._taking or self._lab.clip(id):
+        name = domain.own_name(id, order.key_sha256)
+        if name in self._taking or self._lab.clip(name):
             said = "This taskUUID was used before. Send each task under a UUID of its own."
             raise wire.Refused(400, "conflict_task_uuid", said, "taskUUID")
 
         async def answer(clip: domain.Clip) -> Response:
-            return JSONResponse({"data": [{"taskType": _CREATE, "taskUUID": clip.id}]})
+            return JSONResponse({"data": [{"taskType": _CREATE, "taskUUID": _uuid(clip)}]})
 
-        self._taking.add(id)
+        self._taking.add(name)
         try:
             return await self._stage.create(request, key, order, answer)
         finally:
-            self._taking.discard(id)
+            self._taking.discard(name)
 
     def _response(self, request: Request, key: str, task: dict[str, Any]) -> dict[str, Any]:
-        return _told(self._stage.poll(_id(task)), str(request.base_url))
+        return _told(self._stage.poll(_name(task, key)), str(request.base_url))
 
     def _details(self, request: Request, key: str, task: dict[str, Any]) -> dict[str, Any]:
-        clip = self._stage.find(_id(task))
+        clip = self._stage.find(_name(task, key))
         response = _envelope([_told(clip, str(request.base_url))]) if clip.ended else {}
-        told = {"taskType": "getTaskDetails", "taskUUID": clip.id}
+        told = {"taskType": "getTaskDetails", "taskUUID": _uuid(clip)}
         return told | {"request": [clip.order.notes["task"]], "response": response}
 
     def _account(self, request: Request, key: str, task: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +161,14 @@ def _id(task: dict[str, Any]) -> str:
         return str(uuid.UUID(str(task.get("taskUUID"))))
     except ValueError:
         raise fields.invalid("taskUUID", task.get("taskUUID"), "UUIDs") from None
+
+
+def _name(task: dict[str, Any], key: str) -> str:
+    return domain.own_name(_id(task), domain.digest(key))
+
+
+def _uuid(clip: domain.Clip) -> str:
+    return clip.id[:_UUID_CHARACTERS]
 
 
 def _order(task: dict[str, Any], key: str, request: Request) -> domain.Order:
@@ -199,7 +209,7 @@ async def _frames(task: dict[str, Any]) -> dict[str, bytes]:
 
 
 def _told(clip: domain.Clip, base_url: str) -> dict[str, Any]:
-    task = {"taskType": _CREATE, "taskUUID": clip.id}
+    task = {"taskType": _CREATE, "taskUUID": _uuid(clip)}
     cost = {"cost": fields.paid_micros(clip) / 1e6} if clip.order.notes["task"].get("includeCost") else {}
     if not clip.ended:
         return task | {"status": "processing"}
@@ -208,4 +218,4 @@ def _told(clip: domain.Clip, base_url: str) -> dict[str, Any]:
         said = "The content was flagged by the provider." if clip.filtered else "The provider could not make the video."
         return _fault(wire.Refused(200, code, said)) | task | {"status": "error"} | cost
     told = task | {"status": "success", "seed": clip.order.seed} | cost
-    return told | ({"videoUUID": clip.id, "videoURL": content.link(base_url, clip)} if clip.footage else {})
+    return told | ({"videoUUID": _uuid(clip), "videoURL": content.link(base_url, clip)} if clip.footage else {})

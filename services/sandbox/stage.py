@@ -116,7 +116,7 @@ class Stage:
                 return self._unanswered(mode)
         told = _told(clip)
         response = await answer(dataclasses.replace(told, id=before.id) if before else told)
-        return self._without(clip.id, response) if disaster.Mode.ID_MISSING in plan else response
+        return self._without(clip, response) if disaster.Mode.ID_MISSING in plan else response
 
     async def _create(self, plan: disaster.Plan, order: domain.Order) -> domain.Clip:
         clip = await self._lab.create(order)
@@ -207,9 +207,9 @@ class Stage:
     def _missing(self, id: str) -> wire.Refused:
         return wire.Refused(404, "not_found", f"There is no {self._noun} '{id[:80]}'.", f"{self._noun}_id")
 
-    def _without(self, id: str, response: Response) -> Response:
+    def _without(self, clip: domain.Clip, response: Response) -> Response:
         """The same answer without any field that holds the id."""
-        bare = id.removeprefix(domain.ID_PREFIX[self._dialect])
+        bare = clip.order.own_id or clip.id.removeprefix(domain.ID_PREFIX[self._dialect])
 
         def strip(value: Any) -> Any:
             if isinstance(value, list):

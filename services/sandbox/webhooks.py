@@ -76,11 +76,11 @@ class Sender:
             await asyncio.sleep(plan.number(disaster.Mode.WEBHOOK_LATE))
         message = self._written(clip)
         for _ in range(2 if disaster.Mode.WEBHOOK_TWICE in plan else 1):
-            await self._send(message)
+            await self._send(clip, message)
 
     async def call(self, clip: domain.Clip) -> None:
         """Tell of a clip that has ended, and return once that was heard or given up."""
-        await self._send(self._written(clip))
+        await self._send(clip, self._written(clip))
 
     def _written(self, clip: domain.Clip) -> Message | None:
         write = self._writers.get(clip.order.dialect)
@@ -89,14 +89,14 @@ class Sender:
             return replace(message, body=message.body + b" ")
         return message
 
-    async def _send(self, message: Message | None) -> None:
+    async def _send(self, clip: domain.Clip, message: Message | None) -> None:
         if message is None:
             return
         for wait_s in _WAITS_S:
             await asyncio.sleep(wait_s)
             if await asyncio.to_thread(_posted, message):
                 return
-        log.warning("callback_given_up")
+        log.warning("callback_given_up", extra={"clip_id": clip.id, "client_ref": clip.order.client_ref})
 
 
 def _posted(message: Message) -> bool:

@@ -43,7 +43,7 @@ MODELS = {
 }
 VEO = {"project": "rushes", "location": "global", "bucket": "rushes"}
 DISASTERS = (
-    "refused", "busy", "throttled(text)", "error_json_200", "drop_reply", "late_create(1)",
+    "refused", "gone", "busy", "throttled(text)", "error_json_200", "drop_reply", "late_create(1)",
     "error_after_create", "id_missing", "key_revoked", "fails", "filtered", "wrong_type", "moves_host",
     "redirect_private",
 )  # fmt: skip
@@ -155,7 +155,8 @@ class Visitor:
 
     async def _call(self, method: Any, request: Any) -> Any:
         try:
-            answer = await method(request, metadata=(("authorization", f"Bearer {self._services.token}"),), timeout=30)
+            metadata = (("authorization", f"Bearer {self._services.token}"),)
+            answer = await method(request, metadata=metadata, timeout=30, wait_for_ready=True)
         except grpc.aio.AioRpcError as refused:
             self._said.append(f"{refused!r} {refused.trailing_metadata()} {client.Refused(refused)!r}")
             return None

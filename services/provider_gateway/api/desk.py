@@ -9,7 +9,7 @@ from typing import Any
 import grpc.aio
 
 from libs import db
-from services.provider_gateway import catalogue, keyring, vault
+from services.provider_gateway import catalogue, credentials, keyring, vault
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -28,3 +28,9 @@ class Desk:
     keyring: keyring.Keyring
     vault: vault.Vault
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def check_endpoint(self, name: str) -> None:
+        """Raises EndpointNotFound."""
+        if name not in self.offer.endpoints:
+            known = ", ".join(sorted(self.offer.endpoints))
+            raise credentials.EndpointNotFound(endpoint=name[:100], known=known)

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import logging
+from typing import Any
 
 from libs import auth, paging
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2
@@ -14,6 +16,9 @@ from services.provider_gateway import (
     vault,
 )
 from services.provider_gateway.api import desk
+from services.provider_gateway.providers import registry
+
+log = logging.getLogger(__name__)
 
 _CHECK_S = 10.0
 
@@ -26,10 +31,8 @@ class Keys(desk.Desk):
     ) -> provider_gateway_service_pb2.CreateCredentialResponse:
         """Encrypt and keep. What tells a repeat from another request is keyed, so that nobody can guess keys by it."""
         tenant_id, now = auth.caller().tenant_id, self.clock()
-        if request.endpoint not in self.offer.endpoints:
-            known = ", ".join(self.offer.endpoints)
-            raise credentials.EndpointNotFound(endpoint=request.endpoint[:100], known=known)
-        credential_wire.check_create(request, self.keyring.home(request.endpoint), self.keyring.private)
+        self.check_endpoint(request.endpoint)
+        credential_wire.check_create(request, self._terms(request.endpoint))
         said = request.SerializeToString(deterministic=True)
         secrets = vault.Secrets(vault.Secret(credentials.one_line(request.key)), vault.Secret(request.webhook_secret))
         new = credentials.sealed(credential_wire.new(request, tenant_id, now), secrets, self.vault)
@@ -40,6 +43,8 @@ class Keys(desk.Desk):
             raise domain.RequestIdReused(request_id=request.request_id)
         if before and before.credential.state is credentials.State.DELETED:
             raise credentials.CredentialNotFound(credential_id=before.credential.id)
+        if not before:
+            _note("credential_created", new)
         message = credential_wire.message(before.credential if before else new)
         return provider_gateway_service_pb2.CreateCredentialResponse(credential=message)
 
@@ -72,9 +77,9 @@ class Keys(desk.Desk):
         async with self.database.tenant(tenant_id) as conn:
             before = await credential_store.get(conn, tenant_id, wanted.id)
             credentials.check_etag(before, wanted.etag)
-            home = self.keyring.home(before.endpoint)
-            changes = credential_wire.changes(before, request, home, self.keyring.private)
+            changes = credential_wire.changes(before, request, self._terms(before.endpoint))
             after = await credential_store.save(conn, before, dataclasses.replace(before, **changes))
+        _note("credential_changed", after, fields=sorted(changes))
         return provider_gateway_service_pb2.UpdateCredentialResponse(credential=credential_wire.message(after))
 
     async def RotateCredential(
@@ -92,6 +97,7 @@ class Keys(desk.Desk):
             secrets = vault.Secrets(vault.Secret(credentials.one_line(request.key)), webhook_secret)
             after = credentials.sealed(credentials.rotated(before, self.clock()), secrets, self.vault)
             after = await credential_store.save(conn, before, after)
+        _note("credential_rotated", after, key_version=after.key_version)
         return provider_gateway_service_pb2.RotateCredentialResponse(credential=credential_wire.message(after))
 
     async def VerifyCredential(
@@ -102,6 +108,8 @@ class Keys(desk.Desk):
         async with self.database.tenant(tenant_id) as conn:
             before = await credential_store.get(conn, tenant_id, request.credential_id)
         refusal = await self._refusal(before)
+        if refusal:
+            _note("credential_refused", before)
         async with self.database.tenant(tenant_id) as conn:
             await credential_store.note_word(conn, before, refusal, self.clock())
             after = await credential_store.get(conn, tenant_id, before.id)
@@ -117,7 +125,13 @@ class Keys(desk.Desk):
             if under_way := await credential_store.under_way(conn, before.id):
                 raise credentials.CredentialInUse(credential_id=before.id, under_way=under_way)
             await credential_store.save(conn, before, credentials.deleted(before, self.clock()))
+        _note("credential_destroyed", before)
         return provider_gateway_service_pb2.DeleteCredentialResponse()
+
+    def _terms(self, endpoint: str) -> credential_wire.Terms:
+        known = self.offer.endpoints.get(endpoint)  # which a new catalogue may have dropped
+        needs = registry.needs(known.dialect) if known else ()
+        return credential_wire.Terms(self.keyring.home(endpoint), self.keyring.private, needs)
 
     async def _refusal(self, of: credentials.Credential) -> str:
         """Why the provider refuses the key; empty when it takes it. Raises ProviderUnreachable, VaultLocked."""
@@ -134,3 +148,9 @@ class Keys(desk.Desk):
         finally:
             await provider.close()
         return ""
+
+
+def _note(action: str, of: credentials.Credential, **facts: Any) -> None:
+    """Who did what to a key, for whoever asks at night."""
+    who = {"tenant_id": of.tenant_id, "by": auth.caller().subject}
+    log.info(action, extra={"credential_id": of.id, "endpoint": of.endpoint, **who, **facts})

@@ -6,7 +6,7 @@ from typing import Any
 
 from libs import auth, errors, ids
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2, quote_pb2
-from services.provider_gateway import budgets, domain, ledger, models, store, wire
+from services.provider_gateway import budgets, domain, ledger, models, store, walls, wire
 from services.provider_gateway.api import desk
 
 
@@ -46,20 +46,21 @@ class Offer(desk.Desk):
                 return provider_gateway_service_pb2.CreateQuoteResponse(quote=before)
             configured = await self.keyring.configured(conn, tenant_id)
         items, warnings = self._priced(request, configured, now)
-        currency = items[0].most_you_can_pay.currency
-        quote = wire.quote(ids.new("quote"), items, currency == wire.PLAY_CURRENCY, warnings, now)
-        row = {
-            "id": quote.id,
-            "tenant_id": tenant_id,
-            "request_id": request.request_id,
-            "request_digest": wire.digest(request),
-            "content": quote.SerializeToString(deterministic=True),
-            "created_at": now,
-        }
+        currency, most = items[0].most_you_can_pay.currency, sum(item.most_you_can_pay.micros for item in items)
         async with self.database.tenant(tenant_id) as conn:
             budget = await ledger.open_budget(conn, tenant_id, currency, self.limits[currency])
-            if quote.most_you_can_pay.micros > budget.left_micros:
-                raise budgets.exceeded(budget, quote.most_you_can_pay.micros)
+            if most > budget.left_micros:
+                raise budgets.exceeded(budget, most)
+            warnings += await walls.shortages(conn, tenant_id, currency, most, now)
+            quote = wire.quote(ids.new("quote"), items, currency == wire.PLAY_CURRENCY, warnings, now)
+            row = {
+                "id": quote.id,
+                "tenant_id": tenant_id,
+                "request_id": request.request_id,
+                "request_digest": wire.digest(request),
+                "content": quote.SerializeToString(deterministic=True),
+                "created_at": now,
+            }
             if not await store.insert_quote_once(conn, row):
                 quote = await self._replayed(conn, tenant_id, request) or quote
         return provider_gateway_service_pb2.CreateQuoteResponse(quote=quote)

@@ -36,7 +36,9 @@ _NEVER_SENT = (
     aiohttp.NonHttpUrlClientError,
 )
 _MAX_TEXT = 300
-_LONGEST_ID = 2000
+LONGEST_ID = 2000
+"""No provider's id is longer."""
+
 # Addresses, keys (masked ones too), and long identifiers, which may be keys.
 _PRIVATE = re.compile(r"\S*://\S*|\S*\*{3}\S*|(?=[\w-]*\d)[\w-]{24,}")
 _LATEST = 32_503_680_000
@@ -65,15 +67,20 @@ Read = Callable[[str, Any], providers.Done | None]
 """The provider's id and the JSON of an accepted order → the finished job, if it says so already. Never raises."""
 
 
+def _is_no_metadata(address: str) -> bool:
+    return not egress.is_metadata(address)
+
+
 class Wire:
     """The way to one endpoint: a connection of its own for every order, kept ones for the rest.
 
     No redirects, no proxies, no cookies, no compression, and limits of time and size that nothing can change. When
-    `public_only`, it leads to public addresses alone, whatever a name says.
+    `public_only`, it leads to public addresses alone, whatever a name says; and never to a cloud's metadata.
     """
 
     def __init__(self, public_only: bool = False) -> None:
-        self._connector = egress.guarded if public_only else aiohttp.TCPConnector
+        may_reach = egress.is_public if public_only else _is_no_metadata
+        self._connector = functools.partial(egress.guarded, may_reach=may_reach)
 
     @functools.cached_property
     def _orders(self) -> aiohttp.ClientSession:
@@ -231,7 +238,7 @@ def created(
     body = parsed(answer)
     if answer.is_success:
         job_id = (read_id(body) or "").strip()
-        if job_id.isprintable() and 0 < len(job_id) <= _LONGEST_ID and not (key and key in job_id):
+        if job_id.isprintable() and 0 < len(job_id) <= LONGEST_ID and not (key and key in job_id):
             return providers.Accepted(job_id)
         return providers.Unknown(f"The provider answered {answer.status} without the id of a job.")
     said = complaint(body)
@@ -323,9 +330,10 @@ def moment(value: object) -> datetime | None:
     try:
         if isinstance(value, str) and not value.isdigit():
             time = datetime.fromisoformat(value)
-            value = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-        seconds = float(value)  # type: ignore[arg-type]
-        seconds /= 1000 if seconds >= _LATEST else 1
+            seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        else:
+            seconds = float(value)  # type: ignore[arg-type]
+            seconds /= 1000 if seconds >= _LATEST else 1
         return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _LATEST else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None

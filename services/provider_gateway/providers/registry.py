@@ -1,6 +1,6 @@
 """The dialects we speak, and the installation's own endpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from libs import errors
@@ -58,6 +58,11 @@ def build(
     made = DIALECTS[dialect](endpoint, capabilities)
     made.home = "" if endpoint.public_only else endpoint.base_url
     return made
+
+
+def needs(dialect: catalogue.Dialect) -> Sequence[str]:
+    """The settings without which nothing can be ordered there."""
+    return veo.NEEDED if dialect == "google_veo" else ()
 
 
 def installed(offer: catalogue.Catalogue, told: Mapping[str, Installed]) -> dict[str, providers.Endpoint]:

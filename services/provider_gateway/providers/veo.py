@@ -20,7 +20,7 @@ from services.provider_gateway.providers import exchange, service_account
 
 _GOOGLE = ".googleapis.com"
 _STORAGE = "https://storage.googleapis.com/storage/v1"
-_NEEDED = ("project", "location", "bucket")
+NEEDED = ("project", "location", "bucket")
 _OPERATION = re.compile(r"(projects/[^/?#]+/locations/[^/?#]+/publishers/google/models/[^/?#]+)/operations/[^/?#]+")
 _CLIP = re.compile(r"gs://([^/?#]+)/(.+)")
 _PASSING = {8, 13, 14}
@@ -40,7 +40,7 @@ class GoogleVeo(providers.Provider):
         base = endpoint.base_url.rstrip("/")
         self._base, self._storage = f"{base}/v1beta1", _STORAGE if base.endswith(_GOOGLE) else f"{base}/storage/v1"
         project, location, self._bucket = (
-            urllib.parse.quote(endpoint.settings.get(one, ""), safe="") for one in _NEEDED
+            urllib.parse.quote(endpoint.settings.get(one, ""), safe="") for one in NEEDED
         )
         self._publisher = f"{self._base}/projects/{project}/locations/{location}/publishers/google"
         self._objects = f"{self._storage}/b/{self._bucket}/o"
@@ -128,7 +128,7 @@ class GoogleVeo(providers.Provider):
 
     async def _access(self) -> dict[str, str]:
         """The headers of a call. Raises KeyRefused, ProviderAway."""
-        if missing := [name for name in _NEEDED if not self._endpoint.settings.get(name)]:
+        if missing := [name for name in NEEDED if not self._endpoint.settings.get(name)]:
             raise providers.KeyRefused(f"This endpoint needs the settings {', '.join(missing)}.")
         return {"Content-Type": "application/json", **await self._tokens.headers()}
 

@@ -188,6 +188,16 @@ async def test_every_breach_at_the_provider_is_named(world: World) -> None:
         assert promise in await world.broken()
 
 
+async def test_an_order_that_the_provider_knew_again_was_sent_once(world: World) -> None:
+    ledger = world.sources.sandbox_ledger
+    assert ledger
+    ledger.write_text(ledger.read_text().replace('"fal"', '"runware"'))
+    world.note({"event": "post", "dialect": "runware", "key_sha256": None})  # it was refused before its key was read
+    assert await world.broken() == set()
+    world.note({"event": "post", "dialect": "runware", "key_sha256": "another"})
+    assert await world.broken() == {"no submission was sent twice"}
+
+
 async def test_two_clips_of_one_job_are_a_breach(world: World) -> None:
     await world.execute("provider_gateway", AGAIN.format(id=OTHER, state="ABSENT", due="NULL"))
     world.note({"event": "done", "client_ref": OTHER})

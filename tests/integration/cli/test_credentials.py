@@ -1,13 +1,15 @@
 """The verbs about keys against a house: installed from stdin, proven, replaced, switched off and destroyed."""
 
 import asyncio
+import http.server
 import io
 import json
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -73,11 +75,43 @@ def test_the_life_of_a_key(run: Run, tmp_path: Path) -> None:
     assert run("show", made["id"])[0] == exits.Code.NOT_FOUND
 
 
-def test_a_key_that_is_refused(run: Run) -> None:
-    made = only(run("add", "sandbox-veo", "--json", stdin=KEY))
+class Provider(http.server.BaseHTTPRequestHandler):
+    """Refuses every key at /401, and is away at /503; remembers what it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(int(self.path.split("/")[1]))
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def provider() -> Iterator[str]:
+    """The address of a provider that sells nothing."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+    Provider.asked.clear()
+
+
+def test_a_key_that_is_refused(run: Run, provider: str) -> None:
+    made = only(run("add", "sandbox-openai", "--name", "refused", "--base-url", f"{provider}/401", "--json", stdin=KEY))
     code, out, err = run("verify", made["id"])
     assert (code, made["id"] in out) == (exits.Code.PROVIDER, True)
     assert f"rushes credentials rotate {made['id']}" in err
+
+
+def test_a_provider_that_is_away_is_asked_once(run: Run, provider: str) -> None:
+    made = only(run("add", "sandbox-openai", "--name", "away", "--base-url", f"{provider}/503", "--json", stdin=KEY))
+    code, _, err = run("verify", made["id"])
+    assert (code, "cannot be asked about the key" in err) == (exits.Code.PROVIDER, True)
+    assert len(Provider.asked) == 1
 
 
 def test_a_request_that_is_faulty_names_its_fields(run: Run) -> None:
@@ -85,5 +119,7 @@ def test_a_request_that_is_faulty_names_its_fields(run: Run) -> None:
     assert code == exits.Code.USAGE
     assert "name: should be" in err
     assert "base_url: should be" in err
+    code, _, err = run("add", "sandbox-veo", "--setting", "project=film", stdin=KEY)
+    assert (code, "settings: should hold location, bucket" in err) == (exits.Code.USAGE, True)
     code, _, err = run("add", "nowhere", stdin=KEY)
     assert (code, "sandbox-openai" in err) == (exits.Code.NOT_FOUND, True)

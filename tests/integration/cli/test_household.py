@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import json
 import os
 import shutil
 import signal
@@ -152,6 +153,23 @@ async def test_a_house_for_visitors_from_up_to_the_last_one_leaving(folder: Path
         assert await asyncio.to_thread(kept.wait, 20) == 0
     assert pids_in(folder) == []
     assert not await visit.stop(folder)
+
+
+async def test_the_log_of_the_house_says_what_ended_and_why_it_stopped(folder: Path) -> None:
+    with keep(folder) as kept:
+        await ready(kept)
+        told = state.read(folder)
+        assert told is not None
+        (killed,) = (one["pid"] for one in told.processes if one["name"] == "nats")
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda: (folder / "logs" / "house.log").read_text().count("process_started") == 3)
+        kept.terminate()
+        await asyncio.to_thread(kept.wait, 20)
+    lines = [json.loads(line) for line in (folder / "logs" / "house.log").read_text().splitlines()]
+    ended, why = (next(one for one in lines if one["action"] == it) for it in ("process_ended", "house_told_to_stop"))
+    assert (ended["program"], ended["why"]) == ("nats", "it ended with code -9")
+    assert why["signal"] == "SIGTERM"
+    assert [one["action"] for one in lines].count("process_stopped") == 2
 
 
 async def test_nothing_is_left_of_a_killed_supervisor_and_the_next_one_recovers(folder: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_budget_is_put_up_moved_and_taken_down(run: Run) -> None:
     assert run("budget", "delete", *where)[:2] == (0, "The budget is gone.\n")
     assert run("budget", "delete", *where)[0] == 3
     code, _, told = run("budget", "delete")
-    assert (code, "SetBudget can make it 0" in told) == (2, True)
+    assert (code, "its limit can be 0" in told) == (2, True)
 
 
 def test_buying_is_stopped_and_goes_on(run: Run) -> None:

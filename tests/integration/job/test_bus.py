@@ -88,7 +88,7 @@ async def test_what_the_budget_does_not_hold_waits_and_goes_on_when_there_is_mor
         waiting = await seen(watch, lambda job: job.submission_state == "PARKED")
         assert (waiting.state, waiting.wait_reason) == (job_pb2.Job.STATE_RUNNING, job_pb2.Job.WAIT_REASON_BUDGET)
         assert (waiting.parked.reason, waiting.HasField("error")) == ("BUDGET_EXCEEDED", False)
-        assert "SetBudget" in waiting.parked.message
+        assert "rushes budget set" in waiting.parked.message
         (parked,) = (await line("ListSubmissions")).submissions
         assert waiting.parked.metadata["retry_time"] == parked.retry_time.ToDatetime(datetime.UTC).isoformat()
         await line("SetBudget", limit={"currency": "XTS", "micros": 10_000_000})

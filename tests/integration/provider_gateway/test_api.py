@@ -156,7 +156,8 @@ async def test_what_the_budget_does_not_hold_is_not_quoted(gateway):
     await gateway.set_limit(250_000)
     info = await refusals.refused(gateway.quote(house.spec(seconds=3)), grpc.StatusCode.RESOURCE_EXHAUSTED)
     assert info.reason == "BUDGET_EXCEEDED"
-    assert dict(info.metadata) == {"needed": "0.30 XTS", "left": "0.25 XTS", "limit": "0.25 XTS"}
+    told = {"needed": "0.30 in play money", "left": "0.25 in play money", "limit": "0.25 in play money"}
+    assert dict(info.metadata) == told
     await gateway.quote(house.spec(seconds=2))
     await gateway.quote(house.spec(seconds=3), tenant="other")
 

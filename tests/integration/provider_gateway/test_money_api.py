@@ -1,6 +1,7 @@
 """Every RPC of money, over real gRPC, on a real PostgreSQL."""
 
 import datetime
+import logging
 
 import grpc
 import pytest
@@ -75,6 +76,28 @@ async def test_a_wall_that_stood_yesterday_begins_anew_today(gateway, clock):
     await refusals.refused(gateway("GetBudget", **place, **PLAY), grpc.StatusCode.NOT_FOUND)
 
 
+async def test_a_quote_warns_of_what_today_will_not_let_pass(gateway, clock):
+    await gateway("SetBudget", limit={"currency": "XTS", "micros": 250_000}, period=Budget.PERIOD_DAY)
+    await gateway("SetBudget", limit={"currency": "XTS", "micros": 900_000}, period=Budget.PERIOD_MONTH)
+    assert list((await gateway.quote(*[house.spec()] * 2)).warnings) == []
+    assert list((await gateway.quote(*[house.spec()] * 4)).warnings) == [
+        "The budget of tenant acme for 2026-11-20 has 0.25 in play money left; what does not fit waits for 2026-11-21."
+    ]
+    assert list((await gateway.quote(*[house.spec()] * 4, tenant="bolt")).warnings) == []
+
+
+async def test_the_log_says_who_moved_which_wall(gateway, caplog):
+    place = {"scope": Budget.SCOPE_PRODUCTION, "scope_id": "prod_1"}
+    with caplog.at_level(logging.INFO, logger="services.provider_gateway.api.purse"):
+        await gateway("SetBudget", limit={"currency": "XTS", "micros": 7}, **place)
+        await gateway("DeleteBudget", **place, **PLAY)
+    put, gone = caplog.records
+    assert (put.message, put.limit_micros, gone.message) == ("budget_set", 7, "budget_deleted")
+    for line in (put, gone):
+        told = (line.tenant_id, line.by, line.scope, line.scope_id, line.period, line.currency)
+        assert told == ("acme", "ada", "PRODUCTION", "prod_1", "EVER", "XTS")
+
+
 async def test_every_fault_of_a_wall_is_named(gateway):
     found = await refusals.violations(
         gateway("SetBudget", limit={"currency": "EUR", "micros": -1}, scope=9, period=9, scope_id="x")
@@ -99,7 +122,10 @@ async def test_what_does_not_fit_is_parked_with_a_reason_and_a_date(gateway, clo
     parked = (await gateway("ListSubmissions", state=submission_pb2.Submission.STATE_PARKED)).submissions
     assert [one.job_id for one in parked] == [orders[2].job_id]
     assert parked[0].error.reason == "BUDGET_EXCEEDED"
-    assert "the budget of production prod_1 for 2026-11-20 has 0.05 XTS left of 0.25 XTS" in parked[0].error.message
+    assert (
+        "the budget of production prod_1 for 2026-11-20 has 0.05 in play money left of 0.25 in play money"
+        in parked[0].error.message
+    )
     midnight = clock.now.replace(hour=0) + datetime.timedelta(days=1)
     assert parked[0].retry_time.ToDatetime(datetime.UTC) == midnight
     await gateway("SetBudget", limit={"currency": "XTS", "micros": 300_000}, **place)

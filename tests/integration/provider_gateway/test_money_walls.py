@@ -51,7 +51,7 @@ async def test_the_tightest_wall_decides(purse):
     held, denied = await purse.hold(*(ask() for _ in range(3)), ask(production_id="prod_2"))
     assert [one.production_id for one in held] == ["prod_1", "prod_1", "prod_2"]
     (why,) = denied.values()
-    assert "of production prod_1 has 0.00005 XTS left of 0.00025 XTS" in why.message
+    assert "of production prod_1 has 0.00005 in play money left of 0.00025 in play money" in why.message
     await purse.check()
 
 

@@ -95,3 +95,15 @@ async def test_own_keys_take_the_place_of_the_installation_s(gateway):
     )
     assert (await account(gateway)).name == made.credential.id
     assert (await account(gateway, "bolt")).name == "endpoint:sandbox-openai"
+
+
+async def test_an_account_that_buys_nothing_more_is_shown_until_it_has_finished(gateway):
+    await gateway.hear(*await gateway.orders(house.spec()))
+    made = await gateway("CreateCredential", request_id=str(uuid.uuid4()), endpoint=OPENAI, name="mine", key="a-key")
+    new, old = (await places(gateway))[OPENAI].accounts
+    assert (new.name, new.waiting, new.reason) == (made.credential.id, 0, "")
+    assert (old.name, old.waiting) == ("endpoint:sandbox-openai", 1)
+    assert "it finishes what it has bought" in old.reason
+    (one,) = await gateway.submissions()
+    await gateway("CancelSubmission", submission_id=one.id)
+    assert [account.name for account in (await places(gateway))[OPENAI].accounts] == [made.credential.id]

@@ -78,9 +78,17 @@ async def test_a_task_uuid_is_good_for_one_task(client: Make) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400]
     (fault,) = next(answer.json()["errors"] for answer in answers if answer.status_code == 400)
     assert (fault["code"], fault["taskUUID"], fault["parameter"]) == ("conflictTaskUUID", id, "taskUUID")
-    assert (await client().create(id)).json()["errors"][0]["code"] == "conflictTaskUUID"
     assert (await caller.create(id.upper())).status_code == 400
     assert [event for event in caller.events() if event != "post"] == ["create", "done", "charge"]
+
+
+async def test_what_one_key_has_used_and_made_no_other_key_knows(client: Make) -> None:
+    one, other, id = client(), client(), str(uuid.uuid4())
+    await one.create(id)
+    assert (await other.response(id)).json()["errors"][0]["code"] == "notFound"
+    assert (await other.create(id)).json()["data"][0]["taskUUID"] == id
+    assert (await other.ended(id))["data"][0]["taskUUID"] == id
+    assert [caller.events().count("charge") for caller in (one, other)] == [1, 1]
 
 
 async def test_a_lost_create_is_found_by_sending_it_again(client: Make) -> None:
@@ -113,11 +121,14 @@ async def test_a_task_uuid_is_remembered_over_a_restart(tmp_path: Path) -> None:
     await process.start()
     id = str(uuid.uuid4())
     async with callers.calling(Client, process) as make:
-        await make().create(id)
+        caller, other = make(), make("+fails")
+        for one in (caller, other):
+            await one.create(id)
         await process.end(signal.SIGKILL)
         await process.start()
-        assert (await make().create(id)).json()["errors"][0]["code"] == "conflictTaskUUID"
-        assert (await make().response(id)).json()["data"][0]["status"] == "success"
+        assert (await caller.create(id)).json()["errors"][0]["code"] == "conflictTaskUUID"
+        assert (await caller.response(id)).json()["data"][0]["status"] == "success"
+        assert (await other.response(id)).json()["errors"][0]["code"] == "providerFailure"
     assert await process.end(signal.SIGTERM) == 0
 
 

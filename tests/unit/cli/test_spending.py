@@ -38,6 +38,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
         (["budget", "delete", "--period", "week"], "write ever, day, month"),
         (["budget", "set", "lots"], "write an amount such as 5.00"),
         (["budget", "set", "NaN"], "write an amount such as 5.00"),
+        (["budget", "set", "1e30"], "write an amount such as 5.00"),
+        (["budget", "set", "5", "--production", ""], "The production has an empty name"),
+        (["budget", "delete", "--credential", " "], "The credential has an empty name"),
+        (["stop", "fire", "--endpoint", ""], "The endpoint has an empty name"),
+        (["resume", ""], "The switch has an empty name"),
         (["stop", "fire", "--model", "x", "--everyone"], "Stop one thing at a time"),
     ],
 )
@@ -99,14 +104,14 @@ def test_a_wall_that_was_lowered_below_what_is_behind_it_has_nothing_left() -> N
         period_id="2026-11",
     )
     assert shown(gateway_pb2.GetBudgetResponse(budget=low)) == (
-        "production prod_1 for 2026-11: $0.00 left of $1.00 ($0.00 reserved, $2.00 spent, $0.00 in suspense)\n"
+        "production prod_1 for 2026-11: $0.00 left of $1.00 ($2.00 spent)\n"
     )
 
 
 def test_a_balance_tells_what_is_out_of_the_ordinary() -> None:
     accounts = dict.fromkeys(("limit", "left", "reserved", "spent", "suspense"), money(0))
     plain = ledger_pb2.Balance(**accounts, unknown=money(0), over_quote=money(0))
-    assert shown(gateway_pb2.ListBalancesResponse(balances=[plain])).endswith("in suspense)\n")
+    assert shown(gateway_pb2.ListBalancesResponse(balances=[plain])) == "$0.00 left of $0.00\n"
     strange = ledger_pb2.Balance(
         **accounts, unknown_submissions=2, unknown=money(300_000), parked_submissions=3, over_quote=money(20_000)
     )

@@ -208,10 +208,17 @@ def test_a_denial_says_which_wall_what_is_needed_what_is_left_and_what_to_do() -
     assert why == budgets.Denial(
         "BUDGET_EXCEEDED",
         "This can cost 0.300001 USD, and the budget of tenant acme has 0.20 USD left of 1.00 USD; "
-        "raise it with SetBudget.",
+        "raise it (`rushes budget set`).",
         NOW + timedelta(minutes=5),
     )
     assert "no budget" in denial(ask(0), []).message
+
+
+@pytest.mark.parametrize(("age", "wait"), [(0, 5), (50, 5), (600, 60), (38 * 24 * 60, 180)])
+def test_who_waits_long_is_tried_more_seldom(age: int, wait: int) -> None:
+    old = ask(10, created_at=NOW - timedelta(minutes=age))
+    for why in (denial(old, []), denial(old, [wall(0)]), denial(old, [wall(99)], switch(Reach.TENANT))):
+        assert why.retry_at == NOW + timedelta(minutes=wait)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +278,7 @@ def test_a_stopped_order_names_the_switch_and_its_reason() -> None:
     ):
         why = denial(ask(), [wall(100)], switch(scope, target, budgets.HOUSE if scope is Reach.HOUSE else "acme"))
         assert why.message == (
-            f"Buying is stopped for {named} (A key leaked.); it goes on when the switch switch_1 is released."
+            f"Buying is stopped for {named} (A key leaked.); `rushes resume switch_1` lets it go on."
         )
 
 

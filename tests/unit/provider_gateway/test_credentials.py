@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -27,11 +27,11 @@ def created(**more: Any) -> credentials.Credential:
     return credential_wire.new(request, "acme", NOW)
 
 
-def faults(home: str = HOME, private: bool = True, **more: Any) -> dict[str, str]:
+def faults(home: str = HOME, private: bool = True, needs: Sequence[str] = (), **more: Any) -> dict[str, str]:
     """What is wrong with such a request, by field."""
     request = provider_gateway_service_pb2.CreateCredentialRequest(**{**GOOD, **more})
     try:
-        credential_wire.check_create(request, home, private)
+        credential_wire.check_create(request, credential_wire.Terms(home, private, needs))
     except wire.BadRequest as bad:
         told = {violation.field: violation.description for violation in bad.violations}
     else:
@@ -56,13 +56,11 @@ def test_a_public_address_is_good_everywhere(address: str) -> None:
         "https://localhost./v1",
         "https://db/",
         "https://printer.local/",
-        "https://metadata.google.internal/",
         "https://127.0.0.1/",
         "https://127.1/",
         "https://2130706433/",
         "https://0x7f.0.0.0x1/",
         "https://10.1.2.3:8443/",
-        "https://169.254.169.254/latest",
         "https://[::1]/",
         "https://[::ffff:127.0.0.1]/",
         "https://[fd00::1]/",
@@ -72,6 +70,27 @@ def test_a_public_address_is_good_everywhere(address: str) -> None:
 def test_a_private_address_is_good_among_friends_only(address: str) -> None:
     assert credentials.address_fault(address, private=True) == ""
     assert "public host" in credentials.address_fault(address, private=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "169.254.169.254.",
+        "2852039166",
+        "0xa9.0xfe.0xa9.0xfe",
+        "169.16689662",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+        "[fd00:ec2::254]",
+        "168.63.129.16",
+        "100.100.100.200",
+        "metadata.google.internal",
+        "METADATA.google.internal.",
+    ],
+)
+def test_where_clouds_tell_their_secrets_no_key_goes(host: str) -> None:
+    assert "tells its machines" in credentials.address_fault(f"http://{host}/v1", private=True)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +175,7 @@ def test_a_good_request() -> None:
         ({"settings": {"Project": "x"}}, "settings"),
         ({"settings": {"project": ""}}, "settings[project]"),
         ({"settings": {"project": "sk-canary-0123456789abcdef"}}, "settings[project]"),
+        ({"needs": ("project", "bucket"), "settings": {"project": "film"}}, "settings"),
         ({"settings": {f"name{number}": "x" for number in range(33)}}, "settings"),
         ({"per_minute": -1}, "per_minute"),
         ({"most_at_once": 1_000_001}, "most_at_once"),
@@ -169,11 +189,11 @@ def test_every_fault_is_told_at_once() -> None:
     assert set(faults(request_id="", name="", key="", base_url="x")) == {"request_id", "name", "key", "base_url"}
 
 
-def changed(paths: list[str], home: str = HOME, **wanted: Any) -> Mapping[str, Any]:
+def changed(paths: list[str], home: str = HOME, needs: Sequence[str] = (), **wanted: Any) -> Mapping[str, Any]:
     request = provider_gateway_service_pb2.UpdateCredentialRequest(
         credential=credential_pb2.Credential(**wanted), update_mask=field_mask_pb2.FieldMask(paths=paths)
     )
-    return credential_wire.changes(created(), request, home, private=True)
+    return credential_wire.changes(created(), request, credential_wire.Terms(home, True, needs))
 
 
 def test_only_what_the_mask_names_changes() -> None:
@@ -181,6 +201,7 @@ def test_only_what_the_mask_names_changes() -> None:
     assert changed(["name"], name="other", per_minute=-7) == {"name": "other"}
     assert changed(["state"], state=disabled) == {"state": credentials.State.DISABLED}
     assert changed(["settings"], settings={"project": "film"}) == {"settings": {"project": "film"}}
+    assert changed(["name"], needs=("project",), name="other") == {"name": "other"}
     assert changed(["base_url"], base_url="https://api.openai.com/v2") == {"base_url": "https://api.openai.com/v2"}
 
 
@@ -194,6 +215,7 @@ def test_only_what_the_mask_names_changes() -> None:
         (["state"], {}, "credential.state"),
         (["state"], {"state": 7}, "credential.state"),
         (["settings"], {"settings": {"project": ""}}, "credential.settings[project]"),
+        (["settings"], {"needs": ("project",)}, "credential.settings"),
         (["base_url"], {"base_url": "nowhere"}, "credential.base_url"),
         (["base_url"], {"base_url": "https://evil.example/v1"}, "credential.base_url"),
         (["base_url"], {"base_url": "http://api.openai.com/v1"}, "credential.base_url"),

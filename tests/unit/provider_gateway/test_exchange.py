@@ -378,3 +378,13 @@ async def test_an_address_that_a_stranger_named_leads_to_no_private_one() -> Non
         await wire.close()
     assert isinstance(outcome, providers.NotSent)
     assert not reached
+
+
+@pytest.mark.parametrize("number", ["169.254.169.254", "168.63.129.16", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"])
+async def test_no_key_goes_to_where_a_cloud_tells_its_secrets(number: str) -> None:
+    wire = exchange.Wire()
+    try:
+        with pytest.raises(providers.ProviderAway, match="Refused"):
+            await wire.call("GET", f"http://{number}/latest/meta-data", {})
+    finally:
+        await wire.close()

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import json
+import logging
 
 import pytest
 import sqlalchemy as sa
@@ -55,6 +56,24 @@ async def test_names_are_unique_among_those_that_are_there(house: keyhouse.House
     await house("Create", "others", **keyhouse.wanted(name="main"))
     await house("Delete", credential_id=made.id)
     assert (await house.install(name="main")).id != made.id
+
+
+async def test_the_log_says_who_did_what_to_a_key(house: keyhouse.House, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="services.provider_gateway.api.keys"):
+        request = keyhouse.wanted(key="refused-canary-key")
+        made = await house("Create", **request)
+        await house("Create", **request)
+        await house("Verify", credential_id=made.id)
+        await house("Rotate", credential_id=made.id, key=keyhouse.CANARY)
+        await house.update("name", id=made.id, name="b")
+        await house("Delete", credential_id=made.id)
+    said = [line.getMessage().removeprefix("credential_") for line in caplog.records]
+    assert said == ["created", "refused", "rotated", "changed", "destroyed"]
+    told = {
+        tuple(vars(line)[name] for name in ("credential_id", "endpoint", "tenant_id", "by")) for line in caplog.records
+    }
+    assert told == {(made.id, "openai", "acme", "ada")}
+    assert "canary" not in str([vars(line) for line in caplog.records])
 
 
 async def test_an_endpoint_that_nobody_knows(house: keyhouse.House) -> None:
@@ -122,7 +141,7 @@ async def test_a_provider_is_asked_whether_it_takes_a_key(house: keyhouse.House)
     assert (await house("Verify", credential_id=good.id)).verify_time.ToDatetime(datetime.UTC) == keyhouse.NOW
     refused = await house("Verify", credential_id=bad.id)
     assert (refused.refusal, refused.HasField("verify_time")) == ("No such key.", False)
-    assert await house.refused("Verify", credential_id=away.id) == ("UNAVAILABLE", "PROVIDER_UNREACHABLE")
+    assert await house.refused("Verify", credential_id=away.id) == ("FAILED_PRECONDITION", "PROVIDER_UNREACHABLE")
     assert all(shop.closed for shop in house.made if shop.endpoint.key != "of the house")
     rotated = await house("Rotate", credential_id=bad.id, key=keyhouse.CANARY)
     assert rotated.refusal == ""

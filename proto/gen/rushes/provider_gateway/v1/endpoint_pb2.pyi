@@ -61,7 +61,7 @@ class Endpoint(_message.Message):
 
     @_builtins.property
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
-        """accounts it is used with here."""
+        """accounts it is used with here, and those that only finish what they have bought."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Account(_message.Message):
     breaker: Global___Account.Breaker.ValueType
     """breaker says whether orders are sent."""
     reason: _builtins.str
-    """reason the breaker is open for; empty when it is closed."""
+    """reason the breaker is open for, or that nothing more is bought with it; else empty."""
     waiting: _builtins.int
     """waiting is how many of the caller's submissions wait to be sent."""
     under_way: _builtins.int

@@ -76,6 +76,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_VAULT_LOCKED: the key that opens the vault is not there. Metadata: none."""
     ERROR_REASON_OPERATOR_NEEDED: _ErrorReason.ValueType  # 26
     """ERROR_REASON_OPERATOR_NEEDED: only an operator may do this for the whole house."""
+    ERROR_REASON_CLIP_NOT_FETCHED: _ErrorReason.ValueType  # 27
+    """ERROR_REASON_CLIP_NOT_FETCHED: the paid clip cannot be downloaded yet; it is tried again until it expires."""
+    ERROR_REASON_PROVIDER_UNREACHABLE: _ErrorReason.ValueType  # 28
+    """ERROR_REASON_PROVIDER_UNREACHABLE: the provider cannot be asked about a key now. Metadata: credential_id, why."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in ProviderGatewayService; it is ErrorInfo.reason,
@@ -136,4 +140,8 @@ ERROR_REASON_VAULT_LOCKED: ErrorReason.ValueType  # 25
 """ERROR_REASON_VAULT_LOCKED: the key that opens the vault is not there. Metadata: none."""
 ERROR_REASON_OPERATOR_NEEDED: ErrorReason.ValueType  # 26
 """ERROR_REASON_OPERATOR_NEEDED: only an operator may do this for the whole house."""
+ERROR_REASON_CLIP_NOT_FETCHED: ErrorReason.ValueType  # 27
+"""ERROR_REASON_CLIP_NOT_FETCHED: the paid clip cannot be downloaded yet; it is tried again until it expires."""
+ERROR_REASON_PROVIDER_UNREACHABLE: ErrorReason.ValueType  # 28
+"""ERROR_REASON_PROVIDER_UNREACHABLE: the provider cannot be asked about a key now. Metadata: credential_id, why."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
