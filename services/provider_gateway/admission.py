@@ -65,7 +65,7 @@ class Admission:
         async with database.house() as conn:
             stale = await store.lock_stale(conn, now - lifecycle.SENT_AT_LATEST, _MOST_AT_ONCE)
             await recorder.record(conn, [claims.Change(one, _ended(one, now)) for one in stale], now)
-            waiting = await store.lock_parked(conn, _MOST_AT_ONCE)
+            waiting = await _wanted(conn, await store.lock_parked(conn, _MOST_AT_ONCE), now)
             if not waiting:
                 return 0
             held, denied = await ledger.hold(conn, waiting, now)
@@ -105,6 +105,14 @@ class Admission:
         await store.insert_submissions(conn, [*held, *parked])
         await outbox.put_all(conn, list(recorder.news(iter(parked))))
         failpoints.reach("intent.before_commit")
+
+
+async def _wanted(conn: AsyncConnection, parked: Sequence[domain.Submission], now: datetime) -> list[domain.Submission]:
+    """Those that are wanted still; the others end here."""
+    gone = await store.cancelled(conn, {one.job_id for one in parked})
+    canceled = [one for one in parked if (one.tenant_id, one.job_id) in gone]
+    await recorder.record(conn, [claims.Change(one, lifecycle.canceled(one, now)) for one in canceled], now)
+    return [one for one in parked if one not in canceled]
 
 
 async def withdraw(conn: AsyncConnection, tenant_id: str, job_id: str, now: datetime) -> None:

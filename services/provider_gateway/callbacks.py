@@ -5,16 +5,18 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import prometheus_client
 import sqlalchemy as sa
 from aiohttp import web
 from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import db, failpoints, run
 from services.provider_gateway import domain, evidence, keyring, providers, recorder, store
+from services.provider_gateway.providers import exchange
 from services.provider_gateway.store import METADATA
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,15 @@ CALLBACKS = sa.Table(
 )
 
 _HEARD = prometheus_client.Counter("rushes_callbacks", "Callbacks that came.", ["result"])
+
+
+_KEPT = timedelta(days=30)
+"""Longer than any provider repeats a callback."""
+
+
+async def sweep(conn: AsyncConnection, now: datetime) -> None:
+    """Forget callbacks that will not come again."""
+    await conn.execute(sa.delete(CALLBACKS).where(CALLBACKS.c.heard_at < now - _KEPT))
 
 
 class Addresses:
@@ -103,6 +114,7 @@ class Door:
             return _answer(404, "unwanted")
         try:
             hint = await provider.hint(request.headers, body, self._clock())
+            _check(hint)
         except providers.HintInvalid as fault:
             log.warning("callback_refused", extra={"submission_id": submission_id, "why": str(fault)})
             return _answer(401, "refused")
@@ -133,6 +145,13 @@ class Door:
             await store.hurry(conn, [submission.id])
         failpoints.reach("callback.written")
         return "heard"
+
+
+def _check(hint: providers.Hint) -> None:
+    """Raises HintInvalid for names that no provider gives."""
+    named = hint.event_id + hint.provider_job_id
+    if not named.isprintable() or max(len(hint.event_id), len(hint.provider_job_id)) > exchange.LONGEST_ID:
+        raise providers.HintInvalid("Its names are no names.")
 
 
 def _answer(status: int, result: str) -> web.Response:

@@ -25,6 +25,7 @@ _CHANGING = (
     "budgets",
     "turn",
 )
+_UNHELD = {"lease_owner": None, "lease_until": None}
 _UNSENT = SUBMISSIONS.c.state.in_([domain.State.PARKED, domain.State.INTENT])
 
 
@@ -46,15 +47,21 @@ class Claimed:
 
 
 async def claim(
-    conn: AsyncConnection, owner: str, lease_s: float, most: int, in_hand: Collection[str] = ()
+    conn: AsyncConnection,
+    owner: str,
+    lease_s: float,
+    most: int,
+    in_hand: Collection[str] = (),
+    crowding: Collection[str] = (),
 ) -> list[Claimed]:
     """Take what was sent, is due and nobody holds, paid clips that expire soonest first; by the database's clock.
 
     Claiming is also the rescue: the rows of a process that is gone come up here when their lease runs out. Those
-    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away.
+    `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away. Nor is
+    anything of the tenants who are `crowding` us.
     """
     due = (
-        _due(in_hand, ~_UNSENT)
+        _due(in_hand, ~_UNSENT, ~db.one_of(SUBMISSIONS.c.tenant_id, crowding))
         .order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -152,11 +159,22 @@ async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_id
 
 
 async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, domain.Submission]:
-    """Compare and set, and give the leases back; those about whom somebody else has decided since are left out."""
+    """Compare and set, and give the leases back; those about whom somebody else has decided since are left out.
+
+    Who has learned something meanwhile has hurried the submission: that is not overwritten by what was planned without
+    it, and a proof of absence that does not know of it is none.
+    """
     rows = [store.row_of(one.after) | {"lease_epoch": one.before.lease_epoch} for one in changes]
     new = db.recordset(SUBMISSIONS, (*_CHANGING, "id", "lease_epoch"), rows)
-    before = [{"id": one.before.id, "state": one.before.state} for one in changes]
-    was = db.recordset(SUBMISSIONS, ("id", "state"), before)
+    before = [
+        {"id": one.before.id, "state": one.before.state, "next_action_at": one.before.next_action_at} for one in changes
+    ]
+    was = db.recordset(SUBMISSIONS, ("id", "state", "next_action_at"), before)
+    is_hurried = SUBMISSIONS.c.next_action_at.is_distinct_from(was.c.next_action_at)
+    values: dict[str, object] = {**{name: new.c[name] for name in _CHANGING}, **_UNHELD}
+    sooner = sa.func.least(SUBMISSIONS.c.next_action_at, new.c.next_action_at)
+    is_sooner = sa.and_(is_hurried, new.c.next_action_at.is_not(None))
+    values["next_action_at"] = sa.case((is_sooner, sooner), else_=new.c.next_action_at)
     query = (
         sa.update(SUBMISSIONS)
         .where(
@@ -164,13 +182,22 @@ async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, do
             SUBMISSIONS.c.lease_epoch == new.c.lease_epoch,
             SUBMISSIONS.c.id == was.c.id,
             SUBMISSIONS.c.state == was.c.state,
+            sa.or_(new.c.state != domain.State.ABSENT, ~is_hurried),
         )
-        .values({name: new.c[name] for name in _CHANGING} | {"lease_owner": None, "lease_until": None})
-        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version)
+        .values(values)
+        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version, SUBMISSIONS.c.cancel_wanted_at)
     )
-    saved = {row.id: row.version for row in await conn.execute(query)}
+    saved = {row.id: row for row in await conn.execute(query)}
+    await _give_back(conn, [one.before for one in changes if one.before.id not in saved])
     return {
-        one.after.id: dataclasses.replace(one.after, version=saved[one.after.id])
+        row.id: dataclasses.replace(one.after, version=row.version, cancel_wanted_at=row.cancel_wanted_at)
         for one in changes
-        if one.after.id in saved
+        if (row := saved.get(one.after.id))
     }
+
+
+async def _give_back(conn: AsyncConnection, submissions: Sequence[domain.Submission]) -> None:
+    """Let go of what was not ours to decide, where nobody else has it yet."""
+    for one in submissions:
+        mine = sa.and_(SUBMISSIONS.c.id == one.id, SUBMISSIONS.c.lease_epoch == one.lease_epoch)
+        await conn.execute(sa.update(SUBMISSIONS).where(mine).values(_UNHELD))

@@ -72,25 +72,25 @@ def not_sent(before: domain.Submission, now: datetime) -> domain.Submission:
     )
 
 
-def answer_lost(before: domain.Submission, now: datetime) -> domain.Submission:
+def answer_lost(before: domain.Submission, now: datetime, why: str = "") -> domain.Submission:
     """The sender itself saw the exchange end without a usable answer."""
-    return dataclasses.replace(unknown(before, now), answered_at=before.answered_at or now)
+    return dataclasses.replace(unknown(before, now, why), answered_at=before.answered_at or now)
 
 
-def repeat_lost(before: domain.Submission, now: datetime) -> domain.Submission:
+def repeat_lost(before: domain.Submission, now: datetime, why: str = "") -> domain.Submission:
     """A repeat had no usable answer: what it sent may arrive as late as what was sent first.
 
     Nothing is learned about the first sender: it has seen the end of its exchange, or may still be sending.
     """
-    return dataclasses.replace(unknown(before, now), answered_at=now if before.answered_at else None)
+    return dataclasses.replace(unknown(before, now, why), answered_at=now if before.answered_at else None)
 
 
-def unknown(before: domain.Submission, now: datetime) -> domain.Submission:
-    """Nobody knows. After the horizon the job ends and the money goes to suspense, until it is closed."""
+def unknown(before: domain.Submission, now: datetime, why: str = "") -> domain.Submission:
+    """Nobody knows, and `why`. After the horizon the job ends and the money goes to suspense, until it is closed."""
     if before.state is domain.State.UNRESOLVED:
         return _unresolved(before, now)
     if before.state is not domain.State.UNKNOWN:
-        return _to(before, domain.State.UNKNOWN, now, next_action_at=now)
+        return _to(before, domain.State.UNKNOWN, now, fault=_in_doubt(before, why), next_action_at=now)
     if now - _sent_at(before) >= HORIZON:
         why = "The provider's answer was lost and no trace was found within a day; it may be charged."
         return _to(
@@ -100,7 +100,13 @@ def unknown(before: domain.Submission, now: datetime) -> domain.Submission:
             fault=domain.Fault("OUTCOME_UNKNOWN", why),
             next_action_at=now + HORIZON,
         )
-    return _wait(before, now, _LOOK_S)
+    return _wait(dataclasses.replace(before, fault=before.fault or _in_doubt(before, why)), now, _LOOK_S)
+
+
+def _in_doubt(before: domain.Submission, why: str) -> domain.Fault:
+    until = f"{_sent_at(before) + HORIZON:%Y-%m-%d %H:%M} UTC"
+    means = f"It may be charged: it is looked for until {until}, and not sent again on suspicion."
+    return domain.Fault("OUTCOME_UNKNOWN", f"{why or 'Its sender is gone.'} {means}")
 
 
 def _unresolved(before: domain.Submission, now: datetime) -> domain.Submission:
@@ -200,7 +206,10 @@ def provider_failed(
     before: domain.Submission, message: str, retryable: bool, cost_micros: int, now: datetime
 ) -> domain.Submission:
     """The provider gave up, or stopped because we asked it to."""
-    fault = domain.Fault("PROVIDER_FAILED", f"The provider could not make it: {message}", retryable)
+    if before.cancel_wanted_at and cost_micros == 0:
+        fault = domain.Fault("CANCELED", f"Cancelled; nothing is charged. {message}")
+    else:
+        fault = domain.Fault("PROVIDER_FAILED", f"The provider could not make it: {message}", retryable)
     return _end(before, domain.State.PROVIDER_FAILED, now, fault, cost_micros=cost_micros)
 
 
@@ -229,7 +238,8 @@ def fetch_failed(before: domain.Submission, why: str, is_gone: bool, now: dateti
         return _end(before, domain.State.CLIP_EXPIRED, now, fault)
     later = _later(now, before.tries, _RETRY_S)
     tries = before.tries + 1 if is_gone else min(before.tries + 1, _LONGEST_WAIT)  # only what is gone counts as such
-    return _to(before, domain.State.PROVIDER_DONE, now, tries=tries, next_action_at=later)
+    told = domain.Fault("CLIP_NOT_FETCHED", f"It is made and paid, and cannot be downloaded yet: {why}")
+    return _to(before, domain.State.PROVIDER_DONE, now, fault=told, tries=tries, next_action_at=later)
 
 
 def fetch_again(before: domain.Submission, now: datetime) -> domain.Submission:

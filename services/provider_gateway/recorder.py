@@ -14,6 +14,7 @@ from services.provider_gateway import budgets, claims, domain, evidence, ledger,
 log = logging.getLogger(__name__)
 
 _MOST = 200
+_SAYS_ALL = (domain.Learned.ANSWER, domain.Learned.FOUND, domain.Learned.CALLBACK, domain.Learned.PERSON)
 _FREE_ENDS = (domain.State.ABSENT, domain.State.REJECTED, domain.State.CANCELED_FREE)
 _AFTER_ALL = prometheus_client.Counter(
     "rushes_paid_after_all", "Submissions that ended as free, and then a provider's job turned up.", ["endpoint"]
@@ -86,8 +87,11 @@ async def record(
 
 
 def _is_news(change: claims.Change) -> bool:
-    """Another state; or the same, waiting for something else or for longer."""
-    return change.before.state is not change.after.state or change.after.state is domain.State.PARKED
+    """Another state; or the same, waiting for something else or for longer. Of downloads, the first that fails."""
+    before, after = change.before, change.after
+    if after.state is domain.State.PROVIDER_DONE:
+        return before.state is domain.State.FETCHING and before.tries == 0
+    return before.state is not after.state or after.state is domain.State.PARKED
 
 
 async def _write_down(
@@ -107,7 +111,7 @@ async def heard(conn: AsyncConnection, pieces: Sequence[evidence.Piece]) -> None
     """Keep what was learned by who has no say: who has looks at once. An alert says where it comes too late."""
     await evidence.add(conn, pieces)
     there = [one.submission.id for one in pieces if one.learned.is_of_a_job]
-    await store.hurry(conn, there)
+    await store.hurry(conn, [one.submission.id for one in pieces if one.learned.kind in _SAYS_ALL])
     for one in await store.in_states(conn, there, _FREE_ENDS):
         log.error("paid_after_all", extra={"submission_id": one.id, "job_id": one.job_id, "state": one.state})
         _AFTER_ALL.labels(one.endpoint).inc()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,10 @@ from services.provider_gateway.claims import Change, Claimed, repeats
 log = logging.getLogger(__name__)
 
 _MOST_KEPT = 4096
-_MOST_SENT_AT_ONCE, _MOST_FETCHED_AT_ONCE = 64, 16
+MOST_SENT_AT_ONCE = 64
+"""More orders than this are not begun: what waits for a hand would count as sent."""
+
+_MOST_FETCHED_AT_ONCE, _OF_ONE_TENANT = 48, 32
 _WINDOW = timedelta(minutes=2)
 """How far the clocks of a provider may be from ours."""
 
@@ -66,8 +70,9 @@ class Steps:
         self._door, self._watch, self._clock = door, watch, clock
         self._pace = pace.Pace()
         self._done: dict[str, providers.Done] = {}
-        self._sending = asyncio.Semaphore(_MOST_SENT_AT_ONCE)
+        self._sending = asyncio.Semaphore(MOST_SENT_AT_ONCE)
         self._fetching = asyncio.Semaphore(_MOST_FETCHED_AT_ONCE)
+        self._fetching_for = weakref.WeakValueDictionary[str, asyncio.Semaphore]()
         self._by_state: Mapping[S, Callable[[Claimed], Awaitable[Change]]] = {
             S.INTENT: self._cancel,
             S.SENDING: self._send_claimed,
@@ -165,12 +170,13 @@ class Steps:
                 return await self._rejected(before, outcome)
             case providers.NotSent(why) if first_try:
                 log.warning("not_sent", extra={"submission_id": before.id, "why": why})
-                return Change(before, lifecycle.not_sent(before, now))
+                return Change(before, lifecycle.not_sent(before, now), _no(now, why))
             # A repeat that is refused for the moment proves nothing about the order it repeats.
             case providers.NotSent(why) | providers.Unknown(why) | providers.Rejected(why):
-                log.warning("outcome_unknown", extra={"submission_id": before.id, "why": why})
+                level = logging.WARNING if first_try else logging.INFO
+                log.log(level, "outcome_unknown", extra={"submission_id": before.id, "why": why})
                 lost = lifecycle.answer_lost if first_try else lifecycle.repeat_lost
-                return Change(before, lost(before, now))
+                return Change(before, lost(before, now, why))
 
     async def _rejected(self, before: domain.Submission, refusal: providers.Rejected) -> Change:
         now = self._clock()
@@ -178,16 +184,16 @@ class Steps:
             if before.account.startswith("endpoint:"):  # a tenant's own server speaks for nobody else
                 self._offer.note(before.model, False)
             why = f"The provider sells {before.model} no more; nothing is charged. {refusal.message}"
-            return Change(before, lifecycle.refused(before, "MODEL_RETIRED", why, now))
+            return Change(before, lifecycle.refused(before, "MODEL_RETIRED", why, now), _no(now, why))
         if refusal.account or refusal.passing:
-            self._watch.pause(before.account, refusal.message, refusal.retry_after_s)
+            self._watch.pause(before.account, _why_paused(before, refusal), refusal.retry_after_s)
         retryable = refusal.retryable
         if refusal.account:
             async with self._database.house() as conn:
                 await self._keys.judged(conn, before.account, refusal.message)
                 others = await self._keys.accounts(conn, before.tenant_id, before.endpoint)
             retryable = any(one.name != before.account for one in others)
-        return Change(before, lifecycle.rejected(before, refusal.message, retryable, now))
+        return Change(before, lifecycle.rejected(before, refusal.message, retryable, now), _no(now, refusal.message))
 
     async def _resolve(self, claimed: Claimed) -> Change:
         """Find out what became of a call whose answer was lost: by evidence, never by trying again on suspicion."""
@@ -204,9 +210,11 @@ class Steps:
                 return Change(before, lifecycle.unknown(before, now))
             return Change(before, lifecycle.accepted(before, free.pop(), now))
         can = provider.capabilities
+        if not can.idempotency_s and not names and any(one.kind is domain.Learned.ANSWER for one in known):
+            return Change(before, lifecycle.absent(before, now))  # its sender's own word, which came too late
         # Where both can be done they take turns: a repeat whose answers say nothing must not keep us from looking.
-        repeats = can.lookup == "none" or before.tries % 2 == 0
-        if repeats and self._may_repeat(before, provider):
+        is_turn = can.lookup == "none" or before.tries % 2 == 0
+        if is_turn and self._may_repeat(before, provider):
             return await self._send(before)
         if can.lookup == "none":
             return Change(before, lifecycle.unknown(before, now))
@@ -251,17 +259,17 @@ class Steps:
             return Change(before, lifecycle.unknown(before, now))
         failpoints.reach("lookup.done")
         async with self._database.house() as conn:
-            found -= (await evidence.taken(conn, before.account, found)).keys()
+            owners = await evidence.taken(conn, before.account, found)
             rivalled = can.lookup == "list" and await evidence.has_rival(conn, before)
-        if len(found) == 1 and not rivalled:
-            (name,) = found
+        free = found - owners.keys()
+        if len(free) == 1 and not rivalled:
+            (name,) = free
             learned = domain.Evidence(domain.Learned.FOUND, now, name, f"lookup: {can.lookup}")
             return Change(before, lifecycle.accepted(before, name, now), learned)
-        if found:
+        if free or (found and can.lookup != "list"):  # a list tells likenesses, anything else tells ours
             note = f"{len(found)} jobs of the provider fit; a person can name the right one"
-            return Change(
-                before, lifecycle.unknown(before, now), domain.Evidence(domain.Learned.AMBIGUOUS, now, "", note)
-            )
+            ambiguous = domain.Evidence(domain.Learned.AMBIGUOUS, now, "", note)
+            return Change(before, lifecycle.unknown(before, now), ambiguous)
         nothing = domain.Evidence(domain.Learned.NOT_FOUND, now, "", f"lookup: {can.lookup}")
         lag = timedelta(seconds=can.list_lag_s)
         is_strong = can.absence == "strong" and self._is_same_key(before)
@@ -319,13 +327,17 @@ class Steps:
             if not isinstance(done, providers.Done):
                 raise fetch.ClipGone("the provider has no clip for it at the moment")
             home = (await self._provider(before)).home
-            async with self._fetching:
+            async with self._turn_of(before.tenant_id), self._fetching:
                 clip = await self._fetcher.fetch(before, done.url, done.headers, home, wire.ordered_seconds(before))
         except (fetch.FetchFailed, providers.ProviderAway) as fault:
             log.warning("fetch_failed", extra={"submission_id": before.id, "why": str(fault)})
             gone = isinstance(fault, fetch.ClipGone)
             return Change(before, lifecycle.fetch_failed(before, str(fault), gone, self._clock()))
         return Change(before, lifecycle.stored(before, clip, self._clock()))
+
+    def _turn_of(self, tenant_id: str) -> asyncio.Semaphore:
+        """However slowly a tenant's clips come, there is a hand for those of others."""
+        return self._fetching_for.setdefault(tenant_id, asyncio.Semaphore(_OF_ONE_TENANT))
 
     async def _ask(self, before: domain.Submission) -> providers.PollOutcome:
         provider = await self._provider(before)
@@ -345,6 +357,18 @@ class Steps:
         self._done[submission.id] = done
         if len(self._done) > _MOST_KEPT:
             del self._done[next(iter(self._done))]
+
+
+def _no(now: datetime, why: str) -> domain.Evidence:
+    """The sender's own word that the provider did not take it; it is kept where it comes too late to decide."""
+    return domain.Evidence(domain.Learned.ANSWER, now, "", why)
+
+
+def _why_paused(before: domain.Submission, refusal: providers.Rejected) -> str:
+    """Everybody who shares an account reads it: nobody's order is quoted there."""
+    if not before.account.startswith("endpoint:"):
+        return refusal.message
+    return "The provider refuses the key." if refusal.account else "The provider takes no orders at the moment."
 
 
 def _cost_of_failure(before: domain.Submission, failed: providers.Failed, can: providers.Capabilities) -> int:

@@ -1,11 +1,12 @@
 """Moves every submission that is due one step: send, resolve, poll or fetch, under a lease."""
 
 import asyncio
+import collections
 import logging
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import prometheus_client
 import sqlalchemy as sa
@@ -28,6 +29,14 @@ _LATE_S = prometheus_client.Histogram(
 )
 
 
+class _Hand(NamedTuple):
+    """A step under way, and for whom."""
+
+    task: asyncio.Task[None]
+    tenant_id: str
+    is_sending: bool
+
+
 class Driver:
     """Drives the submissions this process has claimed; a crash at any line is a lease that runs out."""
 
@@ -45,7 +54,7 @@ class Driver:
         self._database, self._taking, self._keys, self._gates = database, taking, keys, gates
         self._clock, self._owner, self._lease_s, self._most = clock, owner, lease_s, most
         self._recorder = recorder.Recorder(database, clock)
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running = dict[str, _Hand]()
         self.due = asyncio.Event()
 
     async def claim(self) -> int:
@@ -55,10 +64,12 @@ class Driver:
             return 0
         claimed_at = time.monotonic()
         async with self._database.house() as conn:
-            claimed = await claims.claim(conn, self._owner, self._lease_s, free, self._running)
+            most = max(1, free // 2)  # the rest is for those who are not here yet
+            claimed = await claims.claim(conn, self._owner, self._lease_s, most, self._running, self._crowding())
             lost = (one.submission for one in claimed if one.was is domain.State.SENDING)
             await outbox.put_all(conn, list(recorder.news(lost)))
-            claimed += await self._begin(conn, free - len(claimed))
+            hands = steps.MOST_SENT_AT_ONCE - sum(hand.is_sending for hand in self._running.values())
+            claimed += await self._begin(conn, min(free - len(claimed), hands))
             for one in claimed:
                 failpoints.reach(f"claim.{one.was}.before_commit")
         for one in claimed:
@@ -66,7 +77,8 @@ class Driver:
         for group in self._groups(claimed):  # nothing between the commit and this may fail: they are ours to drive
             task = asyncio.create_task(self._drive(group, claimed_at))
             for one in group:
-                self._running[one.submission.id] = task
+                is_sending = one.submission.state is domain.State.SENDING
+                self._running[one.submission.id] = _Hand(task, one.submission.tenant_id, is_sending)
             task.add_done_callback(lambda _, group=group: self._ended(group))  # type: ignore[misc]
         return len(claimed)
 
@@ -86,7 +98,7 @@ class Driver:
     def _groups(self, claimed: Sequence[claims.Claimed]) -> list[list[claims.Claimed]]:
         """Polls that one call can answer go together; everything else on its own."""
         alone: list[list[claims.Claimed]] = []
-        polls: dict[str, list[claims.Claimed]] = defaultdict(list)
+        polls: dict[str, list[claims.Claimed]] = collections.defaultdict(list)
         for one in claimed:
             if one.was is domain.State.ACCEPTED and not one.cancels:
                 polls[one.submission.account].append(one)
@@ -126,7 +138,12 @@ class Driver:
 
     async def settle(self) -> None:
         """Return once the steps under way have ended: a paid call is never cut off."""
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.gather(*(hand.task for hand in self._running.values()), return_exceptions=True)
+
+    def _crowding(self) -> list[str]:
+        """The tenants whose steps, slow downloads say, have half of all hands: others come first."""
+        held = collections.Counter(hand.tenant_id for hand in self._running.values())
+        return [tenant_id for tenant_id, hands in held.items() if hands >= self._most / 2]
 
     def _ended(self, group: Sequence[claims.Claimed]) -> None:
         for one in group:

@@ -175,7 +175,13 @@ def order(
     )
 
 
-_TOLD = (domain.State.PARKED, domain.State.INTENT, domain.State.ACCEPTED, domain.State.UNKNOWN)
+_TOLD = (
+    domain.State.PARKED,
+    domain.State.INTENT,
+    domain.State.ACCEPTED,
+    domain.State.UNKNOWN,
+    domain.State.PROVIDER_DONE,
+)
 """The states on the way that others hear of."""
 
 
@@ -198,7 +204,7 @@ def _moved(value: domain.Submission) -> events_pb2.SubmissionStateChanged:
         version=value.version,
         event_time=time(value.updated_at),
     )
-    if value.state is domain.State.PARKED and value.fault:
+    if value.fault:
         event.reason, event.message = value.fault.reason, value.fault.message
         event.retry_time.MergeFrom(time(value.next_action_at) or timestamp_pb2.Timestamp())
     return event
@@ -214,7 +220,7 @@ def submission_failed(value: domain.Submission, fault: domain.Fault) -> events_p
         state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
         reason=fault.reason,
         message=fault.message,
-        retryable=fault.retryable,
+        retryable=fault.retryable and value.cancel_wanted_at is None,
         cost=money(value.cost_micros, value.currency),
         event_time=time(value.updated_at),
     )

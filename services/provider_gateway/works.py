@@ -20,7 +20,7 @@ from services.provider_gateway import (
 )
 
 _ADMIT_EVERY_S, _SHARE_EVERY_S, _PROBE_EVERY_S, _TEND_EVERY_S, _RESCUE_EVERY_S = 1.0, 1.0, 1.0, 60.0, 15.0
-_CENSUS_EVERY_S = 3600.0
+_CENSUS_EVERY_S = _SWEEP_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Works:
             "credentials": run.every("credentials", _TEND_EVERY_S, self._means.keys.tend),
             "census": run.every("census", _CENSUS_EVERY_S, self.census.take),
             "rescue": run.every("rescue", _RESCUE_EVERY_S, self.rescue.look),
+            "sweep": run.every("sweep", _SWEEP_EVERY_S, self.sweep),
         }
 
     async def admit(self) -> int:
@@ -67,6 +68,12 @@ class Works:
         if admitted:
             self.driver.due.set()
         return admitted
+
+    async def sweep(self) -> int:
+        """Forget what nobody needs any more; 0, so that it can be a loop's tick."""
+        async with self._means.database.house() as conn:
+            await callbacks.sweep(conn, self._means.clock())
+        return 0
 
     async def close(self) -> None:
         """Give connections and scratch space back."""

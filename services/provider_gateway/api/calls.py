@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,8 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs import auth, errors, paging, rpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from rushes.provider_gateway.v1 import submission_pb2
-from services.provider_gateway import admission, claims, domain, evidence, lifecycle, recorder, store, wire
+from services.provider_gateway import admission, budgets, claims, domain, evidence, lifecycle, recorder, store, wire
 from services.provider_gateway.api import desk
+from services.provider_gateway.providers import exchange
+
+log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
 _LONGEST_NOTE = 500
@@ -59,6 +63,7 @@ class Calls(desk.Desk):
         if one.state not in domain.FINAL:  # else the job may have another, which is not meant
             async with self.database.tenant(tenant_id) as conn:
                 await admission.withdraw(conn, tenant_id, one.job_id, self.clock())
+            log.info("cancel_asked", extra={"submission_id": one.id, "by": auth.caller().subject})
         return pb.CancelSubmissionResponse(submission=wire.submission(await self._submission(one.id)))
 
     async def ReconcileSubmission(
@@ -71,8 +76,10 @@ class Calls(desk.Desk):
             if one.state not in domain.UNNAMED:
                 raise domain.SubmissionNotUnknown(submission_id=one.id, state=one.state)
             if name:
+                _check_word(caller, one, name)
                 await self._take_word(conn, one, name, f"{caller.subject}: {request.note}"[:_LONGEST_NOTE])
             await store.hurry(conn, [one.id])
+        log.info("submission_reconciled", extra={"submission_id": one.id, "by": caller.subject, "named": bool(name)})
         return pb.ReconcileSubmissionResponse(submission=wire.submission(await self._submission(one.id)))
 
     async def SettleSubmission(
@@ -87,6 +94,8 @@ class Calls(desk.Desk):
             settled = lifecycle.settled(one, request.charged.micros, note, now)
             word = domain.Evidence(domain.Learned.PERSON, now, "", note)
             await recorder.record(conn, [claims.Change(one, settled, word)], now)
+        facts = {"submission_id": one.id, "by": caller.subject, "charged_micros": request.charged.micros}
+        log.warning("submission_settled", extra=facts)
         return pb.SettleSubmissionResponse(submission=wire.submission(await self._submission(one.id)))
 
     async def FetchSubmission(
@@ -127,6 +136,14 @@ class Calls(desk.Desk):
             raise domain.ProviderJobTaken(provider_job_id=name)
         word = domain.Evidence(domain.Learned.PERSON, self.clock(), name, note)
         await evidence.add(conn, [evidence.Piece(one, word)])
+
+
+def _check_word(caller: auth.Caller, one: domain.Submission, name: str) -> None:
+    """What is bought with a key of the installation, which tenants share, only an operator names."""
+    if len(name) > exchange.LONGEST_ID or not name.isprintable():
+        raise wire.BadRequest([errors.Violation("provider_job_id", "should be the id that the provider shows")])
+    if one.account.startswith("endpoint:") and budgets.OPERATOR not in caller.roles:
+        raise budgets.OperatorNeeded
 
 
 def _check_settling(request: pb.SettleSubmissionRequest, one: domain.Submission) -> None:

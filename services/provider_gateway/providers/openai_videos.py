@@ -127,7 +127,8 @@ class OpenAIVideos(providers.Provider):
         jobs = page.get("data") if isinstance(page, dict) and answer.is_success else None
         if not isinstance(jobs, list) or not all(isinstance(one, dict) and one.get("id") for one in jobs):
             raise exchange.away(answer, page, self._endpoint.key)
-        return jobs, str(jobs[-1]["id"]) if jobs and page.get("has_more") else ""
+        goes_on = jobs and page.get("has_more", len(jobs) >= _PAGE)  # SGLang says nothing about it
+        return jobs, str(jobs[-1]["id"]) if goes_on else ""
 
     async def cancel(self, provider_job_id: str) -> None:
         """Ask once to stop, unless it has ended: that would delete the clip. Raises ProviderAway."""

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,14 @@ class Gateway:
         self._handlers = events.Events(self.admission, clock).handlers()
         self._stub = pb_grpc.ProviderGatewayServiceStub(door.channel)
 
-    async def __call__(self, verb: str, tenant: str = "acme", **fields: Any) -> Any:
+    async def __call__(self, verb: str, tenant: str = "acme", roles: Iterable[str] = (), **fields: Any) -> Any:
         request = getattr(provider_gateway_service_pb2, f"{verb}Request")(**fields)
-        return await getattr(self._stub, verb)(request, metadata=self.issuer.bearer(tenant), timeout=15)
+        metadata = rpc.bearer(self.issuer.token(tenant, roles=roles))
+        return await getattr(self._stub, verb)(request, metadata=metadata, timeout=15)
+
+    async def named(self, **fields: Any) -> Any:
+        """An operator says which job of the provider it is."""
+        return await self("ReconcileSubmission", roles=["operator"], **fields)
 
     def watch(self, submission_id: str, after_version: int = 0, tenant: str = "acme") -> Any:
         request = provider_gateway_service_pb2.WatchSubmissionRequest(

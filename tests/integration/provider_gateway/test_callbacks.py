@@ -232,6 +232,27 @@ async def test_what_is_not_the_provider_s_changes_nothing(gateway, doorway, ahea
     assert (await one(gateway), await heard(gateway), await gateway.evidence(order.id)) == (before, [], [])
 
 
+async def test_what_will_not_come_again_is_forgotten(gateway, crew, doorway, ahead):
+    _, address = await sent(gateway, doorway)
+    body = news()
+    assert await doorway.post(address, body, signed(body)) == 204
+    at_work = crew.works()
+    await at_work.sweep()
+    assert len(await heard(gateway)) == 1
+    ahead.forward(days=31)
+    await at_work.sweep()
+    assert await heard(gateway) == []
+
+
+@pytest.mark.parametrize("name", ["v" * 2001, "video\u0000"], ids=["long", "unprintable"])
+async def test_a_name_that_no_provider_gives_is_refused(gateway, doorway, name):
+    """It could never be written down as the order's, and would be tried for ever."""
+    order, address = await sent(gateway, doorway)
+    body = json.dumps(json.loads(news()) | {"data": {"id": name}}).encode()
+    assert await doorway.post(address, body, signed(body)) == 401
+    assert (await heard(gateway), await gateway.evidence(order.id)) == ([], [])
+
+
 async def test_nobody_finds_the_address_of_another_order(gateway, doorway):
     order, address = await sent(gateway, doorway)
     body = news()

@@ -133,7 +133,7 @@ async def test_two_names_contradict_each_other_until_a_person_decides(gateway, c
     await crew.look(3)
     assert (await one(gateway)).state is S.UNKNOWN
     assert "evidence_contradicts" in caplog.text
-    await gateway("ReconcileSubmission", submission_id=doubtful.id, provider_job_id=created["id"], note="I saw it.")
+    await gateway.named(submission_id=doubtful.id, provider_job_id=created["id"], note="I saw it.")
     await crew.finish()
     done = await one(gateway)
     assert (done.state, done.provider_job_id) == (S.STORED, created["id"])

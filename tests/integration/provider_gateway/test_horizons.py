@@ -105,7 +105,7 @@ async def test_as_long_as_its_sender_may_live_nothing_is_proven(gateway, listed,
 async def test_what_anybody_knows_a_name_of_is_never_absent(gateway, listed, ahead):
     lost = await doubtful(gateway, listed)
     note = {"note": "It is on the bill."}
-    await gateway("ReconcileSubmission", submission_id=lost.id, provider_job_id="video_billed", **note)
+    await gateway.named(submission_id=lost.id, provider_job_id="video_billed", **note)
     after = await settle(gateway, listed, ahead)
     assert (after.state, after.provider_job_id) == (S.ACCEPTED, "video_billed")
 

@@ -100,8 +100,7 @@ async def test_a_person_s_word_for_an_id_is_taken_and_kept_with_their_name(gatew
     (created,) = reel.lines("create", [doubtful.id])
     far = house.real_time() + datetime.timedelta(hours=1)
     await gateway.change(doubtful.id, next_action_at=far)
-    answer = await gateway(
-        "ReconcileSubmission",
+    answer = await gateway.named(
         submission_id=doubtful.id,
         provider_job_id=f"  {created['id']} ",
         note="On the provider's own page.",
@@ -118,11 +117,11 @@ async def test_a_person_s_word_for_an_id_is_taken_and_kept_with_their_name(gatew
 async def test_a_word_that_was_wrong_can_be_corrected(gateway, blind, reel):
     doubtful = await lost(gateway, blind)
     (created,) = reel.lines("create", [doubtful.id])
-    await gateway("ReconcileSubmission", submission_id=doubtful.id, provider_job_id="video_mistyped", note="Oops.")
+    await gateway.named(submission_id=doubtful.id, provider_job_id="video_mistyped", note="Oops.")
     await blind.look(22)
     wrong = await one(gateway)
     assert (wrong.state, wrong.provider_job_id) == (S.UNKNOWN, "video_mistyped")
-    await gateway("ReconcileSubmission", submission_id=doubtful.id, provider_job_id=created["id"], note="Better.")
+    await gateway.named(submission_id=doubtful.id, provider_job_id=created["id"], note="Better.")
     await blind.finish()
     done = await one(gateway)
     assert (done.state, done.provider_job_id) == (S.STORED, created["id"])
@@ -135,7 +134,7 @@ async def test_a_job_that_belongs_to_another_order_is_not_taken(gateway, blind):
     await gateway.hear(*await gateway.orders(house.once("Lost. [[drop_reply]]")))
     await blind.look(2)
     doubtful = next(found for found in await gateway.submissions() if found.state is S.UNKNOWN)
-    taking = gateway("ReconcileSubmission", submission_id=doubtful.id, provider_job_id=known.provider_job_id)
+    taking = gateway.named(submission_id=doubtful.id, provider_job_id=known.provider_job_id)
     info = await refusals.refused(taking, PRECONDITION)
     assert (info.reason, info.metadata["provider_job_id"]) == ("PROVIDER_JOB_TAKEN", known.provider_job_id)
     assert await gateway.evidence(doubtful.id) == []

@@ -1,12 +1,19 @@
 """Two at once about one paid call: what each of them has learned or wished is in force when both are done."""
 
+import asyncio
 import datetime
+import uuid
 
 import pytest
+from aiohttp import web
 
-from services.provider_gateway import domain, providers, store
+from libs import auth
+from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
+from services.provider_gateway import budgets, domain, evidence, providers, steps, store, wire
+from tests.integration.provider_gateway import conftest as house
 from tests.integration.provider_gateway.machine import gateway as stage
 from tests.integration.provider_gateway.machine import story
+from tests.unit.provider_gateway import servers
 
 S = domain.State
 MINUTE = datetime.timedelta(minutes=1)
@@ -161,3 +168,74 @@ async def test_a_job_that_bears_our_id_is_not_absent_because_another_was_told_it
     async with by_our_id.database.house() as conn:
         found = await store.list_submissions(conn, "acme", None, "", None, 9)
     assert {one.id: one.state for one in found} == {lost.subject: S.UNKNOWN, misled.subject: S.ACCEPTED}
+
+
+@pytest.mark.parametrize("no", [providers.Rejected("no such model"), providers.NotSent("no route")])
+async def test_a_no_that_comes_after_the_lease_is_kept_and_believed(blind, no):
+    """Nothing can be looked up there: without its sender's word it would count as charged after a month."""
+    await ordered(blind)
+    create = await call(blind)
+    blind.outside.send(create)
+    await blind.lease_runs_out(create.subject)
+    await blind.claim(1)
+    assert (await one(blind)).state is S.UNKNOWN
+    await blind.answer(create, no)
+    await blind.claim(1)
+    assert (await one(blind)).state is S.ABSENT
+
+
+async def test_what_is_in_doubt_says_why_and_until_when(blind):
+    lost = await doubtful(blind, is_taken=True)
+    shown = (await blind.verb("GetSubmission", submission_id=lost.id)).submission
+    assert shown.error.reason == "OUTCOME_UNKNOWN"
+    assert shown.error.message.startswith("no answer It may be charged: it is looked for until ")
+
+
+async def test_on_an_account_that_is_shared_only_an_operator_names_a_job(blind):
+    lost = await doubtful(blind, is_taken=True)
+    verb = {"submission_id": lost.id, "provider_job_id": "job_of_another_tenant", "note": "seen"}
+    with auth.acting_as(auth.Caller("acme", "bob")), pytest.raises(budgets.OperatorNeeded):
+        await blind.api.ReconcileSubmission(pb.ReconcileSubmissionRequest(**verb), None)
+    with pytest.raises(wire.BadRequest, match="provider_job_id"):
+        await blind.verb("ReconcileSubmission", **verb | {"provider_job_id": "x" * 2001})
+    async with blind.database.house() as conn:
+        assert await evidence.about(conn, lost.id) == []
+
+
+async def test_a_tenant_with_half_of_all_hands_waits_for_its_own(blind):
+    """A worker of these has four."""
+    for _ in range(3):
+        await ordered(blind)
+    await blind.claim(0)
+    for create in blind.outside.calls[:]:
+        blind.outside.send(create)
+        blind.outside.take(create)
+        await blind.answer(create, providers.Accepted(blind.outside.job_of(create.subject).name))
+    await blind.time_passes(minutes=1)
+    assert [await blind.claim(0) for _ in range(3)] == [2, 0, 0]
+    assert await blind.claim(1) == 1
+
+
+async def test_no_more_orders_are_begun_than_there_are_hands_to_send_with(live_gateway, crew):
+    """What waited for a hand would count as sent, and be in doubt when the process is gone."""
+    gone = asyncio.Event()
+
+    async def answers_nothing(request):
+        await gone.wait()
+        return web.Response(status=503)
+
+    async with servers.serving(answers_nothing) as port:
+        place = {"endpoint": "sandbox-openai", "name": "mine", "base_url": f"http://127.0.0.1:{port}/v1"}
+        made = await live_gateway("CreateCredential", request_id=str(uuid.uuid4()), key="sk-of-my-own-0001", **place)
+        specs = [house.spec(f"Wave {number}.") for number in range(steps.MOST_SENT_AT_ONCE + 9)]
+        await live_gateway.hear(*await live_gateway.orders(*specs))
+        at_work = crew.works(most=256)
+        for _ in specs:
+            at_work.gates.went(made.credential.id, "create", True)
+        for _ in range(3):
+            await at_work.driver.claim()
+        states = [one.state for one in await live_gateway.submissions()]
+        gone.set()
+        await at_work.driver.settle()
+    assert states.count(S.SENDING) == steps.MOST_SENT_AT_ONCE
+    assert states.count(S.INTENT) == 9

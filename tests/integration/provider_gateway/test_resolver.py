@@ -126,7 +126,7 @@ async def test_two_equal_orders_in_doubt_are_left_alone_until_a_person_names_one
         assert set(await kinds(gateway, doubtful)) == {L.AMBIGUOUS}
     jobs = {line["client_ref"]: line["id"] for line in reel.lines("create", [first.id, second.id])}
     note = {"note": "It is on the provider's page."}
-    await gateway("ReconcileSubmission", submission_id=first.id, provider_job_id=jobs[first.id], **note)
+    await gateway.named(submission_id=first.id, provider_job_id=jobs[first.id], **note)
     await listed.finish(["STORED"])
     for after in await gateway.submissions():
         assert after.provider_job_id == jobs[after.id], "the other is the only one left"

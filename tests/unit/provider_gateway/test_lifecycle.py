@@ -236,6 +236,29 @@ def test_a_lost_id_of_what_was_free_is_no_riddle() -> None:
     assert (lost.state, lost.fault and lost.fault.retryable) == (S.PROVIDER_FAILED, True)
 
 
+def test_who_waits_is_told_for_what_and_until_when() -> None:
+    doubtful = lifecycle.answer_lost(submission(S.SENDING), NOW, "It answered 500.")
+    assert doubtful.fault is not None
+    until = NOW + lifecycle.HORIZON
+    assert doubtful.fault.message.startswith("It answered 500. It may be charged")
+    assert f"until {until:%Y-%m-%d %H:%M} UTC" in doubtful.fault.message
+    assert lifecycle.unknown(doubtful, NOW + DAY / 2).fault == doubtful.fault
+    overtaken = lifecycle.unknown(submission(S.UNKNOWN), NOW)
+    assert overtaken.fault is not None
+    assert "Its sender is gone." in overtaken.fault.message
+    paid = lifecycle.fetch_failed(submission(S.FETCHING, cost_micros=HELD), "it answered 404", True, NOW)
+    assert paid.fault is not None
+    assert (paid.fault.reason, "it answered 404" in paid.fault.message) == ("CLIP_NOT_FETCHED", True)
+
+
+def test_a_cancel_that_cost_nothing_is_told_as_one() -> None:
+    unwanted = submission(S.ACCEPTED, cancel_wanted_at=NOW)
+    for cost, reason in ((0, "CANCELED"), (HELD, "PROVIDER_FAILED")):
+        ended = lifecycle.provider_failed(unwanted, "Stopped.", True, cost, NOW)
+        assert ended.fault is not None
+        assert ended.fault.reason == reason
+
+
 def test_a_download_is_tried_until_the_provider_has_deleted_the_clip() -> None:
     expires = NOW + timedelta(hours=1)
     at = submission(S.FETCHING, clip_expires_at=expires, cost_micros=HELD)

@@ -131,7 +131,7 @@ def test_an_order_becomes_an_intent_with_its_account_and_what_was_asked() -> Non
     assert (made.state, made.next_action_at, made.turn, made.budgets) == (S.INTENT, NOW, 0, ())
 
 
-TOLD = {S.PARKED, S.INTENT, S.ACCEPTED, S.UNKNOWN}
+TOLD = {S.PARKED, S.INTENT, S.ACCEPTED, S.UNKNOWN, S.PROVIDER_DONE}
 
 
 @pytest.mark.parametrize("state", list(S))

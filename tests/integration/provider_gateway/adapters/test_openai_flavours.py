@@ -1,5 +1,6 @@
 """Servers that speak the OpenAI dialect in their own way, each with its flags and terms in the catalogue."""
 
+import asyncio
 import contextlib
 import dataclasses
 import secrets
@@ -71,6 +72,14 @@ async def test_a_lost_order_is_found_in_the_list(buy_at: Buy, listing: str) -> N
     assert isinstance(await buyer.seller.create(order), providers.Unknown)
     (job_id,) = await buyer.found(order)
     assert await buyer.seller.poll_many([job_id]) == {job_id: await buyer.seller.poll(job_id)}
+
+
+async def test_a_list_that_does_not_say_whether_it_goes_on_is_read_to_its_end(buy_at: Buy) -> None:
+    buyer = buy_at("sglang")
+    order = buyer.order("[[drop_reply]]")
+    assert isinstance(await buyer.seller.create(order), providers.Unknown)
+    await asyncio.gather(*(buyer.bought(buyer.order("Another one.")) for _ in range(100)))
+    assert len(await buyer.found(order)) == 1
 
 
 async def test_a_server_without_a_list_proves_nothing(buy_at: Buy) -> None:

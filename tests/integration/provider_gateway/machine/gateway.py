@@ -34,7 +34,7 @@ from tests.integration.provider_gateway import conftest as house
 from tests.integration.provider_gateway import shop
 from tests.integration.provider_gateway.machine import outside
 
-ADA = auth.Caller("acme", "ada")
+ADA = auth.Caller("acme", "ada", frozenset({budgets.OPERATOR}))
 ENDPOINT, CURRENCY = "sandbox-openai", "XTS"
 SCENES = 6
 LEASE_S = 600.0
@@ -49,7 +49,7 @@ class Gateway:
 
     def __init__(self, database: db.Database, capabilities: dict[str, Any]) -> None:
         self.database, self.clock = database, house.Ahead()
-        self.offer = shop.selling(ENDPOINT, **capabilities)
+        self.offer = shop.selling(ENDPOINT, polls_by_list=False, **capabilities)
         self.outside = outside.Outside(self.clock, self.offer.endpoints[ENDPOINT].capabilities)
         self.workers: list[works.Works] = []
         self.owners: list[str] = []
@@ -58,7 +58,7 @@ class Gateway:
         self._heard: set[str] = set()
         self._quote = quote_pb2.Quote()
         self._born = collections.Counter[int]()
-        self._api = api.GatewayApi(database, self.offer, house.LIMITS, self.clock, self._keys("api"), shop.SAFE)
+        self.api = api.GatewayApi(database, self.offer, house.LIMITS, self.clock, self._keys("api"), shop.SAFE)
 
     async def open(self, workers: int) -> None:
         """Quote every scene, of two prompts only, while there is money for all."""
@@ -90,7 +90,7 @@ class Gateway:
     async def verb(self, name: str, **fields: Any) -> Any:
         """Call a verb as Ada."""
         with auth.acting_as(ADA):
-            return await getattr(self._api, name)(getattr(pb, f"{name}Request")(**fields), None)
+            return await getattr(self.api, name)(getattr(pb, f"{name}Request")(**fields), None)
 
     async def quiet(self) -> None:
         """Return once nobody does anything but wait for the outside."""
