@@ -164,6 +164,11 @@ class Evidence:
         return bool(self.provider_job_id) or self.kind is Learned.CALLBACK
 
 
+def not_taken(at: datetime, why: str) -> Evidence:
+    """The sender's own word that the provider did not take it; it is kept where it comes too late to decide."""
+    return Evidence(Learned.ANSWER, at, "", why)
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """One paid call. `spec` is a serialized ClipSpec, opaque here; `tries` counts what the present state has tried.

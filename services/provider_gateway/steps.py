@@ -1,4 +1,4 @@
-"""One step with one submission: send it, find out what became of it, ask how it is going, or bring its clip home."""
+"""One step with one submission: send it, have it found again, ask how it is going, or bring its clip home."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,6 @@ import logging
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from libs import db, errors, failpoints
@@ -14,15 +13,16 @@ from services.provider_gateway import (
     callbacks,
     catalogue,
     domain,
-    evidence,
     fetch,
     keyring,
     lifecycle,
+    orders,
     pace,
     providers,
+    resolver,
     wire,
 )
-from services.provider_gateway.claims import Change, Claimed, repeats
+from services.provider_gateway.claims import Change, Claimed
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,6 @@ MOST_SENT_AT_ONCE = 64
 """More orders than this are not begun: what waits for a hand would count as sent."""
 
 _MOST_FETCHED_AT_ONCE, _OF_ONE_TENANT = 48, 32
-_WINDOW = timedelta(minutes=2)
-"""How far the clocks of a provider may be from ours."""
 
 S = domain.State
 
@@ -67,7 +65,9 @@ class Steps:
         clock: Callable[[], datetime],
     ) -> None:
         self._database, self._offer, self._keys, self._fetcher = database, offer, keys, fetcher
-        self._door, self._watch, self._clock = door, watch, clock
+        self._watch, self._clock = watch, clock
+        self._orders = orders.Orders(offer, fetcher, door)
+        self._resolver = resolver.Resolver(database, keys, self._orders, self._ask, clock)
         self._pace = pace.Pace()
         self._done: dict[str, providers.Done] = {}
         self._sending = asyncio.Semaphore(MOST_SENT_AT_ONCE)
@@ -132,30 +132,16 @@ class Steps:
         async with self._sending, contextlib.AsyncExitStack() as stack:
             provider = await self._keys.provider(before.account, before.tenant_id, buying=before.state is S.SENDING)
             try:
-                order = await self._order(before, provider, stack)
+                order = await stack.enter_async_context(self._orders.to_send(before, provider))
             except (errors.Error, OSError) as fault:
                 outcome: providers.CreateOutcome = providers.NotSent(f"A still cannot be had: {type(fault).__name__}.")
             else:
-                if before.state is S.UNKNOWN and not await self._begin_repeat(before, provider):
+                if before.state is S.UNKNOWN and not await self._resolver.begin_repeat(before, provider):
                     return Change(before, lifecycle.unknown(before, self._clock()))
                 outcome = await provider.create(order)
                 is_answered = not isinstance(outcome, providers.NotSent | providers.Unknown)
                 self._watch.went(before.account, "create", is_answered)
         return await self._created(before, outcome)
-
-    async def _order(
-        self, before: domain.Submission, provider: providers.Provider, stack: contextlib.AsyncExitStack
-    ) -> providers.Order:
-        first, last = [await self._still(stack, key) for key in wire.frame_keys(before)]
-        return wire.order(before, (first, last), self._form(before), self._callback(before, provider))
-
-    def _form(self, before: domain.Submission) -> Mapping[str, str]:
-        """The model's own words, while the catalogue knows it."""
-        known = next((model for model in self._offer.models if model.id == before.model), None)
-        return known.form_for(wire.picture(before)) if known else {}
-
-    async def _still(self, stack: contextlib.AsyncExitStack, key: str) -> Path | None:
-        return await stack.enter_async_context(self._fetcher.still(key)) if key else None
 
     async def _created(self, before: domain.Submission, outcome: providers.CreateOutcome) -> Change:
         now, first_try = self._clock(), before.state is S.SENDING
@@ -170,7 +156,7 @@ class Steps:
                 return await self._rejected(before, outcome)
             case providers.NotSent(why) if first_try:
                 log.warning("not_sent", extra={"submission_id": before.id, "why": why})
-                return Change(before, lifecycle.not_sent(before, now), _no(now, why))
+                return Change(before, lifecycle.not_sent(before, now), domain.not_taken(now, why))
             # A repeat that is refused for the moment proves nothing about the order it repeats.
             case providers.NotSent(why) | providers.Unknown(why) | providers.Rejected(why):
                 level = logging.WARNING if first_try else logging.INFO
@@ -184,7 +170,7 @@ class Steps:
             if before.account.startswith("endpoint:"):  # a tenant's own server speaks for nobody else
                 self._offer.note(before.model, False)
             why = f"The provider sells {before.model} no more; nothing is charged. {refusal.message}"
-            return Change(before, lifecycle.refused(before, "MODEL_RETIRED", why, now), _no(now, why))
+            return Change(before, lifecycle.refused(before, "MODEL_RETIRED", why, now), domain.not_taken(now, why))
         if refusal.account or refusal.passing:
             self._watch.pause(before.account, _why_paused(before, refusal), refusal.retry_after_s)
         retryable = refusal.retryable
@@ -193,97 +179,12 @@ class Steps:
                 await self._keys.judged(conn, before.account, refusal.message)
                 others = await self._keys.accounts(conn, before.tenant_id, before.endpoint)
             retryable = any(one.name != before.account for one in others)
-        return Change(before, lifecycle.rejected(before, refusal.message, retryable, now), _no(now, refusal.message))
+        return Change(
+            before, lifecycle.rejected(before, refusal.message, retryable, now), domain.not_taken(now, refusal.message)
+        )
 
     async def _resolve(self, claimed: Claimed) -> Change:
-        """Find out what became of a call whose answer was lost: by evidence, never by trying again on suspicion."""
-        before, now = claimed.submission, self._clock()
-        provider = await self._provider(before)
-        async with self._database.house() as conn:
-            known = [row.learned for row in await evidence.about(conn, before.id)]
-            owners = await evidence.taken(conn, before.account, names := lifecycle.named(known))
-        if before.provider_job_id and not names - owners.keys() - {before.provider_job_id}:
-            return await self._ask_again(before)
-        if free := names - owners.keys():
-            if len(free) > 1:
-                log.error("evidence_contradicts", extra={"submission_id": before.id, "names": len(free)})
-                return Change(before, lifecycle.unknown(before, now))
-            return Change(before, lifecycle.accepted(before, free.pop(), now))
-        can = provider.capabilities
-        if not can.idempotency_s and not names and any(one.kind is domain.Learned.ANSWER for one in known):
-            return Change(before, lifecycle.absent(before, now))  # its sender's own word, which came too late
-        # Where both can be done they take turns: a repeat whose answers say nothing must not keep us from looking.
-        is_turn = can.lookup == "none" or before.tries % 2 == 0
-        if is_turn and self._may_repeat(before, provider):
-            return await self._send(before)
-        if can.lookup == "none":
-            return Change(before, lifecycle.unknown(before, now))
-        return await self._look(before, known, provider)
-
-    async def _begin_repeat(self, before: domain.Submission, provider: providers.Provider) -> bool:
-        """Whether it may still be repeated, after it waited for a free hand; and note that it is."""
-        if not self._may_repeat(before, provider):
-            return False
-        async with self._database.house() as conn:
-            return await repeats(conn, before)
-
-    def _may_repeat(self, before: domain.Submission, provider: providers.Provider) -> bool:
-        """Whether the provider still knows the order again: it must be the same account there, and not too late."""
-        window = timedelta(seconds=provider.capabilities.idempotency_s)
-        return self._is_same_key(before) and lifecycle.may_be_repeated(before, window, self._clock())
-
-    def _is_same_key(self, before: domain.Submission) -> bool:
-        return self._keys.is_as_of(before.account, (before.sent_at or before.created_at) - _WINDOW)
-
-    async def _ask_again(self, before: domain.Submission) -> Change:
-        """The provider did not know its own id any more; perhaps it does now."""
-        now = self._clock()
-        try:
-            outcome = await self._ask(before)
-        except providers.ProviderAway:
-            return Change(before, lifecycle.unknown(before, now))
-        if isinstance(outcome, providers.Missing):
-            return Change(before, lifecycle.unknown(before, now))
-        return Change(before, lifecycle.accepted(before, before.provider_job_id or "", now))
-
-    async def _look(
-        self, before: domain.Submission, known: Sequence[domain.Evidence], provider: providers.Provider
-    ) -> Change:
-        now, can = self._clock(), provider.capabilities
-        since = (before.sent_at or before.created_at) - _WINDOW
-        until = (before.answered_at or now) + lifecycle.SETTLING
-        try:
-            found = set(await provider.find(self._sought(before, provider), since, until))
-        except providers.ProviderAway as fault:
-            log.warning("lookup_failed", extra={"submission_id": before.id, "why": str(fault)})
-            return Change(before, lifecycle.unknown(before, now))
-        failpoints.reach("lookup.done")
-        async with self._database.house() as conn:
-            owners = await evidence.taken(conn, before.account, found)
-            rivalled = can.lookup == "list" and await evidence.has_rival(conn, before)
-        free = found - owners.keys()
-        if len(free) == 1 and not rivalled:
-            (name,) = free
-            learned = domain.Evidence(domain.Learned.FOUND, now, name, f"lookup: {can.lookup}")
-            return Change(before, lifecycle.accepted(before, name, now), learned)
-        if free or (found and can.lookup != "list"):  # a list tells likenesses, anything else tells ours
-            note = f"{len(found)} jobs of the provider fit; a person can name the right one"
-            ambiguous = domain.Evidence(domain.Learned.AMBIGUOUS, now, "", note)
-            return Change(before, lifecycle.unknown(before, now), ambiguous)
-        nothing = domain.Evidence(domain.Learned.NOT_FOUND, now, "", f"lookup: {can.lookup}")
-        lag = timedelta(seconds=can.list_lag_s)
-        is_strong = can.absence == "strong" and self._is_same_key(before)
-        if lifecycle.is_absent(before, [*known, nothing], is_strong, lag, now):
-            return Change(before, lifecycle.absent(before, now), nothing)
-        return Change(before, lifecycle.unknown(before, now), nothing)
-
-    def _sought(self, before: domain.Submission, provider: providers.Provider) -> providers.Order:
-        """The order as it was sent, but for what its frames show: only that there were some can be compared."""
-        first, last = [Path(key) if key else None for key in wire.frame_keys(before)]
-        return wire.order(before, (first, last), self._form(before), self._callback(before, provider))
-
-    def _callback(self, before: domain.Submission, provider: providers.Provider) -> str | None:
-        return self._door.of(before) if provider.capabilities.callback else None
+        return await self._resolver.resolve(claimed.submission) or await self._send(claimed.submission)
 
     async def _poll(self, claimed: Claimed) -> Change:
         before = claimed.submission
@@ -357,11 +258,6 @@ class Steps:
         self._done[submission.id] = done
         if len(self._done) > _MOST_KEPT:
             del self._done[next(iter(self._done))]
-
-
-def _no(now: datetime, why: str) -> domain.Evidence:
-    """The sender's own word that the provider did not take it; it is kept where it comes too late to decide."""
-    return domain.Evidence(domain.Learned.ANSWER, now, "", why)
 
 
 def _why_paused(before: domain.Submission, refusal: providers.Rejected) -> str:

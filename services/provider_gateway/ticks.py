@@ -173,7 +173,8 @@ class Driver:
             return
         before = group[0].submission
         if before.state is domain.State.SENDING and time.monotonic() - claimed_at > self._lease_s / 2:
-            yield claims.Change(before, lifecycle.not_sent(before, self._clock()))  # too late to send under this lease
+            now = self._clock()  # too late to send under this lease
+            yield claims.Change(before, lifecycle.not_sent(before, now), domain.not_taken(now, "nothing was sent"))
         else:
             yield await self._taking.take(group[0])
 
