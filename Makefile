@@ -56,6 +56,10 @@ test: $(VENV)/dev ## Every test, with branch coverage
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-flight
+bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what looking after them costs
+	$(BIN)/python -m tests.bench.flight
+
 .PHONY: crash
 crash: $(VENV)/dev ## Kill, pause and trip the gateway at every place, and count what was lost
 	$(BIN)/python -m tests.crash

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -21,6 +22,7 @@ _FAILURES = prometheus_client.Counter("rushes_loop_failures", "Ticks that raised
 _BACKOFF_S = (0.5, 10.0)
 _CANCEL_S = 5.0
 _GC = (10_000, 20, 20)  # rarely: what lives as long as a request would only be looked at in vain
+_SWITCH_S = 0.0005  # a thread that comes back from the disk waits so long for the loop's: ten times in each clip
 _last_success: dict[str, float] = {}
 
 
@@ -79,6 +81,7 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
     """
     gc.freeze()  # what is loaded by now stays for good: collections need not walk through it again and again
     gc.set_threshold(*_GC)
+    sys.setswitchinterval(_SWITCH_S)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(_run(name, part, stop), name=name) for name, part in parts.items()]
     told = asyncio.create_task(stop.wait())

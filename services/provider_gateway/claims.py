@@ -30,11 +30,15 @@ _UNSENT = SUBMISSIONS.c.state.in_([domain.State.PARKED, domain.State.INTENT])
 
 
 class Change(NamedTuple):
-    """A submission as it was, as it has become, and what was learned, which counts even if somebody else decided."""
+    """A submission as it was, as it has become, and what was learned, which counts even if somebody else decided.
+
+    One that `is_passing` is no news: what becomes of it comes in a moment.
+    """
 
     before: domain.Submission
     after: domain.Submission
     learned: domain.Evidence | None = None
+    is_passing: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from libs import blobs
 from services.provider_gateway import domain, media
 
 _LARGE_BYTES = 16 << 20
+_THREADS = 3  # each waits for the disk, and for the event loop's thread, most of its time
 
 
 class Part(Protocol):
@@ -40,12 +41,12 @@ class _Looked:
 
 
 class Intake:
-    """One thread works for all that wait: they share its coming and going, and the disk's. Needs a running loop."""
+    """Few threads, each for all that wait: they share its coming and going, and the disk's. Needs a running loop."""
 
     def __init__(self, store: blobs.Blobs) -> None:
         self._store = store
         self._waiting: list[_Arrival] = []
-        self._working = asyncio.Lock()
+        self._working = asyncio.Semaphore(_THREADS)
 
     async def take(self, submission: domain.Submission, part: Part) -> domain.Clip:
         """Keep the clip, always under the same keys; then its file may be gone.
@@ -58,7 +59,7 @@ class Intake:
         else:
             self._waiting.append(arrival)
             async with self._working:
-                if not arrival.done.done():
+                if self._waiting:  # whose they are: the others' may be in work already
                     batch, self._waiting = self._waiting, []
                     await self._work(batch)
         outcome = await arrival.done

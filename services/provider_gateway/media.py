@@ -157,9 +157,9 @@ def _seconds(container: av.container.InputContainer, stream: av.video.VideoStrea
 
 def _converted(picture: av.VideoFrame, pixels: str, width: int, height: int) -> av.VideoFrame:
     try:
-        return picture.reformat(width, height, pixels)
+        return picture.reformat(width, height, pixels, threads=1)
     except av.error.FFmpegError:  # colours that the scaler does not know: a tint is better than no picture
-        return picture.reformat(width, height, pixels, src_colorspace="itu709", dst_colorspace="itu709")
+        return picture.reformat(width, height, pixels, src_colorspace="itu709", dst_colorspace="itu709", threads=1)
 
 
 def _write(still: pathlib.Path, picture: av.VideoFrame, codec: Literal["png", "mjpeg"], **options: str) -> None:

@@ -89,6 +89,8 @@ async def record(
 def _is_news(change: claims.Change) -> bool:
     """Another state; or the same, waiting for something else or for longer. Of downloads, the first that fails."""
     before, after = change.before, change.after
+    if change.is_passing:
+        return False
     if after.state is domain.State.PROVIDER_DONE:
         return before.state is domain.State.FETCHING and before.tries == 0
     return before.state is not after.state or after.state is domain.State.PARKED

@@ -151,7 +151,8 @@ class Steps:
                     self._keep(before, done)
                 wait_s = 0 if done else self._pace.first_s(before.model)
                 answer = domain.Evidence(domain.Learned.ANSWER, now, provider_job_id)
-                return Change(before, lifecycle.accepted(before, provider_job_id, now, wait_s), answer)
+                after = lifecycle.accepted(before, provider_job_id, now, wait_s)
+                return Change(before, after, answer, is_passing=done is not None)
             case providers.Rejected() if first_try or not (outcome.passing or outcome.retired):
                 return await self._rejected(before, outcome)
             case providers.NotSent(why) if first_try:

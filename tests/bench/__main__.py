@@ -3,13 +3,11 @@
 import argparse
 import asyncio
 import os
-import pathlib
 import platform
 import statistics
-import tempfile
 
-from services.cli import client, environment, house, keeper, state
-from tests.bench import census, limits, line
+from services.cli import client, environment, house
+from tests.bench import census, home, limits, line
 
 # The compiler is left out: it would cut films out of the one second of every clip while the clips are still counted.
 _SERVICES = ("sandbox", "provider_gateway", "storyboard", "job", "studio")
@@ -22,18 +20,8 @@ async def main() -> None:
     arguments.add_argument("--scenes", type=int, default=100, help="scenes in each production")
     asked = arguments.parse_args()
     os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_LOG_LEVEL": "WARNING"}
-    with tempfile.TemporaryDirectory(prefix="rushes-bench-") as folder:
-        started: asyncio.Future[house.House] = asyncio.get_running_loop().create_future()
-        home = pathlib.Path(folder)
-        keeping = asyncio.create_task(keeper.keep(home, _tell, started.set_result, _SERVICES))
-        try:
-            await asyncio.wait([keeping, started], return_when=asyncio.FIRST_COMPLETED)
-            if keeping.done():
-                await keeping
-            await _measure(started.result(), asked.jobs, asked.scenes)
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+    async with home.running(_SERVICES) as of:
+        await _measure(of, asked.jobs, asked.scenes)
 
 
 async def _measure(of: house.House, jobs: int, scenes: int) -> None:
@@ -44,9 +32,9 @@ async def _measure(of: house.House, jobs: int, scenes: int) -> None:
     }
     async with client.connect(of) as services:
         await line.drive(services, scenes, scenes)  # warm: connections, plans, caches
-        before = census.take(_processes(of))
+        before = census.take(home.processes(of))
         run = await line.drive(services, jobs, scenes)
-        after = census.take(_processes(of))
+        after = census.take(home.processes(of))
     _report(bare, run, {name: (after[name].cpu_s - before[name].cpu_s, after[name].rss_bytes) for name in after})
 
 
@@ -64,16 +52,6 @@ def _report(bare: dict[str, float], run: line.Run, used: dict[str, tuple[float, 
     for name, (cpu_s, rss) in sorted(used.items(), key=lambda item: -item[1][0]):
         print(f"| {name} | {cpu_s / jobs * 1000:.2f} | {rss >> 20} MiB |")
     print(f"| all | {sum(cpu_s for cpu_s, _ in used.values()) / jobs * 1000:.2f} | |")
-
-
-def _processes(of: house.House) -> list[dict[str, object]]:
-    told = state.read(of.folder)
-    assert told is not None
-    return [dict(one) for one in told.processes]
-
-
-def _tell(note: str) -> None:
-    print(note)
 
 
 if __name__ == "__main__":
