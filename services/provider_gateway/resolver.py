@@ -31,14 +31,16 @@ class Resolver:
 
     async def resolve(self, before: domain.Submission) -> Change | None:
         """What has become of it; None when it should be sent again, to a provider that knows it again."""
+        provider = await self._keys.provider(before.account, before.tenant_id)
+        sought = self._orders.sought(before, provider)
         async with self._database.house() as conn:
             known = [row.learned for row in await evidence.about(conn, before.id)]
-            owners = await evidence.taken(conn, before.account, names := lifecycle.named(known))
+            names = {provider.called(sought, name) for name in lifecycle.named(known)}
+            owners = await evidence.taken(conn, before.account, names)
         if before.provider_job_id and not names - owners.keys() - {before.provider_job_id}:
             return await self._ask_again(before)
         if free := names - owners.keys():
             return self._named(before, free)
-        provider = await self._keys.provider(before.account, before.tenant_id)
         can = provider.capabilities
         if not can.idempotency_s and not names and any(one.kind is domain.Learned.ANSWER for one in known):
             return Change(before, lifecycle.absent(before, self._clock()))  # its sender's own word, which came too late
@@ -47,7 +49,7 @@ class Resolver:
             return None
         if can.lookup == "none":
             return self._unknown(before)
-        return await self._look(before, known, provider)
+        return await self._look(before, sought, known, provider)
 
     async def begin_repeat(self, before: domain.Submission, provider: providers.Provider) -> bool:
         """Whether it may still be repeated, after it waited for a free hand; and note that it is."""
@@ -84,13 +86,17 @@ class Resolver:
         return Change(before, lifecycle.accepted(before, before.provider_job_id or "", self._clock()))
 
     async def _look(
-        self, before: domain.Submission, known: Sequence[domain.Evidence], provider: providers.Provider
+        self,
+        before: domain.Submission,
+        sought: providers.Order,
+        known: Sequence[domain.Evidence],
+        provider: providers.Provider,
     ) -> Change:
         now, can = self._clock(), provider.capabilities
         since = (before.sent_at or before.created_at) - _WINDOW
         until = (before.answered_at or now) + lifecycle.SETTLING
         try:
-            found = set(await provider.find(self._orders.sought(before, provider), since, until))
+            found = set(await provider.find(sought, since, until))
         except providers.ProviderAway as fault:
             log.warning("lookup_failed", extra={"submission_id": before.id, "why": str(fault)})
             return self._unknown(before)

@@ -220,6 +220,10 @@ class Provider(abc.ABC):
         """The ids of the jobs, made in this span, that can be this order. Raises ProviderAway."""
         raise NotImplementedError
 
+    def called(self, order: Order, shown: str) -> str:
+        """What the job of this order is called here that the provider shows to people under this id."""
+        return shown
+
     async def probe(self, wire_model: str) -> bool:
         """Whether this model is still sold. Raises ProviderAway."""
         raise NotImplementedError

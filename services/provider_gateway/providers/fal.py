@@ -134,6 +134,10 @@ class Fal(providers.Provider):
             query["cursor"] = str(page["next_cursor"])
         raise providers.ProviderAway(f"The history of this span has more than {_PAGES} pages.")
 
+    def called(self, order: providers.Order, shown: str) -> str:
+        """With its `owner/app`, which fal's pages leave out."""
+        return shown if "#" in shown else f"{app_of(forms.model(order))}#{shown}"
+
     async def check(self) -> None:
         """Ask for a line of the history, which takes the key. Raises KeyRefused, ProviderAway."""
         url = f"{self._history}?endpoint_id={_ANY_MODEL}&limit=1"

@@ -97,7 +97,7 @@ async def test_over_the_budget_exactly_those_that_do_not_fit_wait(gateway):
     assert set(waiting) == {orders[1].job_id, orders[3].job_id}
     for one in waiting.values():
         assert (one.fault.reason, one.version, one.cost_micros, one.budgets) == ("BUDGET_EXCEEDED", 1, None, ())
-        assert "0.65 XTS" in one.fault.message
+        assert "0.65 in play money" in one.fault.message
         assert one.next_action_at > house.NOW
     told = {said.event.job_id: said for said in await gateway.said(events_pb2.SubmissionStateChanged)}
     assert set(told) == set(waiting)

@@ -99,6 +99,11 @@ def test_addresses_hold_owner_and_app_only(model: str, app: str) -> None:
     assert fal.app_of(model) == app
 
 
+@pytest.mark.parametrize("shown", ["req-1", "maker/reel#req-1"])
+async def test_a_person_need_not_know_the_app(seller: fal.Fal, shown: str) -> None:
+    assert seller.called(desks.order(wire_model="maker/reel/fast"), shown) == "maker/reel#req-1"
+
+
 @pytest.mark.parametrize("told", [{}, {"request_id": ""}, {"request_id": 7}, [], None])
 async def test_an_answer_without_an_id_leaves_it_open(desk: desks.Desk, seller: fal.Fal, told: Any) -> None:
     desk.says("POST /maker/reel", told)
