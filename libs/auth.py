@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 
@@ -78,6 +78,13 @@ def acting_as(someone: Caller) -> Iterator[None]:
         yield
     finally:
         _caller.reset(reset)
+
+
+class Verifies(Protocol):
+    """Knows callers by what they send."""
+
+    async def verify(self, token: str) -> Caller:
+        """The caller of this token. Raises Unauthenticated, Denied or Unavailable."""
 
 
 class Verifier:

@@ -93,6 +93,12 @@ class Conflict(Error):
 class Stale(Error):
     """It has changed since it was read; read it again and retry."""
 
+    violations: list[Violation]
+
+    def __init__(self, violations: Sequence[Violation] = (), **facts: object) -> None:
+        super().__init__(**facts)
+        self.violations = list(violations)
+
 
 class Exhausted(Error):
     """A limit is used up; wait and retry."""

@@ -10,11 +10,19 @@ PATTERN = re.compile(r"([a-z][a-z0-9_]*)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 def new(prefix: str) -> str:
     """A new id, such as `job_01jd8x…`: milliseconds (48 bits), then chance (80), in Crockford's base 32."""
-    number = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
-    return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return _written(prefix, time.time_ns() // 1_000_000 << 80 | secrets.randbits(80))
+
+
+def of(prefix: str, digest: bytes) -> str:
+    """An id in the shape of the others that is the same whenever the first 16 bytes are: for what may be repeated."""
+    return _written(prefix, int.from_bytes(digest[:16]))
 
 
 def valid(id: str, prefix: str) -> bool:
     """Whether this has the shape of an id with this prefix."""
     match = PATTERN.fullmatch(id)
     return match is not None and match[1] == prefix
+
+
+def _written(prefix: str, number: int) -> str:
+    return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

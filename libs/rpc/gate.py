@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator
 from typing import Any
 
 import grpc
@@ -35,10 +35,10 @@ class ServiceAway(errors.Unavailable):
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """The one interceptor; `domain` is `<service>.rushes`."""
+    """The one interceptor; `domain` is `<service>.rushes`, `open_to_all` the paths of methods that need no token."""
 
-    def __init__(self, verifier: auth.Verifier, domain: str) -> None:
-        self._verifier, self._domain = verifier, domain
+    def __init__(self, verifier: auth.Verifies, domain: str, open_to_all: Collection[str] = ()) -> None:
+        self._verifier, self._domain, self._open_to_all = verifier, domain, open_to_all
 
     async def intercept_service(
         self,
@@ -52,6 +52,12 @@ class Gate(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(details.method, handler.unary_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(
+                self._unary(details.method, handler.stream_unary),
                 handler.request_deserializer,
                 handler.response_serializer,
             )
@@ -85,6 +91,9 @@ class Gate(grpc.aio.ServerInterceptor):
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         with telemetry.span(method.lstrip("/"), headers), _measured(kind, method, context):
             try:
+                if method in self._open_to_all:
+                    yield
+                    return
                 caller = await self._verifier.verify(_token(headers))
                 with auth.acting_as(caller):
                     yield

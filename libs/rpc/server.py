@@ -37,11 +37,14 @@ class ServerDraining(errors.Unavailable):
 
 
 class Servicer(NamedTuple):
-    """One gRPC service: the generated `add_…_to_server`, our implementation, and the full name."""
+    """One gRPC service: the generated `add_…_to_server`, our implementation, the full name; and the methods that need
+    no token.
+    """
 
     add: Callable[[Any, Any], None]
     api: Any
     name: str
+    open_to_all: frozenset[str] = frozenset()
 
 
 class Server:
@@ -55,12 +58,13 @@ class Server:
         listen: str,
         service: str,
         servicers: Sequence[Servicer],
-        verifier: auth.Verifier,
+        verifier: auth.Verifies,
         ready: Callable[[], Awaitable[bool]],
         reflect: bool = True,
     ) -> None:
         self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
-        self._gate = gate.Gate(verifier, f"{service}.rushes")
+        open_to_all = {f"/{servicer.name}/{method}" for servicer in servicers for method in servicer.open_to_all}
+        self._gate = gate.Gate(verifier, f"{service}.rushes", open_to_all)
         self.draining = asyncio.Event()
         self.port = 0
 

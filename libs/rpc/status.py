@@ -47,7 +47,7 @@ def of(error: errors.Error, domain: str) -> status_pb2.Status:
     """The status of an error; `domain` is `<service>.rushes`."""
     facts = {name: _cut(fact, _FACT_BYTES) for name, fact in error.facts.items()}
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=domain, metadata=facts)]
-    if isinstance(error, errors.Invalid) and error.violations:
+    if isinstance(error, errors.Invalid | errors.Stale) and error.violations:
         details.append(_bad_request(error.violations))
     if isinstance(error, errors.Exhausted | errors.Unavailable):
         seconds = getattr(error, "retry_after_s", None) or _RETRY_S

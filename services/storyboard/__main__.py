@@ -3,10 +3,10 @@
 import asyncio
 from datetime import UTC, datetime
 
-from libs import auth, db, rpc, run, telemetry
+from libs import auth, blobs, db, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
-from services.storyboard import api, settings, ticks
+from services.storyboard import api, guests, settings, ticks
 
 _FORGET_EVERY_S = 3600.0
 
@@ -21,12 +21,13 @@ async def main() -> None:
     told = settings_reader.load(settings.Settings)
     telemetry.setup("storyboard", told.log_level, told.otlp_endpoint)
     database = db.Database(told.database_url)
-    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
-    servicer = rpc.Servicer(
-        pb_grpc.add_StoryboardServiceServicer_to_server,
-        api.StoryboardApi(database, told.default_model, clock),
-        "rushes.storyboard.v1.StoryboardService",
-    )
+    media = blobs.open_store(told.blobs_url) if told.blobs_url else None
+    visitors = guests.Desk(told.guests_secret)
+    issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
+    verifier = guests.Verifier(issuer, visitors, clock)
+    answers = api.StoryboardApi(database, told.default_model, clock, media, visitors)
+    add = pb_grpc.add_StoryboardServiceServicer_to_server
+    servicer = rpc.Servicer(add, answers, api.NAME, api.OPEN_TO_ALL)
     server = rpc.Server(told.listen, "storyboard", [servicer], verifier, database.answers, told.reflection)
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
@@ -34,6 +35,7 @@ async def main() -> None:
             {
                 "rpc": server.run,
                 "forget": run.every("forget", _FORGET_EVERY_S, ticks.forget(database, clock)),
+                "file": run.every("file", _FORGET_EVERY_S, ticks.file(database)),
                 "loop": telemetry.watch_loop,
             }
         )

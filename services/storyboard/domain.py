@@ -27,7 +27,10 @@ class RevisionNotFound(errors.NotFound):
 
 
 class StoryboardChanged(errors.Stale):
-    """The storyboard {storyboard_id} has changed since it was read; read it again and repeat the change."""
+    """The storyboard {storyboard_id} has changed since it was read; read it again and repeat the change.
+
+    The violations name what somebody else changed too, by whom and when.
+    """
 
 
 class StoryboardEmpty(errors.Conflict):
@@ -40,6 +43,22 @@ class StoryboardDeleted(errors.Conflict):
 
 class RequestIdReused(errors.Conflict):
     """The request_id {request_id} was used before with another storyboard; send a new UUID."""
+
+
+class SceneNotFound(errors.NotFound):
+    """The storyboard {storyboard_id} has no scene {scene_id}; get the storyboard to see its scenes."""
+
+
+class ThingNotFound(errors.NotFound):
+    """The storyboard {storyboard_id} has no character or location {id}; get the storyboard to see them."""
+
+
+class NothingToUndo(errors.Conflict):
+    """Nothing of the storyboard {storyboard_id} is left to undo."""
+
+
+class NothingToRedo(errors.Conflict):
+    """Nothing of the storyboard {storyboard_id} was undone since its last change."""
 
 
 class State(enum.StrEnum):
@@ -157,18 +176,33 @@ class Storyboard:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    expires_at: datetime | None = None
 
     @property
     def etag(self) -> str:
-        """Opaque, and another one after every change; the time tells apart histories, as after a restored backup."""
-        times = [when and when.timestamp() for when in (self.updated_at, self.deleted_at)]
-        facts = f"{self.id} {times}"
-        return f"{self.revision}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+        """Opaque, and another one after every change."""
+        return etag(self.id, self.revision, self.updated_at, self.deleted_at)
+
+
+def etag(storyboard_id: str, revision: int, updated_at: datetime, deleted_at: datetime | None = None) -> str:
+    """Names a version of a storyboard; the time tells apart histories, as after a restored backup."""
+    times = [when and when.timestamp() for when in (updated_at, deleted_at)]
+    facts = f"{storyboard_id} {times}"
+    return f"{revision}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+
+
+def revision_of(etag: str) -> int | None:
+    """The number of the revision that an etag may be of; None when it can be of none."""
+    number = etag.partition("-")[0]
+    return int(number) if re.fullmatch("[1-9][0-9]{0,8}", number) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """What the history tells of an immutable version: who made it, when, and by which verb."""
+    """What the history tells of an immutable version: who made it, when, and by which verb.
+
+    `same_as` is the older one that Undo or Redo brought back by it.
+    """
 
     storyboard_id: str
     number: int
@@ -176,10 +210,13 @@ class Revision:
     origin: str
     name: str
     created_at: datetime
+    same_as: int | None = None
 
 
-def created(content: Content, tenant_id: str, new_id: NewId, now: datetime) -> Storyboard:
-    """A new storyboard, in its revision 1."""
+def created(
+    content: Content, tenant_id: str, new_id: NewId, now: datetime, expires_at: datetime | None = None
+) -> Storyboard:
+    """A new storyboard, in its revision 1; a guest's expires."""
     return Storyboard(
         id=new_id("sb"),
         tenant_id=tenant_id,
@@ -188,6 +225,7 @@ def created(content: Content, tenant_id: str, new_id: NewId, now: datetime) -> S
         revision=1,
         created_at=now,
         updated_at=now,
+        expires_at=expires_at,
     )
 
 
@@ -197,33 +235,27 @@ def check_seen(board: Storyboard, etag: str) -> None:
         raise StoryboardChanged(storyboard_id=board.id, etag=etag)
 
 
-def revised(board: Storyboard, content: Content, etag: str, new_id: NewId, now: datetime) -> Storyboard:
+def check_active(board: Storyboard) -> None:
+    """Raises StoryboardDeleted."""
+    if board.state is State.DELETED:
+        raise StoryboardDeleted(storyboard_id=board.id)
+
+
+def revised(board: Storyboard, content: Content, now: datetime) -> Storyboard:
     """The storyboard with this content as its next revision; the same object when that changes nothing.
 
-    A change that is already there succeeds whatever the etag, so that repeating an accepted call is safe.
-    Raises StoryboardDeleted or StoryboardChanged.
+    Raises StoryboardDeleted.
     """
-    return _with_content(board, identified(content, board.content, new_id), etag, now)
-
-
-def restored(board: Storyboard, old: Content, etag: str, now: datetime) -> Storyboard:
-    """The storyboard with the content of an old revision as its next one; as `revised` in everything else."""
-    return _with_content(board, old, etag, now)
+    check_active(board)
+    if content == board.content:
+        return board
+    return dataclasses.replace(board, content=content, revision=board.revision + 1, updated_at=now)
 
 
 def check_filmable(revision: Revision, content: Content) -> None:
     """Raises StoryboardEmpty when there are no scenes."""
     if not content.scenes:
         raise StoryboardEmpty(storyboard_id=revision.storyboard_id, revision=revision.number)
-
-
-def _with_content(board: Storyboard, content: Content, etag: str, now: datetime) -> Storyboard:
-    if board.state is State.DELETED:
-        raise StoryboardDeleted(storyboard_id=board.id)
-    if content == board.content:
-        return board
-    check_seen(board, etag)
-    return dataclasses.replace(board, content=content, revision=board.revision + 1, updated_at=now)
 
 
 def deleted(board: Storyboard, etag: str, now: datetime) -> Storyboard:
@@ -245,13 +277,15 @@ Named = TypeVar("Named", Character, Location, Prop, Scene)
 
 
 def identified(content: Content, before: Content, new_id: NewId) -> Content:
-    """The content with an id for everything new, and each character's tag as it was before, or made now."""
+    """The content with an id for everything new, and each character's tag: as before, as it came, or made now."""
     tags = {character.id: character.identity_tag for character in before.characters}
     characters = _with_ids(content.characters, "char", new_id)
     return dataclasses.replace(
         content,
         characters=tuple(
-            dataclasses.replace(someone, identity_tag=tags.get(someone.id) or identity_tag(someone))
+            dataclasses.replace(
+                someone, identity_tag=tags.get(someone.id) or someone.identity_tag or identity_tag(someone)
+            )
             for someone in characters
         ),
         locations=_with_ids(content.locations, "loc", new_id),

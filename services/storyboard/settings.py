@@ -1,5 +1,7 @@
 """What the storyboard service is told by its environment."""
 
+import pydantic
+
 from libs import settings
 
 
@@ -8,3 +10,7 @@ class Settings(settings.Service):
 
     default_model: str = "sandbox/reel-1"
     """The catalogue id for scenes of which neither they nor their storyboard name a model."""
+    blobs_url: str | None = None
+    """file:///folder or s3://…: the media store, for reference images; unset takes none."""
+    guests_secret: str | None = pydantic.Field(default=None, min_length=32)
+    """What the claim codes of guests are sealed with, at least 32 characters; unset takes no guests."""

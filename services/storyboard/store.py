@@ -1,17 +1,16 @@
-"""The tables of storyboards and revisions, and every query on them."""
+"""The tables of storyboards, their revisions and the parts of these, and every query on them."""
 
-import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.storyboard import domain
+from services.storyboard import domain, parts, steps, words
 
 METADATA = sa.MetaData()
-T = TypeVar("T", domain.Character, domain.Location)
 
 STORYBOARDS = sa.Table(
     "storyboards",
@@ -26,11 +25,13 @@ STORYBOARDS = sa.Table(
     sa.Column("deleted_at", sa.DateTime(timezone=True)),
     sa.Column("request_id", sa.Uuid(as_uuid=False), nullable=False),
     sa.Column("request_digest", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
+    sa.Column("words", pg.TSVECTOR),
 )
 
-# The content is JSON in the words of domain.py, not protobuf bytes: in five years psql alone opens it, a query can
+# What is written is JSON in the words of domain.py, not protobuf bytes: in five years psql alone opens it, a query can
 # look into it, and a missing key is a field that came later and has its default. Bytes would need the schema of
-# their day. What opens today is pinned by the golden row in tests/unit/storyboard.
+# their day. What opens today is pinned by the golden rows in tests/{unit,integration}/storyboard.
 REVISIONS = sa.Table(
     "revisions",
     METADATA,
@@ -40,23 +41,55 @@ REVISIONS = sa.Table(
     sa.Column("author", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("content", pg.JSONB, nullable=False),
+    sa.Column("content", pg.JSONB),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("parts", pg.ARRAY(sa.Uuid)),
+    sa.Column("same_as", sa.Integer),
+)
+
+PARTS = sa.Table(
+    "parts",
+    METADATA,
+    sa.Column("storyboard_id", sa.Text, sa.ForeignKey("storyboards.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.Uuid, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("content", pg.JSONB, nullable=False),
 )
 
 _NEWEST = STORYBOARDS.join(
     REVISIONS,
     sa.and_(REVISIONS.c.storyboard_id == STORYBOARDS.c.id, REVISIONS.c.number == STORYBOARDS.c.revision),
 )
-_LIFE = [column for column in STORYBOARDS.c if not column.name.startswith("request_")]
-_HISTORY = [column for column in REVISIONS.c if column.name not in ("tenant_id", "content")]
+_LIFE = [column for column in STORYBOARDS.c if column.name not in ("request_id", "request_digest", "words")]
+_HISTORY = [column for column in REVISIONS.c if column.name not in ("tenant_id", "content", "parts")]
+
+
+def _joined(but_kind: str = "") -> list[sa.ColumnElement[Any]]:
+    """The content of a revision: whole, as the first release wrote it, or its parts in order."""
+    digests = sa.func.unnest(REVISIONS.c.parts).table_valued("digest", with_ordinality="place").render_derived("listed")
+    piece = sa.func.jsonb_build_array(PARTS.c.kind, PARTS.c.content)
+    pieces = (
+        sa.select(sa.func.jsonb_agg(pg.aggregate_order_by(piece, digests.c.place)))
+        .select_from(digests.join(PARTS, PARTS.c.digest == sa.cast(digests.c.digest, sa.Uuid)))
+        .where(PARTS.c.storyboard_id == REVISIONS.c.storyboard_id)
+        .correlate(REVISIONS)
+    )
+    if not but_kind:
+        return [REVISIONS.c.content, pieces.scalar_subquery().label("pieces")]
+    whole = REVISIONS.c.content.op("-")(sa.literal(but_kind, sa.Text))
+    return [whole.label("content"), pieces.where(PARTS.c.kind != but_kind).scalar_subquery().label("pieces")]
+
+
+_CONTENT = _joined()
+_NO_SCENES = _joined("scenes")
 
 
 async def insert_once(
     conn: AsyncConnection, board: domain.Storyboard, author: str, origin: str, request_id: str, digest: str
 ) -> domain.Storyboard:
     """Keep a new storyboard, or return the one this request made before. Raises RequestIdReused."""
-    row = _life(board) | {"request_id": request_id, "request_digest": digest}
+    row = _life(board) | _found_by(board) | {"request_id": request_id, "request_digest": digest}
     inserted = await conn.execute(
         pg.insert(STORYBOARDS)
         .values(row)
@@ -78,7 +111,7 @@ async def insert_once(
 async def get(conn: AsyncConnection, tenant_id: str, storyboard_id: str) -> domain.Storyboard:
     """The storyboard in its newest revision, deleted or not. Raises StoryboardNotFound."""
     query = (
-        sa.select(*_LIFE, REVISIONS.c.content)
+        sa.select(*_LIFE, *_CONTENT)
         .select_from(_NEWEST)
         .where(STORYBOARDS.c.tenant_id == tenant_id, STORYBOARDS.c.id == storyboard_id)
     )
@@ -88,59 +121,82 @@ async def get(conn: AsyncConnection, tenant_id: str, storyboard_id: str) -> doma
     return _storyboard(row)
 
 
+async def lock(conn: AsyncConnection, tenant_id: str, storyboard_id: str) -> domain.Storyboard:
+    """As get; whoever changes it next waits until this transaction ends. Raises StoryboardNotFound."""
+    # Alone: a query that waited for the lock would join the new row with the revisions it saw before.
+    mine = sa.select(STORYBOARDS.c.id).where(STORYBOARDS.c.tenant_id == tenant_id, STORYBOARDS.c.id == storyboard_id)
+    await conn.execute(mine.with_for_update())
+    return await get(conn, tenant_id, storyboard_id)
+
+
 async def page(
     conn: AsyncConnection,
     tenant_id: str,
-    name: str,
-    deleted_too: bool,
+    wanted: str,
+    state: domain.State | None,
     after: tuple[datetime, str] | None,
     most: int,
 ) -> list[domain.Storyboard]:
-    """Storyboards without scenes whose name holds `name`, last updated first, from the place `after` on."""
+    """Storyboards without scenes, last updated first, from the place `after` on; `wanted` is a tsquery or empty."""
     query = (
-        sa.select(*_LIFE, REVISIONS.c.content.op("-")(sa.literal("scenes", sa.Text)).label("content"))
+        sa.select(*_LIFE, *_NO_SCENES)
         .select_from(_NEWEST)
         .where(STORYBOARDS.c.tenant_id == tenant_id)
         .order_by(STORYBOARDS.c.updated_at.desc(), STORYBOARDS.c.id.desc())
         .limit(most)
     )
-    if name:
-        query = query.where(STORYBOARDS.c.name.icontains(name, autoescape=True))
-    if not deleted_too:
-        query = query.where(STORYBOARDS.c.state == domain.State.ACTIVE)
+    if wanted:
+        ids = await _found(conn, wanted, state, after, most)
+        query = query.where(STORYBOARDS.c.id == sa.any_(sa.literal(ids, pg.ARRAY(sa.Text))))
+    if state:
+        query = query.where(STORYBOARDS.c.state == state)
     if after:
         place = sa.tuple_(sa.literal(after[0], sa.DateTime(timezone=True)), sa.literal(after[1], sa.Text))
         query = query.where(sa.tuple_(STORYBOARDS.c.updated_at, STORYBOARDS.c.id) < place)
     return [_storyboard(row) for row in (await conn.execute(query)).mappings()]
 
 
-async def save_if_unchanged(
-    conn: AsyncConnection, before: domain.Storyboard, after: domain.Storyboard, author: str, origin: str
+async def _found(
+    conn: AsyncConnection, wanted: str, state: domain.State | None, after: tuple[datetime, str] | None, most: int
+) -> list[str]:
+    time, id = after or (None, None)
+    found = sa.func.boards_with(
+        sa.cast(sa.literal(wanted, sa.Text), pg.TSQUERY),
+        sa.literal(state, sa.Text),
+        sa.literal(time, sa.DateTime(timezone=True)),
+        sa.literal(id, sa.Text),
+        most,
+    )
+    return list((await conn.execute(sa.select(found.column_valued("id")))).scalars())
+
+
+async def save(
+    conn: AsyncConnection,
+    before: domain.Storyboard,
+    after: domain.Storyboard,
+    author: str,
+    origin: str,
+    same_as: int | None = None,
 ) -> None:
-    """Compare and set: keep `after`, and its revision when it has a new one. Raises StoryboardChanged."""
+    """Keep `after` of a storyboard that is locked, and its revision when it has a new one."""
     if after is before:
         return
-    saved = await conn.execute(
-        sa.update(STORYBOARDS)
-        .where(
-            STORYBOARDS.c.tenant_id == before.tenant_id,
-            STORYBOARDS.c.id == before.id,
-            STORYBOARDS.c.revision == before.revision,
-            STORYBOARDS.c.state == before.state,
-        )
-        .values(_life(after))
-    )
-    if saved.rowcount == 0:
-        raise domain.StoryboardChanged(storyboard_id=before.id, etag=before.etag)
+    row = _life(after)
     if after.revision != before.revision:
-        await _insert_revision(conn, after, author, origin)
+        row |= _found_by(after)
+        await _insert_revision(conn, after, author, origin, same_as)
+    await conn.execute(
+        sa.update(STORYBOARDS)
+        .where(STORYBOARDS.c.tenant_id == before.tenant_id, STORYBOARDS.c.id == before.id)
+        .values(row)
+    )
 
 
 async def get_revision(
     conn: AsyncConnection, tenant_id: str, storyboard_id: str, number: int
 ) -> tuple[domain.Revision, domain.Content]:
     """One version and what it holds. Raises RevisionNotFound or StoryboardNotFound."""
-    query = sa.select(REVISIONS.c.content, *_HISTORY).where(
+    query = sa.select(*_HISTORY, *_CONTENT).where(
         REVISIONS.c.tenant_id == tenant_id,
         REVISIONS.c.storyboard_id == storyboard_id,
         REVISIONS.c.number == number,
@@ -149,9 +205,34 @@ async def get_revision(
     if row is None:
         await get(conn, tenant_id, storyboard_id)
         raise domain.RevisionNotFound(storyboard_id=storyboard_id, revision=number)
-    history = dict(row)
-    content = opened(history.pop("content"))
-    return domain.Revision(**history), content
+    return _version(row)
+
+
+async def versions_after(
+    conn: AsyncConnection, board: domain.Storyboard, number: int, most: int
+) -> list[tuple[domain.Revision, domain.Content]]:
+    """The newest versions behind this number and what they hold, newest first."""
+    query = (
+        sa.select(*_HISTORY, *_CONTENT)
+        .where(
+            REVISIONS.c.tenant_id == board.tenant_id,
+            REVISIONS.c.storyboard_id == board.id,
+            REVISIONS.c.number > number,
+        )
+        .order_by(REVISIONS.c.number.desc())
+        .limit(most)
+    )
+    return [_version(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def history(conn: AsyncConnection, board: domain.Storyboard) -> steps.History:
+    """What Undo and Redo read."""
+    query = sa.select(REVISIONS.c.number, REVISIONS.c.same_as).where(
+        REVISIONS.c.tenant_id == board.tenant_id,
+        REVISIONS.c.storyboard_id == board.id,
+        REVISIONS.c.number > board.revision - steps.LOOKED_BACK,
+    )
+    return {number: same_as for number, same_as in await conn.execute(query)}
 
 
 async def page_revisions(
@@ -172,13 +253,80 @@ async def page_revisions(
     return [domain.Revision(**row) for row in rows]
 
 
-async def forget_deleted_before(conn: AsyncConnection, when: datetime) -> int:
-    """Remove what was deleted before then, history included; returns how many storyboards."""
-    gone = sa.delete(STORYBOARDS).where(STORYBOARDS.c.deleted_at < when)
+async def name_revision(
+    conn: AsyncConnection, tenant_id: str, storyboard_id: str, number: int, name: str
+) -> domain.Revision:
+    """Give one version a name; an empty one takes it away. Raises RevisionNotFound or StoryboardNotFound."""
+    named = (
+        sa.update(REVISIONS)
+        .where(
+            REVISIONS.c.tenant_id == tenant_id,
+            REVISIONS.c.storyboard_id == storyboard_id,
+            REVISIONS.c.number == number,
+        )
+        .values(name=name)
+        .returning(*_HISTORY)
+    )
+    row = (await conn.execute(named)).mappings().first()
+    if row is None:
+        await get(conn, tenant_id, storyboard_id)
+        raise domain.RevisionNotFound(storyboard_id=storyboard_id, revision=number)
+    return domain.Revision(**row)
+
+
+async def lock_any(conn: AsyncConnection, tenant_ids: Sequence[str], storyboard_id: str) -> domain.Storyboard:
+    """As lock, of whichever of these tenants; in the scope of the whole house. Raises StoryboardNotFound."""
+    mine = sa.select(STORYBOARDS.c.tenant_id).where(STORYBOARDS.c.id == storyboard_id).with_for_update()
+    owner = (await conn.execute(mine)).scalar()
+    if owner is None or owner not in tenant_ids:
+        raise domain.StoryboardNotFound(storyboard_id=storyboard_id)
+    return await get(conn, owner, storyboard_id)
+
+
+async def move_to_tenant(conn: AsyncConnection, board: domain.Storyboard, tenant_id: str, request_id: str) -> None:
+    """Give a locked storyboard, with its history, to another tenant for good; in the scope of the whole house.
+
+    The new request_id is one that nobody there has used.
+    """
+    for table in (REVISIONS, PARTS):
+        await conn.execute(sa.update(table).where(table.c.storyboard_id == board.id).values(tenant_id=tenant_id))
+    lexemes = _vector(words.of_storyboard(board.content, tenant_id))
+    moved = {"tenant_id": tenant_id, "expires_at": None, "words": lexemes, "request_id": request_id}
+    await conn.execute(sa.update(STORYBOARDS).where(STORYBOARDS.c.id == board.id).values(moved))
+
+
+async def file_wordless(conn: AsyncConnection, most: int) -> int:
+    """File storyboards of the first release by their words; returns how many."""
+    query = (
+        sa.select(*_LIFE, *_CONTENT).select_from(_NEWEST).where(STORYBOARDS.c.words.is_(None)).limit(most)
+    ).with_for_update(of=STORYBOARDS, skip_locked=True)
+    boards = [_storyboard(row) for row in (await conn.execute(query)).mappings()]
+    for board in boards:
+        await conn.execute(sa.update(STORYBOARDS).where(STORYBOARDS.c.id == board.id).values(_found_by(board)))
+    return len(boards)
+
+
+async def forget(conn: AsyncConnection, deleted_before: datetime, now: datetime) -> int:
+    """Remove what was deleted before then, and what guests left behind, history included; returns how many."""
+    gone = sa.delete(STORYBOARDS).where(
+        sa.or_(STORYBOARDS.c.deleted_at < deleted_before, STORYBOARDS.c.expires_at < now)
+    )
     return (await conn.execute(gone)).rowcount
 
 
-async def _insert_revision(conn: AsyncConnection, board: domain.Storyboard, author: str, origin: str) -> None:
+async def _insert_revision(
+    conn: AsyncConnection, board: domain.Storyboard, author: str, origin: str, same_as: int | None = None
+) -> None:
+    """Its parts are written only as far as they are new; those of a move, an undo or a restored one are all there."""
+    pieces = [(part.digest, part) for part in parts.split(board.content)]
+    digests = sa.literal([digest for digest, _ in pieces], pg.ARRAY(sa.Uuid))
+    kept = sa.select(PARTS.c.digest).where(PARTS.c.storyboard_id == board.id, PARTS.c.digest == sa.any_(digests))
+    known = set((await conn.execute(kept)).scalars())
+    new = {digest: part for digest, part in pieces if digest not in known}
+    if new:
+        owner = {"storyboard_id": board.id, "tenant_id": board.tenant_id}
+        rows = [owner | {"digest": digest, "kind": it.kind, "content": it.content} for digest, it in new.items()]
+        await conn.execute(sa.insert(PARTS), rows)
     row = {
         "storyboard_id": board.id,
         "number": board.revision,
@@ -186,8 +334,9 @@ async def _insert_revision(conn: AsyncConnection, board: domain.Storyboard, auth
         "author": author,
         "origin": origin,
         "name": "",
-        "content": dataclasses.asdict(board.content),
         "created_at": board.updated_at,
+        "parts": [digest for digest, _ in pieces],
+        "same_as": same_as,
     }
     await conn.execute(sa.insert(REVISIONS).values(row))
 
@@ -202,37 +351,30 @@ def _life(board: domain.Storyboard) -> dict[str, Any]:
         "created_at": board.created_at,
         "updated_at": board.updated_at,
         "deleted_at": board.deleted_at,
+        "expires_at": board.expires_at,
     }
+
+
+def _found_by(board: domain.Storyboard) -> dict[str, Any]:
+    return {"words": _vector(words.of_storyboard(board.content, board.tenant_id))}
+
+
+def _vector(lexemes: Sequence[str]) -> sa.ColumnElement[Any]:
+    return sa.func.array_to_tsvector(sa.literal(lexemes, pg.ARRAY(sa.Text)))
+
+
+def _content(row: dict[str, Any]) -> domain.Content:
+    whole, pieces = row.pop("content"), row.pop("pieces")
+    return parts.joined(pieces) if whole is None else parts.opened(whole)
+
+
+def _version(row: sa.RowMapping) -> tuple[domain.Revision, domain.Content]:
+    facts = dict(row)
+    content = _content(facts)
+    return domain.Revision(**facts), content
 
 
 def _storyboard(row: sa.RowMapping) -> domain.Storyboard:
     life = {key: value for key, value in row.items() if key != "name"}
-    return domain.Storyboard(**life | {"content": opened(row["content"]), "state": domain.State(row["state"])})
-
-
-def opened(content: dict[str, Any]) -> domain.Content:
-    """Content as it was stored, by this release or an older one; keys of a newer one are passed over."""
-    return domain.Content(
-        **_known(domain.Content, content)
-        | {
-            "size": domain.Size(**content["size"]) if content.get("size") else None,
-            "characters": tuple(_with_stills(domain.Character, it) for it in content.get("characters", ())),
-            "locations": tuple(_with_stills(domain.Location, it) for it in content.get("locations", ())),
-            "props": tuple(domain.Prop(**_known(domain.Prop, it)) for it in content.get("props", ())),
-            "scenes": tuple(_scene(it) for it in content.get("scenes", ())),
-        }
-    )
-
-
-def _scene(it: dict[str, Any]) -> domain.Scene:
-    names = {"cast": tuple(it.get("cast", ())), "props": tuple(it.get("props", ()))}
-    return domain.Scene(**_known(domain.Scene, it) | names | {"seam": domain.Seam(it.get("seam", "cut"))})
-
-
-def _with_stills(cls: type[T], it: dict[str, Any]) -> T:
-    stills = tuple(domain.Blob(**_known(domain.Blob, blob)) for blob in it.get("references", ()))
-    return cls(**_known(cls, it) | {"references": stills})
-
-
-def _known(cls: Any, it: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: it[field.name] for field in dataclasses.fields(cls) if field.name in it}
+    content = _content(life)
+    return domain.Storyboard(**life | {"content": content, "state": domain.State(row["state"])})

@@ -1,4 +1,4 @@
-"""What time alone brings about: deleted storyboards are forgotten."""
+"""What nobody asks for: deleted and abandoned storyboards are forgotten, old ones are filed by their words."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -9,15 +9,27 @@ from services.storyboard import domain, store
 
 log = logging.getLogger(__name__)
 
+_FILED_AT_ONCE = 100
+
 
 def forget(database: db.Database, clock: Callable[[], datetime]) -> Callable[[], Awaitable[int]]:
-    """A tick that removes what was deleted 30 days ago, for all tenants; it returns how many storyboards."""
+    """A tick that removes what was deleted 30 days ago, and what nobody claimed, for all tenants; returns how many."""
 
     async def tick() -> int:
         async with database.house() as conn:
-            gone = await store.forget_deleted_before(conn, clock() - domain.KEPT_AFTER_DELETION)
+            gone = await store.forget(conn, clock() - domain.KEPT_AFTER_DELETION, clock())
         if gone:
             log.info("storyboards_forgotten", extra={"storyboards": gone})
         return gone
+
+    return tick
+
+
+def file(database: db.Database) -> Callable[[], Awaitable[int]]:
+    """A tick that makes storyboards of the first release findable by their words; it returns how many."""
+
+    async def tick() -> int:
+        async with database.house() as conn:
+            return await store.file_wordless(conn, _FILED_AT_ONCE)
 
     return tick

@@ -1,27 +1,21 @@
-"""Protobuf to domain and back; a request that breaks rules is refused with every violation at once."""
+"""Storyboards as protobuf and back; what breaks rules is refused with every violation at once."""
 
-import contextlib
 import dataclasses
 import hashlib
 import re
-import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.struct_pb2 import Value
 
-from libs import errors, ids, paging
+from libs import errors, ids
 from rushes.storyboard.v1 import storyboard_pb2 as pb
-from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.type.v1 import clip_pb2, media_pb2
-from services.storyboard import compose, domain, presets
+from services.storyboard import compose, diff, domain, flaws, presets, templates
 
-EDITABLE = (
-    "name", "logline", "preset", "size", "model", "characters", "locations", "props", "scenes", "silent"
-)  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_MODEL = 200
@@ -33,7 +27,8 @@ _SEAMS = {
     clip_pb2.SEAM_SHARED_KEYFRAME: domain.Seam.SHARED_KEYFRAME,
 }
 _TO_SEAM = {seam: value for value, seam in _SEAMS.items()}
-_TO_STATE = {domain.State.ACTIVE: pb.Storyboard.STATE_ACTIVE, domain.State.DELETED: pb.Storyboard.STATE_DELETED}
+STATES = {pb.Storyboard.STATE_ACTIVE: domain.State.ACTIVE, pb.Storyboard.STATE_DELETED: domain.State.DELETED}
+_TO_STATE = {state: value for value, state in STATES.items()}
 T = TypeVar("T")
 
 
@@ -42,7 +37,7 @@ class BadRequest(errors.Invalid):
 
 
 @dataclass(slots=True)
-class _Faults:
+class Faults:
     """Collects what is wrong, so that a person corrects everything in one go."""
 
     found: list[errors.Violation] = field(default_factory=list)
@@ -70,103 +65,13 @@ class _Faults:
             return ()
         return tuple(read(value, f"{path}[{index}]") for index, value in enumerate(values))
 
-    def unique(self, values: Iterable[str], path: str, name: str) -> None:
-        seen: dict[str, int] = {}
-        for index, value in enumerate(values):
-            if value and seen.setdefault(value, index) != index:
-                self.add(f"{path}[{index}]{name}", f"is also that of {path}[{seen[value]}]; choose another")
-
-    def known(self, values: Sequence[str], path: str, among: Iterable[str], noun: str) -> None:
-        names = set(among)
-        for index, value in enumerate(values):
-            wrong = f"names no {noun} of the storyboard; correct it, or add the {noun}"
-            self.check(value in names, f"{path}[{index}]", wrong)
-            self.check(value not in values[:index], f"{path}[{index}]", f"names the {noun} twice; remove one")
-
     def end(self) -> None:
         """Raises Invalid when anything was found."""
         if self.found:
             raise BadRequest(self.found)
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """What CreateStoryboard asks; `digest` tells two bodies of one request_id apart."""
-
-    request_id: str
-    digest: str
-    content: domain.Content
-
-
-def creation(request: service_pb.CreateStoryboardRequest) -> Creation:
-    """The request as a domain value. Raises Invalid."""
-    faults = _Faults()
-    request_id = _uuid(request.request_id, faults)
-    asked = _content(request.storyboard, faults)
-    faults.end()
-    written = _of_fields(request.storyboard, EDITABLE)
-    digest = hashlib.sha256(written.SerializeToString(deterministic=True)).hexdigest()
-    return Creation(request_id, digest, asked)
-
-
-def change(request: service_pb.UpdateStoryboardRequest, board: domain.Storyboard) -> domain.Content:
-    """The board's content with the masked fields of the request. Raises Invalid."""
-    paths, faults = list(request.update_mask.paths), _Faults()
-    faults.check(bool(paths), "update_mask", f"should name a field to change: {', '.join(EDITABLE)}")
-    for path in sorted(set(paths) - set(EDITABLE)):
-        faults.add("update_mask", f"names {path!r}, which cannot be changed; name any of {', '.join(EDITABLE)}")
-    faults.end()
-    merged = _of_fields(from_content(board.content), set(EDITABLE) - set(paths))
-    merged.MergeFrom(_of_fields(request.storyboard, paths))
-    changed = _content(merged, faults)
-    faults.end()
-    return changed
-
-
-def query(request: service_pb.ListStoryboardsRequest) -> str:
-    """What to look for in names. Raises Invalid."""
-    faults = _Faults()
-    asked = faults.text(request.query, "query", 200)
-    faults.end()
-    return asked
-
-
-def storyboard_id(text: str) -> str:
-    """The id of a storyboard. Raises Invalid when it is empty, StoryboardNotFound when none can have it."""
-    if not text:
-        raise BadRequest([errors.Violation("storyboard_id", "should be the sb_… of a storyboard")])
-    if not ids.valid(text, "sb"):
-        raise domain.StoryboardNotFound(storyboard_id=text[:100])
-    return text
-
-
-def place_of_storyboard(token: str, bound: str) -> tuple[datetime, str] | None:
-    """Where a page of storyboards goes on: after this time and id; None for the start. Raises Invalid."""
-    if not token:
-        return None
-    with contextlib.suppress(TypeError, ValueError):
-        when, id = paging.decode(token, bound)
-        if ids.valid(id, "sb"):
-            return datetime.fromisoformat(when).replace(tzinfo=UTC), id
-    raise _foreign_token()
-
-
-def place_of_revision(token: str, bound: str) -> int | None:
-    """Where a page of the history goes on: below this number; None for the start. Raises Invalid."""
-    if not token:
-        return None
-    match paging.decode(token, bound):
-        case (int(below),) if 0 < below < 1 << 31:
-            return below
-    raise _foreign_token()
-
-
-def _foreign_token() -> errors.Invalid:
-    remedy = "should be the next_page_token of the page before, or empty for the first page"
-    return errors.Invalid([errors.Violation("page_token", remedy)])
-
-
-def _content(board: pb.Storyboard, faults: _Faults, at: str = "storyboard") -> domain.Content:
+def content(board: pb.Storyboard, faults: Faults, at: str = "storyboard") -> domain.Content:
     """What a person wrote, with whatever is wrong added to `faults`."""
     preset = board.preset.strip()
     keys = ", ".join(presets.BY_KEY)
@@ -179,37 +84,24 @@ def _content(board: pb.Storyboard, faults: _Faults, at: str = "storyboard") -> d
         size=read.size(board.size, f"{at}.size") if board.HasField("size") else None,
         model=faults.text(board.model, f"{at}.model", _LONGEST_MODEL),
         silent=board.silent,
-        characters=faults.each(board.characters, f"{at}.characters", 50, read.character),
-        locations=faults.each(board.locations, f"{at}.locations", 100, read.location),
-        props=faults.each(board.props, f"{at}.props", 200, read.prop),
-        scenes=faults.each(board.scenes, f"{at}.scenes", 500, read.scene),
+        characters=faults.each(board.characters, f"{at}.characters", flaws.MOST["characters"], read.character),
+        locations=faults.each(board.locations, f"{at}.locations", flaws.MOST["locations"], read.location),
+        props=faults.each(board.props, f"{at}.props", flaws.MOST["props"], read.prop),
+        scenes=faults.each(board.scenes, f"{at}.scenes", flaws.MOST["scenes"], read.scene),
     )
-    _check_names(result, faults, at)
+    for flaw in flaws.between(result):
+        faults.add(f"{at}.{flaw.at}", flaw.wrong)
     return result
 
 
-def _check_names(read: domain.Content, faults: _Faults, at: str) -> None:
-    named: dict[str, Sequence[domain.Character | domain.Location | domain.Prop]] = {
-        "characters": read.characters,
-        "locations": read.locations,
-        "props": read.props,
-    }
-    for noun, things in named.items():
-        faults.unique((thing.name for thing in things), f"{at}.{noun}", ".name")
-        faults.unique((thing.id for thing in things), f"{at}.{noun}", ".id")
-    faults.unique((scene.id for scene in read.scenes), f"{at}.scenes", ".id")
-    for index, scene in enumerate(read.scenes):
-        path = f"{at}.scenes[{index}]"
-        faults.known(scene.cast, f"{path}.cast", (c.name for c in read.characters), "character")
-        faults.known(scene.props, f"{path}.props", (p.name for p in read.props), "prop")
-        places = {"", *(location.name for location in read.locations)}
-        wrong = "names no location of the storyboard; correct it, or add the location"
-        faults.check(scene.location in places, f"{path}.location", wrong)
+def scene(it: pb.Scene, faults: Faults, at: str = "scene") -> domain.Scene:
+    """One scene, with whatever is wrong with it alone added to `faults`."""
+    return _Reader(faults).scene(it, at)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    faults: _Faults
+    faults: Faults
 
     def character(self, it: pb.Character, at: str) -> domain.Character:
         return domain.Character(
@@ -285,21 +177,6 @@ def _stripped(name: str, _: str) -> str:
     return name.strip()
 
 
-def _uuid(text: str, faults: _Faults) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        faults.add("request_id", "should be a UUID that you choose; send the same one to repeat the request")
-        return ""
-
-
-def _of_fields(board: pb.Storyboard, names: Collection[str]) -> pb.Storyboard:
-    """A copy that holds these fields only."""
-    copy = pb.Storyboard()
-    FieldMask(paths=names).MergeMessage(board, copy)
-    return copy
-
-
 def from_storyboard(board: domain.Storyboard) -> pb.Storyboard:
     """The storyboard with its life."""
     it = from_content(board.content)
@@ -308,6 +185,8 @@ def from_storyboard(board: domain.Storyboard) -> pb.Storyboard:
     it.update_time.FromDatetime(board.updated_at)
     if board.deleted_at:
         it.delete_time.FromDatetime(board.deleted_at)
+    if board.expires_at:
+        it.expire_time.FromDatetime(board.expires_at)
     return it
 
 
@@ -319,6 +198,7 @@ def from_revision(revision: domain.Revision, content: domain.Content | None = No
         author=revision.author,
         origin=revision.origin,
         name=revision.name,
+        same_as=revision.same_as or 0,
     )
     it.create_time.FromDatetime(revision.created_at)
     if content:
@@ -327,9 +207,75 @@ def from_revision(revision: domain.Revision, content: domain.Content | None = No
     return it
 
 
+_OTHER_WORDS = {"seconds": "duration"}
+"""Fields that the contract calls otherwise."""
+
+
+def from_path(path: diff.Path) -> str:
+    """As callers name a field: `scenes[scene_…].action`."""
+    kind, *rest = path
+    return f"{kind}[{rest[0]}]" + "".join(f".{_OTHER_WORDS.get(word, word)}" for word in rest[1:]) if rest else kind
+
+
+def from_changes(changes: Sequence[diff.Change]) -> Iterator[pb.Change]:
+    """The differences; an order as what was moved in it."""
+    for change in changes:
+        if len(change.path) > 1 or change.path[0] not in diff.KINDS:
+            yield _from_change(change)
+            continue
+        gone = diff.moved(change.before, change.after)
+        for id in (it for it in change.after if it in gone):
+            places = (change.before.index(id) + 1, change.after.index(id) + 1)
+            yield _change(pb.Change.KIND_MOVED, (change.path[0], id), *places)
+
+
+def _from_change(change: diff.Change) -> pb.Change:
+    is_thing = len(change.path) == 2
+    if is_thing and change.before is None:
+        return _change(pb.Change.KIND_ADDED, change.path, None, change.after)
+    if is_thing and change.after is None:
+        return _change(pb.Change.KIND_REMOVED, change.path, change.before, None)
+    return _change(pb.Change.KIND_CHANGED, change.path, change.before, change.after)
+
+
+def _change(kind: pb.Change.Kind.ValueType, path: diff.Path, before: Any, after: Any) -> pb.Change:
+    return pb.Change(kind=kind, path=from_path(path), before=_value(path, before), after=_value(path, after))
+
+
+def _value(path: diff.Path, value: Any) -> Value | None:
+    """Any value of the domain as JSON in the contract's words."""
+    if path[0] == "scenes" and len(path) == 3:
+        (field,) = path[2:]
+        value = _plain(domain.Scene(**{field: value})).get(_OTHER_WORDS.get(field, field))
+    if value is None:
+        return None
+    told = Value()
+    json_format.ParseDict(_plain(value), told)
+    return told
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, domain.Scene):
+        return json_format.MessageToDict(from_scene(value), preserving_proto_field_name=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(it) for name, it in dataclasses.asdict(value).items()}
+    return [_plain(it) for it in value] if isinstance(value, list | tuple) else value
+
+
 def from_preset(preset: presets.Preset) -> pb.Preset:
     """The look."""
     return pb.Preset(**dataclasses.asdict(preset))
+
+
+def from_template(template: templates.SceneTemplate) -> pb.SceneTemplate:
+    """The scene to begin with."""
+    return pb.SceneTemplate(
+        key=template.key,
+        title=template.title,
+        purpose=template.purpose,
+        scene=from_scene(template.scene),
+        fills=[_OTHER_WORDS.get(name, name) for name in template.fills],
+    )
 
 
 def from_prompt(prompt: compose.Prompt) -> pb.ComposedPrompt:
@@ -358,10 +304,11 @@ def from_prompt(prompt: compose.Prompt) -> pb.ComposedPrompt:
 def from_content(content: domain.Content) -> pb.Storyboard:
     """What a person wrote; the domain's words are the contract's."""
     written: dict[str, Any] = dataclasses.asdict(content)
-    return pb.Storyboard(**written | {"scenes": map(_from_scene, content.scenes)})
+    return pb.Storyboard(**written | {"scenes": map(from_scene, content.scenes)})
 
 
-def _from_scene(scene: domain.Scene) -> pb.Scene:
+def from_scene(scene: domain.Scene) -> pb.Scene:
+    """One scene."""
     written: dict[str, Any] = dataclasses.asdict(scene)
     duration = Duration(seconds=written.pop("seconds"))
     return pb.Scene(**written | {"seam": _TO_SEAM[scene.seam], "duration": duration})

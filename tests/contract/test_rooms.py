@@ -38,7 +38,10 @@ NAMED = {
         ledger openai openrouter palette pool refusal render replicate room runware script shot sky slate sound stage
         still town veo vocabulary weather web webhooks
     """,
-    "storyboard": "compose presets",
+    "storyboard": """
+        api/__init__ api/boards api/desk api/history api/prompts api/scenes api/things api/visitors asks compose diff
+        edits flaws guests merge parts presets steps stills templates words
+    """,
     "studio": "web",
 }
 """The rooms that a service has besides."""

@@ -12,8 +12,6 @@ from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api
 
-NAME = "rushes.storyboard.v1.StoryboardService"
-
 
 class Client:
     """Calls by name, as anybody: `await client("GetStoryboard", storyboard_id=…)`."""
@@ -45,5 +43,6 @@ async def client(database: Any, serve: Any, issuer: Any) -> Client:
     storyboard_api = api.StoryboardApi(
         place.database, "sandbox/reel-1", lambda: start + datetime.timedelta(seconds=next(seconds))
     )
-    servicer = rpc.Servicer(pb_grpc.add_StoryboardServiceServicer_to_server, storyboard_api, NAME)
+    add = pb_grpc.add_StoryboardServiceServicer_to_server
+    servicer = rpc.Servicer(add, storyboard_api, api.NAME, api.OPEN_TO_ALL)
     return Client(await serve("storyboard", servicer), issuer, place)

@@ -7,29 +7,14 @@ import uuid
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from libs import ids
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from services.storyboard import compose, presets, ticks
+from tests.integration.storyboard.refusals import detail, refused
 from tests.unit.storyboard import boards
 
 ABSENT = ids.new("sb")
-
-
-async def refused(call, code):
-    """The ErrorInfo of a call that must fail with this code."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    assert caught.value.code() is code, caught.value.details()
-    return detail(caught.value, error_details_pb2.ErrorInfo)
-
-
-def detail(fault, kind):
-    found = kind()
-    (packed,) = (it for it in rpc_status.from_call(fault).details if it.Is(kind.DESCRIPTOR))
-    packed.Unpack(found)
-    return found
 
 
 async def renamed(client, board, name, etag=None):

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
-from services.storyboard import compose, domain, presets, wire
+from services.storyboard import asks, compose, domain, presets, wire
 from tests.unit.storyboard import boards
 
 NOIR = presets.BY_KEY["noir"]
@@ -20,7 +20,7 @@ def content() -> domain.Content:
     )
     numbers = itertools.count(1)
     return domain.identified(
-        wire.creation(request).content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
+        asks.creation(request).content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
     )
 
 

@@ -5,7 +5,7 @@ import itertools
 import json
 
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
-from services.storyboard import domain, store, wire
+from services.storyboard import asks, domain, parts, wire
 from tests.unit.storyboard import boards
 
 GOLDEN = """{
@@ -23,7 +23,7 @@ GOLDEN = """{
 
 
 def test_the_first_release_s_row_opens():
-    content = store.opened(json.loads(GOLDEN))
+    content = parts.opened(json.loads(GOLDEN))
     (scene,) = content.scenes
     assert content.size == domain.Size(width=1920, height=1080)
     assert content.silent
@@ -35,7 +35,7 @@ def test_the_first_release_s_row_opens():
 
 
 def test_fields_that_came_later_have_their_defaults_and_newer_ones_are_passed_over():
-    content = store.opened(
+    content = parts.opened(
         {"name": "Old", "of_tomorrow": 1, "scenes": [{"id": "scene_1", "subject": "Fog", "of_tomorrow": 1}]}
     )
     assert content == domain.Content(name="Old", scenes=(domain.Scene(id="scene_1", subject="Fog"),))
@@ -46,9 +46,9 @@ def test_from_the_wire_to_the_row_and_back_nothing_is_lost():
     request = service_pb.CreateStoryboardRequest(request_id="7d9f7b5e-6f0c-4b44-9f43-0a8d5f8f7b10", storyboard=board)
     numbers = itertools.count(1)
     content = domain.identified(
-        wire.creation(request).content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
+        asks.creation(request).content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
     )
-    back = wire.from_content(store.opened(json.loads(json.dumps(dataclasses.asdict(content)))))
+    back = wire.from_content(parts.opened(json.loads(json.dumps(dataclasses.asdict(content)))))
     for thing in (*back.characters, *back.locations, *back.props, *back.scenes):
         assert thing.id
         thing.ClearField("id")

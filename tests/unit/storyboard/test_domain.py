@@ -56,38 +56,40 @@ def test_a_tag_is_for_life(board, new_id):
     renamed = dataclasses.replace(
         board.content, characters=(second, dataclasses.replace(first, name="Sarah Lee", identity_tag=""))
     )
-    after = domain.revised(board, renamed, board.etag, new_id, LATER)
+    after = domain.revised(board, domain.identified(renamed, board.content, new_id), LATER)
     assert [c.identity_tag for c in after.content.characters] == [second.identity_tag, first.identity_tag]
     assert (after.revision, after.updated_at, after.created_at) == (2, LATER, NOW)
 
 
-def test_what_changes_nothing_is_the_same_object(board, new_id):
-    assert domain.revised(board, board.content, "", new_id, LATER) is board
-    assert domain.restored(board, board.content, "a stale etag", LATER) is board
+def test_what_changes_nothing_is_the_same_object(board):
+    assert domain.revised(board, board.content, LATER) is board
     assert domain.undeleted(board) is board
 
 
-def test_a_stale_etag_is_refused(board, new_id):
+def test_a_stale_etag_is_refused(board):
     other = dataclasses.replace(board.content, name="The answer")
-    after = domain.revised(board, other, board.etag, new_id, LATER)
-    assert after.etag != board.etag
-    for change in (
-        lambda: domain.revised(after, board.content, board.etag, new_id, LATER),
-        lambda: domain.restored(after, board.content, board.etag, LATER),
-        lambda: domain.deleted(after, board.etag, LATER),
-    ):
+    after = domain.revised(board, other, LATER)
+    assert after.etag != board.etag == domain.etag(board.id, 1, NOW)
+    assert [domain.revision_of(etag) for etag in (board.etag, after.etag, "0-x", "", "sb_1")] == [
+        1,
+        2,
+        None,
+        None,
+        None,
+    ]
+    for change in (lambda: domain.check_seen(after, board.etag), lambda: domain.deleted(after, board.etag, LATER)):
         with pytest.raises(domain.StoryboardChanged, match="read it again") as caught:
             change()
         assert caught.value.facts == {"storyboard_id": board.id, "etag": board.etag}
 
 
-def test_deletion_and_back(board, new_id):
+def test_deletion_and_back(board):
     gone = domain.deleted(board, board.etag, LATER)
     assert (gone.state, gone.deleted_at, gone.revision) == (domain.State.DELETED, LATER, 1)
     assert gone.etag != board.etag
     assert domain.deleted(gone, "anything", LATER) is gone
     with pytest.raises(domain.StoryboardDeleted):
-        domain.revised(gone, dataclasses.replace(board.content, name="x"), "", new_id, LATER)
+        domain.revised(gone, dataclasses.replace(board.content, name="x"), LATER)
     assert domain.undeleted(gone) == board
 
 

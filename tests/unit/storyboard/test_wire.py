@@ -10,7 +10,7 @@ from libs import errors, ids, paging
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.type.v1 import media_pb2
-from services.storyboard import domain, wire
+from services.storyboard import asks, domain
 from tests.unit.storyboard import boards
 
 SCENE, CHARACTER = ids.new("scene"), ids.new("char")
@@ -27,7 +27,7 @@ def board(**fields):
 def violations(storyboard, request_id=None):
     request = service_pb.CreateStoryboardRequest(request_id=request_id or str(uuid.uuid4()), storyboard=storyboard)
     with pytest.raises(errors.Invalid) as caught:
-        wire.creation(request)
+        asks.creation(request)
     return {v.field: v.description for v in caught.value.violations}
 
 
@@ -44,12 +44,12 @@ BROKEN = [
     (board(characters=[pb.Character(name="M")] * 51), "characters", "at most 50 entries, and has 51"),
     (board(characters=[pb.Character()]), "characters[0].name", "1 to 100"),
     (board(characters=[pb.Character(name="M", profile="x" * 2001)]), "characters[0].profile", "2000"),
-    (board(characters=[pb.Character(name="M")] * 2), "characters[1].name", "also that of storyboard.characters[0]"),
+    (board(characters=[pb.Character(name="M")] * 2), "characters[1].name", "also that of characters[0]"),
     (board(characters=[pb.Character(id="char_x", name="M")]), "characters[0].id", "empty for a new one"),
     (
         board(characters=[pb.Character(id=CHARACTER, name=name) for name in "MN"]),
         "characters[1].id",
-        "also that of storyboard.characters[0]",
+        "also that of characters[0]",
     ),
     (
         board(characters=[pb.Character(name="M", references=[boards.still("k")] * 21)]),
@@ -74,7 +74,7 @@ BROKEN = [
     (board(props=[pb.Prop(name="P", description="x" * 2001)]), "props[0].description", "2000"),
     (board(scenes=[scene()] * 501), "scenes", "at most 500 entries"),
     (board(scenes=[scene(id="sb_1")]), "scenes[0].id", "should be the scene_…"),
-    (board(scenes=[scene(id=SCENE), scene(id=SCENE)]), "scenes[1].id", "also that of storyboard.scenes[0]"),
+    (board(scenes=[scene(id=SCENE), scene(id=SCENE)]), "scenes[1].id", "also that of scenes[0]"),
     (board(scenes=[scene(title="x" * 201)]), "scenes[0].title", "200"),
     (board(scenes=[scene(subject="")]), "scenes[0].subject", "1 to 2000"),
     (board(scenes=[scene(action="x" * 2001)]), "scenes[0].action", "2000"),
@@ -123,20 +123,20 @@ def test_output_only_fields_are_no_part_of_the_request():
     echoed = service_pb.CreateStoryboardRequest()
     echoed.CopyFrom(asked)
     echoed.storyboard.MergeFrom(pb.Storyboard(id="sb_1", etag="x", revision=9))
-    assert wire.creation(echoed) == wire.creation(asked)
+    assert asks.creation(echoed) == asks.creation(asked)
     echoed.storyboard.silent = True
-    assert wire.creation(echoed).digest != wire.creation(asked).digest
+    assert asks.creation(echoed).digest != asks.creation(asked).digest
 
 
 def test_a_request_id_is_one_however_it_is_written():
     written = {"7D9F7B5E-6F0C-4B44-9F43-0A8D5F8F7B10", "7d9f7b5e6f0c4b449f430a8d5f8f7b10"}
     requests = (service_pb.CreateStoryboardRequest(request_id=it, storyboard=board()) for it in written)
-    assert {wire.creation(it).request_id for it in requests} == {"7d9f7b5e-6f0c-4b44-9f43-0a8d5f8f7b10"}
+    assert {asks.creation(it).request_id for it in requests} == {"7d9f7b5e-6f0c-4b44-9f43-0a8d5f8f7b10"}
 
 
 def test_only_masked_fields_change():
     kept = domain.created(
-        wire.creation(
+        asks.creation(
             service_pb.CreateStoryboardRequest(request_id=str(uuid.uuid4()), storyboard=boards.the_letter())
         ).content,
         "acme",
@@ -147,7 +147,7 @@ def test_only_masked_fields_change():
         storyboard=pb.Storyboard(name="The answer", preset="neon", props=[pb.Prop(name="the letter")]),
         update_mask=FieldMask(paths=["name", "props", "size", "silent"]),
     )
-    changed = wire.change(request, kept)
+    changed = asks.change(request, kept.content)
     assert (changed.name, changed.preset, changed.size, changed.silent) == ("The answer", "noir", None, False)
     assert changed.scenes == kept.content.scenes
     assert [prop.description for prop in changed.props] == [""]
@@ -166,7 +166,7 @@ def test_a_faulty_mask(paths, told):
     request = service_pb.UpdateStoryboardRequest(storyboard=board(), update_mask=FieldMask(paths=paths))
     kept = domain.created(domain.Content(name="x"), "acme", ids.new, None)
     with pytest.raises(errors.Invalid) as caught:
-        wire.change(request, kept)
+        asks.change(request, kept.content)
     (violation,) = caught.value.violations
     assert violation.field == "update_mask"
     assert told in violation.description
@@ -174,18 +174,18 @@ def test_a_faulty_mask(paths, told):
 
 def test_ids_that_none_can_have():
     with pytest.raises(domain.StoryboardNotFound):
-        wire.storyboard_id("job_" + ids.new("sb")[3:])
+        asks.storyboard_id("job_" + ids.new("sb")[3:])
     with pytest.raises(errors.Invalid):
-        wire.storyboard_id("")
+        asks.storyboard_id("")
 
 
 @pytest.mark.parametrize("key", [("2026-11-20T00:00:00+00:00",), ("yesterday", ids.new("sb")), (7, 7), ("x", "sb_1")])
 def test_a_forged_place_is_refused(key):
     with pytest.raises(errors.Invalid, match="next_page_token"):
-        wire.place_of_storyboard(paging.encode(key, "bound"), "bound")
+        asks.place_of_storyboard(paging.encode(key, "bound"), "bound")
 
 
 @pytest.mark.parametrize("key", [(), ("1",), (0,), (2**31,), (1, 2)])
 def test_a_forged_number_is_refused(key):
     with pytest.raises(errors.Invalid, match="next_page_token"):
-        wire.place_of_revision(paging.encode(key, "bound"), "bound")
+        asks.place_of_revision(paging.encode(key, "bound"), "bound")

@@ -29,13 +29,29 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REVISION_NOT_FOUND: _ErrorReason.ValueType  # 2
     """ERROR_REASON_REVISION_NOT_FOUND: the storyboard has no such revision. Metadata: storyboard_id, revision."""
     ERROR_REASON_STORYBOARD_CHANGED: _ErrorReason.ValueType  # 3
-    """ERROR_REASON_STORYBOARD_CHANGED: the etag is stale; read again and repeat. Metadata: storyboard_id, etag."""
+    """ERROR_REASON_STORYBOARD_CHANGED: somebody else has changed the same; read again and repeat. Metadata: storyboard_id,
+    etag. A BadRequest detail names what clashes, such as "scenes[scene_…].action", and says by whom and when.
+    """
     ERROR_REASON_STORYBOARD_EMPTY: _ErrorReason.ValueType  # 4
     """ERROR_REASON_STORYBOARD_EMPTY: the revision has no scenes. Metadata: storyboard_id, revision."""
     ERROR_REASON_STORYBOARD_DELETED: _ErrorReason.ValueType  # 5
     """ERROR_REASON_STORYBOARD_DELETED: undelete it first. Metadata: storyboard_id."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 6
     """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+    ERROR_REASON_SCENE_NOT_FOUND: _ErrorReason.ValueType  # 7
+    """ERROR_REASON_SCENE_NOT_FOUND: the storyboard has no such scene. Metadata: storyboard_id, scene_id."""
+    ERROR_REASON_NOTHING_TO_UNDO: _ErrorReason.ValueType  # 8
+    """ERROR_REASON_NOTHING_TO_UNDO: the storyboard is as it was made. Metadata: storyboard_id."""
+    ERROR_REASON_NOTHING_TO_REDO: _ErrorReason.ValueType  # 9
+    """ERROR_REASON_NOTHING_TO_REDO: nothing was undone since the last change. Metadata: storyboard_id."""
+    ERROR_REASON_GUESTS_OFF: _ErrorReason.ValueType  # 10
+    """ERROR_REASON_GUESTS_OFF: this installation takes no guests; sign in."""
+    ERROR_REASON_CLAIM_CODE_INVALID: _ErrorReason.ValueType  # 11
+    """ERROR_REASON_CLAIM_CODE_INVALID: the claim code is not one of this installation, or has expired."""
+    ERROR_REASON_SIGN_IN_FIRST: _ErrorReason.ValueType  # 13
+    """ERROR_REASON_SIGN_IN_FIRST: a guest cannot claim; send the claim code with the token of an account."""
+    ERROR_REASON_THING_NOT_FOUND: _ErrorReason.ValueType  # 12
+    """ERROR_REASON_THING_NOT_FOUND: no character or location of the storyboard has that id. Metadata: storyboard_id, id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in StoryboardService; it is ErrorInfo.reason, domain "storyboard.rushes"."""
@@ -47,11 +63,27 @@ ERROR_REASON_STORYBOARD_NOT_FOUND: ErrorReason.ValueType  # 1
 ERROR_REASON_REVISION_NOT_FOUND: ErrorReason.ValueType  # 2
 """ERROR_REASON_REVISION_NOT_FOUND: the storyboard has no such revision. Metadata: storyboard_id, revision."""
 ERROR_REASON_STORYBOARD_CHANGED: ErrorReason.ValueType  # 3
-"""ERROR_REASON_STORYBOARD_CHANGED: the etag is stale; read again and repeat. Metadata: storyboard_id, etag."""
+"""ERROR_REASON_STORYBOARD_CHANGED: somebody else has changed the same; read again and repeat. Metadata: storyboard_id,
+etag. A BadRequest detail names what clashes, such as "scenes[scene_…].action", and says by whom and when.
+"""
 ERROR_REASON_STORYBOARD_EMPTY: ErrorReason.ValueType  # 4
 """ERROR_REASON_STORYBOARD_EMPTY: the revision has no scenes. Metadata: storyboard_id, revision."""
 ERROR_REASON_STORYBOARD_DELETED: ErrorReason.ValueType  # 5
 """ERROR_REASON_STORYBOARD_DELETED: undelete it first. Metadata: storyboard_id."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 6
 """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+ERROR_REASON_SCENE_NOT_FOUND: ErrorReason.ValueType  # 7
+"""ERROR_REASON_SCENE_NOT_FOUND: the storyboard has no such scene. Metadata: storyboard_id, scene_id."""
+ERROR_REASON_NOTHING_TO_UNDO: ErrorReason.ValueType  # 8
+"""ERROR_REASON_NOTHING_TO_UNDO: the storyboard is as it was made. Metadata: storyboard_id."""
+ERROR_REASON_NOTHING_TO_REDO: ErrorReason.ValueType  # 9
+"""ERROR_REASON_NOTHING_TO_REDO: nothing was undone since the last change. Metadata: storyboard_id."""
+ERROR_REASON_GUESTS_OFF: ErrorReason.ValueType  # 10
+"""ERROR_REASON_GUESTS_OFF: this installation takes no guests; sign in."""
+ERROR_REASON_CLAIM_CODE_INVALID: ErrorReason.ValueType  # 11
+"""ERROR_REASON_CLAIM_CODE_INVALID: the claim code is not one of this installation, or has expired."""
+ERROR_REASON_SIGN_IN_FIRST: ErrorReason.ValueType  # 13
+"""ERROR_REASON_SIGN_IN_FIRST: a guest cannot claim; send the claim code with the token of an account."""
+ERROR_REASON_THING_NOT_FOUND: ErrorReason.ValueType  # 12
+"""ERROR_REASON_THING_NOT_FOUND: no character or location of the storyboard has that id. Metadata: storyboard_id, id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -23,36 +23,43 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from rushes.type.v1 import clip_pb2 as rushes_dot_type_dot_v1_dot_clip__pb2
 from rushes.type.v1 import media_pb2 as rushes_dot_type_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rushes/storyboard/v1/storyboard.proto\x12\x14rushes.storyboard.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19rushes/type/v1/clip.proto\x1a\x1arushes/type/v1/media.proto\"\xfe\x04\n\nStoryboard\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07logline\x18\x03 \x01(\t\x12\x0e\n\x06preset\x18\x04 \x01(\t\x12\'\n\x04size\x18\x05 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12\r\n\x05model\x18\x06 \x01(\t\x12\x33\n\ncharacters\x18\x07 \x03(\x0b\x32\x1f.rushes.storyboard.v1.Character\x12\x31\n\tlocations\x18\x08 \x03(\x0b\x32\x1e.rushes.storyboard.v1.Location\x12)\n\x05props\x18\t \x03(\x0b\x32\x1a.rushes.storyboard.v1.Prop\x12+\n\x06scenes\x18\n \x03(\x0b\x32\x1b.rushes.storyboard.v1.Scene\x12\x0e\n\x06silent\x18\x0b \x01(\x08\x12\x35\n\x05state\x18\x14 \x01(\x0e\x32&.rushes.storyboard.v1.Storyboard.State\x12\x10\n\x08revision\x18\x15 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x16 \x01(\t\x12/\n\x0b\x63reate_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x19 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_DELETED\x10\x02\"\xeb\x02\n\x05Scene\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x0f\n\x07setting\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x06 \x01(\t\x12\x10\n\x08lighting\x18\x07 \x01(\t\x12\x0c\n\x04mood\x18\x08 \x01(\t\x12\x10\n\x08\x64ialogue\x18\t \x01(\t\x12+\n\x08\x64uration\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x04seam\x18\x0b \x01(\x0e\x32\x14.rushes.type.v1.Seam\x12\x0c\n\x04\x63\x61st\x18\x0c \x03(\t\x12\x10\n\x08location\x18\r \x01(\t\x12\r\n\x05props\x18\x0e \x03(\t\x12\r\n\x05model\x18\x0f \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x10 \x01(\t\x12\x11\n\x04seed\x18\x11 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x63\x61ption\x18\x12 \x01(\tB\x07\n\x05_seed\"v\n\tCharacter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x14\n\x0cidentity_tag\x18\x04 \x01(\t\x12(\n\nreferences\x18\x05 \x03(\x0b\x32\x14.rushes.type.v1.Blob\"c\n\x08Location\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12(\n\nreferences\x18\x04 \x03(\x0b\x32\x14.rushes.type.v1.Blob\"5\n\x04Prop\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\xc6\x01\n\x08Revision\x12\x15\n\rstoryboard_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nstoryboard\x18\x07 \x01(\x0b\x32 .rushes.storyboard.v1.Storyboard\"K\n\x06Preset\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05words\x18\x03 \x01(\t\x12\x16\n\x0enegative_words\x18\x04 \x01(\t\"\xd4\x01\n\x0e\x43omposedPrompt\x12\x10\n\x08scene_id\x18\x01 \x01(\t\x12\x14\n\x0cscene_number\x18\x02 \x01(\x05\x12\r\n\x05title\x18\x03 \x01(\t\x12\"\n\x04seam\x18\x04 \x01(\x0e\x32\x14.rushes.type.v1.Seam\x12&\n\x04spec\x18\x05 \x01(\x0b\x32\x18.rushes.type.v1.ClipSpec\x12/\n\x05parts\x18\x06 \x03(\x0b\x32 .rushes.storyboard.v1.PromptPart\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"*\n\nPromptPart\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rushes/storyboard/v1/storyboard.proto\x12\x14rushes.storyboard.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19rushes/type/v1/clip.proto\x1a\x1arushes/type/v1/media.proto\"\xaf\x05\n\nStoryboard\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07logline\x18\x03 \x01(\t\x12\x0e\n\x06preset\x18\x04 \x01(\t\x12\'\n\x04size\x18\x05 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12\r\n\x05model\x18\x06 \x01(\t\x12\x33\n\ncharacters\x18\x07 \x03(\x0b\x32\x1f.rushes.storyboard.v1.Character\x12\x31\n\tlocations\x18\x08 \x03(\x0b\x32\x1e.rushes.storyboard.v1.Location\x12)\n\x05props\x18\t \x03(\x0b\x32\x1a.rushes.storyboard.v1.Prop\x12+\n\x06scenes\x18\n \x03(\x0b\x32\x1b.rushes.storyboard.v1.Scene\x12\x0e\n\x06silent\x18\x0b \x01(\x08\x12\x35\n\x05state\x18\x14 \x01(\x0e\x32&.rushes.storyboard.v1.Storyboard.State\x12\x10\n\x08revision\x18\x15 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x16 \x01(\t\x12/\n\x0b\x63reate_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x19 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_DELETED\x10\x02\"\xeb\x02\n\x05Scene\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x0f\n\x07setting\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x06 \x01(\t\x12\x10\n\x08lighting\x18\x07 \x01(\t\x12\x0c\n\x04mood\x18\x08 \x01(\t\x12\x10\n\x08\x64ialogue\x18\t \x01(\t\x12+\n\x08\x64uration\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x04seam\x18\x0b \x01(\x0e\x32\x14.rushes.type.v1.Seam\x12\x0c\n\x04\x63\x61st\x18\x0c \x03(\t\x12\x10\n\x08location\x18\r \x01(\t\x12\r\n\x05props\x18\x0e \x03(\t\x12\r\n\x05model\x18\x0f \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x10 \x01(\t\x12\x11\n\x04seed\x18\x11 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x63\x61ption\x18\x12 \x01(\tB\x07\n\x05_seed\"v\n\tCharacter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x14\n\x0cidentity_tag\x18\x04 \x01(\t\x12(\n\nreferences\x18\x05 \x03(\x0b\x32\x14.rushes.type.v1.Blob\"c\n\x08Location\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12(\n\nreferences\x18\x04 \x03(\x0b\x32\x14.rushes.type.v1.Blob\"5\n\x04Prop\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\xd7\x01\n\x08Revision\x12\x15\n\rstoryboard_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nstoryboard\x18\x07 \x01(\x0b\x32 .rushes.storyboard.v1.Storyboard\x12\x0f\n\x07same_as\x18\x08 \x01(\x05\"\xf8\x01\n\x06\x43hange\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.rushes.storyboard.v1.Change.Kind\x12\x0c\n\x04path\x18\x02 \x01(\t\x12&\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12%\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\"`\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_CHANGED\x10\x01\x12\x0e\n\nKIND_ADDED\x10\x02\x12\x10\n\x0cKIND_REMOVED\x10\x03\x12\x0e\n\nKIND_MOVED\x10\x04\"w\n\rSceneTemplate\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12*\n\x05scene\x18\x04 \x01(\x0b\x32\x1b.rushes.storyboard.v1.Scene\x12\r\n\x05\x66ills\x18\x05 \x03(\t\"K\n\x06Preset\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05words\x18\x03 \x01(\t\x12\x16\n\x0enegative_words\x18\x04 \x01(\t\"\xe5\x02\n\x0e\x43omposedPrompt\x12\x10\n\x08scene_id\x18\x01 \x01(\t\x12\x14\n\x0cscene_number\x18\x02 \x01(\x05\x12\r\n\x05title\x18\x03 \x01(\t\x12\"\n\x04seam\x18\x04 \x01(\x0e\x32\x14.rushes.type.v1.Seam\x12&\n\x04spec\x18\x05 \x01(\x0b\x32\x18.rushes.type.v1.ClipSpec\x12/\n\x05parts\x18\x06 \x03(\x0b\x32 .rushes.storyboard.v1.PromptPart\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\x12\x0f\n\x07\x64ialect\x18\x08 \x01(\t\x12\x12\n\ncharacters\x18\t \x01(\x05\x12\x1c\n\x0f\x63haracters_left\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x38\n\x0enegative_parts\x18\x0b \x03(\x0b\x32 .rushes.storyboard.v1.PromptPartB\x12\n\x10_characters_left\"\\\n\nPromptPart\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x1c\n\x0f\x63haracters_left\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x12\n\x10_characters_leftb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.storyboard.v1.storyboard_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STORYBOARD']._serialized_start=184
-  _globals['_STORYBOARD']._serialized_end=822
-  _globals['_STORYBOARD_STATE']._serialized_start=755
-  _globals['_STORYBOARD_STATE']._serialized_end=822
-  _globals['_SCENE']._serialized_start=825
-  _globals['_SCENE']._serialized_end=1188
-  _globals['_CHARACTER']._serialized_start=1190
-  _globals['_CHARACTER']._serialized_end=1308
-  _globals['_LOCATION']._serialized_start=1310
-  _globals['_LOCATION']._serialized_end=1409
-  _globals['_PROP']._serialized_start=1411
-  _globals['_PROP']._serialized_end=1464
-  _globals['_REVISION']._serialized_start=1467
-  _globals['_REVISION']._serialized_end=1665
-  _globals['_PRESET']._serialized_start=1667
-  _globals['_PRESET']._serialized_end=1742
-  _globals['_COMPOSEDPROMPT']._serialized_start=1745
-  _globals['_COMPOSEDPROMPT']._serialized_end=1957
-  _globals['_PROMPTPART']._serialized_start=1959
-  _globals['_PROMPTPART']._serialized_end=2001
+  _globals['_STORYBOARD']._serialized_start=214
+  _globals['_STORYBOARD']._serialized_end=901
+  _globals['_STORYBOARD_STATE']._serialized_start=834
+  _globals['_STORYBOARD_STATE']._serialized_end=901
+  _globals['_SCENE']._serialized_start=904
+  _globals['_SCENE']._serialized_end=1267
+  _globals['_CHARACTER']._serialized_start=1269
+  _globals['_CHARACTER']._serialized_end=1387
+  _globals['_LOCATION']._serialized_start=1389
+  _globals['_LOCATION']._serialized_end=1488
+  _globals['_PROP']._serialized_start=1490
+  _globals['_PROP']._serialized_end=1543
+  _globals['_REVISION']._serialized_start=1546
+  _globals['_REVISION']._serialized_end=1761
+  _globals['_CHANGE']._serialized_start=1764
+  _globals['_CHANGE']._serialized_end=2012
+  _globals['_CHANGE_KIND']._serialized_start=1916
+  _globals['_CHANGE_KIND']._serialized_end=2012
+  _globals['_SCENETEMPLATE']._serialized_start=2014
+  _globals['_SCENETEMPLATE']._serialized_end=2133
+  _globals['_PRESET']._serialized_start=2135
+  _globals['_PRESET']._serialized_end=2210
+  _globals['_COMPOSEDPROMPT']._serialized_start=2213
+  _globals['_COMPOSEDPROMPT']._serialized_end=2570
+  _globals['_PROMPTPART']._serialized_start=2572
+  _globals['_PROMPTPART']._serialized_end=2664
 # @@protoc_insertion_point(module_scope)

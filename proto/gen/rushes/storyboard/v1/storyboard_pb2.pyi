@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -69,6 +70,7 @@ class Storyboard(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the storyboard, "sb_…"; assigned by the server."""
     name: _builtins.str
@@ -119,6 +121,10 @@ class Storyboard(_message.Message):
     def delete_time(self) -> _timestamp_pb2.Timestamp:
         """delete_time is when it was deleted, absent while active; output only."""
 
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """expire_time is when a guest's storyboard is forgotten unless it is claimed; absent on all others; output only."""
+
     def __init__(
         self,
         *,
@@ -139,10 +145,11 @@ class Storyboard(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "size", b"size", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "expire_time", b"expire_time", "size", b"size", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "id", b"id", "locations", b"locations", "logline", b"logline", "model", b"model", "name", b"name", "preset", b"preset", "props", b"props", "revision", b"revision", "scenes", b"scenes", "silent", b"silent", "size", b"size", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "expire_time", b"expire_time", "id", b"id", "locations", b"locations", "logline", b"logline", "model", b"model", "name", b"name", "preset", b"preset", "props", b"props", "revision", b"revision", "scenes", b"scenes", "silent", b"silent", "size", b"size", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -365,6 +372,7 @@ class Revision(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     STORYBOARD_FIELD_NUMBER: _builtins.int
+    SAME_AS_FIELD_NUMBER: _builtins.int
     storyboard_id: _builtins.str
     """storyboard_id names the storyboard."""
     number: _builtins.int
@@ -374,7 +382,9 @@ class Revision(_message.Message):
     origin: _builtins.str
     """origin says which verb made it, such as "CreateStoryboard"."""
     name: _builtins.str
-    """name given by a person; empty while no verb gives one."""
+    """name given by a person with NameRevision; empty for most."""
+    same_as: _builtins.int
+    """same_as is the older revision that this one brought back by Undo or Redo; 0 on all others."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """create_time is when it was accepted."""
@@ -393,14 +403,126 @@ class Revision(_message.Message):
         name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         storyboard: Global___Storyboard | None = ...,
+        same_as: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "storyboard", b"storyboard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "name", b"name", "number", b"number", "origin", b"origin", "storyboard", b"storyboard", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "name", b"name", "number", b"number", "origin", b"origin", "same_as", b"same_as", "storyboard", b"storyboard", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Revision: _TypeAlias = Revision  # noqa: Y015
+
+@_typing.final
+class Change(_message.Message):
+    """Change is one difference between two revisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Change._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Change._Kind.ValueType  # 0
+        """KIND_UNSPECIFIED is never sent."""
+        KIND_CHANGED: Change._Kind.ValueType  # 1
+        """KIND_CHANGED: a field has another value."""
+        KIND_ADDED: Change._Kind.ValueType  # 2
+        """KIND_ADDED: a scene, character, location or prop is new."""
+        KIND_REMOVED: Change._Kind.ValueType  # 3
+        """KIND_REMOVED: a scene, character, location or prop is gone."""
+        KIND_MOVED: Change._Kind.ValueType  # 4
+        """KIND_MOVED: it stands elsewhere among its kind; before and after are its places, counted from 1."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Kind says what happened."""
+
+    KIND_UNSPECIFIED: Change.Kind.ValueType  # 0
+    """KIND_UNSPECIFIED is never sent."""
+    KIND_CHANGED: Change.Kind.ValueType  # 1
+    """KIND_CHANGED: a field has another value."""
+    KIND_ADDED: Change.Kind.ValueType  # 2
+    """KIND_ADDED: a scene, character, location or prop is new."""
+    KIND_REMOVED: Change.Kind.ValueType  # 3
+    """KIND_REMOVED: a scene, character, location or prop is gone."""
+    KIND_MOVED: Change.Kind.ValueType  # 4
+    """KIND_MOVED: it stands elsewhere among its kind; before and after are its places, counted from 1."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    kind: Global___Change.Kind.ValueType
+    """kind of the difference."""
+    path: _builtins.str
+    """path names what differs: "name", "scenes[scene_…].action", or "scenes[scene_…]" for a whole scene."""
+    @_builtins.property
+    def before(self) -> _struct_pb2.Value:
+        """before is the value in the older revision, as JSON; absent when there was none."""
+
+    @_builtins.property
+    def after(self) -> _struct_pb2.Value:
+        """after is the value in the newer revision, as JSON; absent when there is none."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___Change.Kind.ValueType = ...,
+        path: _builtins.str = ...,
+        before: _struct_pb2.Value | None = ...,
+        after: _struct_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "kind", b"kind", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class SceneTemplate(_message.Message):
+    """SceneTemplate is a scene to begin with: some fields filled in, the rest for the writer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    SCENE_FIELD_NUMBER: _builtins.int
+    FILLS_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key, such as "establishing"."""
+    title: _builtins.str
+    """title for people."""
+    purpose: _builtins.str
+    """purpose says in a sentence what such a scene is for."""
+    @_builtins.property
+    def scene(self) -> Global___Scene:
+        """scene holds the fields it fills; give it to AddScene, with the words between angle brackets replaced."""
+
+    @_builtins.property
+    def fills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """fills names those fields, such as "camera"."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        title: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        scene: Global___Scene | None = ...,
+        fills: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scene", b"scene"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fills", b"fills", "key", b"key", "purpose", b"purpose", "scene", b"scene", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SceneTemplate: _TypeAlias = SceneTemplate  # noqa: Y015
 
 @_typing.final
 class Preset(_message.Message):
@@ -419,7 +541,9 @@ class Preset(_message.Message):
     words: _builtins.str
     """words are exactly what is added to the prompt."""
     negative_words: _builtins.str
-    """negative_words are exactly what is added to the prompt's end, behind "Avoid: "."""
+    """negative_words are exactly what is added to the prompt's end, behind "Avoid: "; or to the negative prompt of a
+    model that takes one.
+    """
     def __init__(
         self,
         *,
@@ -449,6 +573,10 @@ class ComposedPrompt(_message.Message):
     SPEC_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    DIALECT_FIELD_NUMBER: _builtins.int
+    CHARACTERS_FIELD_NUMBER: _builtins.int
+    CHARACTERS_LEFT_FIELD_NUMBER: _builtins.int
+    NEGATIVE_PARTS_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
     """scene_id names the scene."""
     scene_number: _builtins.int
@@ -459,6 +587,16 @@ class ComposedPrompt(_message.Message):
     """seam of the scene."""
     digest: _builtins.str
     """digest is the sha256 of the spec's canonical bytes: equal digests ask for the same clip."""
+    dialect: _builtins.str
+    """dialect says how the model is spoken to: "negative_field" puts what must not be seen into spec.negative_prompt,
+    "avoid_words" at the prompt's end, behind "Avoid: ".
+    """
+    characters: _builtins.int
+    """characters is the length of the prompt, in Unicode characters."""
+    characters_left: _builtins.int
+    """characters_left is what the model still takes, below 0 when the prompt is too long; absent when the request names no
+    limit for the model.
+    """
     @_builtins.property
     def spec(self) -> _clip_pb2.ClipSpec:
         """spec is the whole request, first frames of seams left out: they are known only when the scene before is made."""
@@ -466,6 +604,10 @@ class ComposedPrompt(_message.Message):
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptPart]:
         """parts say where each piece of the prompt comes from, in order."""
+
+    @_builtins.property
+    def negative_parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptPart]:
+        """negative_parts say where each piece of spec.negative_prompt comes from, in order."""
 
     def __init__(
         self,
@@ -477,12 +619,18 @@ class ComposedPrompt(_message.Message):
         spec: _clip_pb2.ClipSpec | None = ...,
         parts: _abc.Iterable[Global___PromptPart] | None = ...,
         digest: _builtins.str = ...,
+        dialect: _builtins.str = ...,
+        characters: _builtins.int = ...,
+        characters_left: _builtins.int | None = ...,
+        negative_parts: _abc.Iterable[Global___PromptPart] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters_left", b"characters_left", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "parts", b"parts", "scene_id", b"scene_id", "scene_number", b"scene_number", "seam", b"seam", "spec", b"spec", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters", b"characters", "characters_left", b"characters_left", "dialect", b"dialect", "digest", b"digest", "negative_parts", b"negative_parts", "parts", b"parts", "scene_id", b"scene_id", "scene_number", b"scene_number", "seam", b"seam", "spec", b"spec", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__characters_left: _TypeAlias = _typing.Literal["characters_left"]  # noqa: Y015
+    _WhichOneofArgType__characters_left: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__characters_left) -> _WhichOneofReturnType__characters_left | None: ...
 
 Global___ComposedPrompt: _TypeAlias = ComposedPrompt  # noqa: Y015
 
@@ -494,20 +642,26 @@ class PromptPart(_message.Message):
 
     ORIGIN_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    CHARACTERS_LEFT_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """origin is the field it comes from, such as "scene.action" or "preset.words"."""
     text: _builtins.str
     """text is the piece as it stands in the prompt."""
+    characters_left: _builtins.int
+    """characters_left is what the model still takes after this piece; absent when the request names no limit for the model."""
     def __init__(
         self,
         *,
         origin: _builtins.str = ...,
         text: _builtins.str = ...,
+        characters_left: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters_left", b"characters_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters_left", b"characters_left", "origin", b"origin", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__characters_left: _TypeAlias = _typing.Literal["characters_left"]  # noqa: Y015
+    _WhichOneofArgType__characters_left: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__characters_left) -> _WhichOneofReturnType__characters_left | None: ...
 
 Global___PromptPart: _TypeAlias = PromptPart  # noqa: Y015

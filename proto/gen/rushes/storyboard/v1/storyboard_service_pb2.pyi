@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from rushes.storyboard.v1 import storyboard_pb2 as _storyboard_pb2
 import builtins as _builtins
@@ -128,14 +129,19 @@ class ListStoryboardsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     SHOW_DELETED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
     page_token: _builtins.str
     """page_token of the answer before; empty for the first page."""
     query: _builtins.str
-    """query is looked for in names, case-insensitive; empty for all."""
+    """query is looked for, case-insensitive: each of its words inside a word of the name, or at the beginning of a word of
+    the text (logline, people, places, props, scenes). Up to 200 characters; empty for all.
+    """
     show_deleted: _builtins.bool
-    """show_deleted includes deleted storyboards."""
+    """show_deleted includes deleted storyboards; state says the same more exactly."""
+    state: _storyboard_pb2.Storyboard.State.ValueType
+    """state lists storyboards of that state only; STATE_UNSPECIFIED: those in use, and the deleted if show_deleted."""
     def __init__(
         self,
         *,
@@ -143,10 +149,11 @@ class ListStoryboardsRequest(_message.Message):
         page_token: _builtins.str = ...,
         query: _builtins.str = ...,
         show_deleted: _builtins.bool = ...,
+        state: _storyboard_pb2.Storyboard.State.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query", "show_deleted", b"show_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query", "show_deleted", b"show_deleted", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,7 +197,7 @@ class UpdateStoryboardRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def storyboard(self) -> _storyboard_pb2.Storyboard:
-        """storyboard with its id, the etag last seen and the new values."""
+        """storyboard with its id, the etag last seen (empty: change whatever is there) and the new values."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -486,6 +493,763 @@ class RestoreRevisionResponse(_message.Message):
 Global___RestoreRevisionResponse: _TypeAlias = RestoreRevisionResponse  # noqa: Y015
 
 @_typing.final
+class DuplicateStoryboardRequest(_message.Message):
+    """DuplicateStoryboardRequest asks for a copy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """request_id is a UUID chosen by the caller; the same id returns the same copy."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the one to copy."""
+    revision: _builtins.int
+    """revision to copy; 0 means the newest."""
+    name: _builtins.str
+    """name of the copy; empty takes that of the original with " (copy)" behind it."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        storyboard_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DuplicateStoryboardRequest: _TypeAlias = DuplicateStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class DuplicateStoryboardResponse(_message.Message):
+    """DuplicateStoryboardResponse returns the copy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its revision 1; scenes, characters, locations and props keep their ids and tags."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DuplicateStoryboardResponse: _TypeAlias = DuplicateStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class AddSceneRequest(_message.Message):
+    """AddSceneRequest adds a scene."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    SCENE_FIELD_NUMBER: _builtins.int
+    BEFORE_SCENE_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """request_id is a UUID chosen by the caller; the same id adds one scene."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    etag: _builtins.str
+    """etag last seen; empty adds to whatever is there."""
+    before_scene_id: _builtins.str
+    """before_scene_id is the scene to stand before; empty puts it at the end."""
+    @_builtins.property
+    def scene(self) -> _storyboard_pb2.Scene:
+        """scene to add; its id is ignored."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        storyboard_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        scene: _storyboard_pb2.Scene | None = ...,
+        before_scene_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scene", b"scene"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_scene_id", b"before_scene_id", "etag", b"etag", "request_id", b"request_id", "scene", b"scene", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddSceneRequest: _TypeAlias = AddSceneRequest  # noqa: Y015
+
+@_typing.final
+class AddSceneResponse(_message.Message):
+    """AddSceneResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    scene_id: _builtins.str
+    """scene_id of the new scene."""
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+        scene_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scene_id", b"scene_id", "storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddSceneResponse: _TypeAlias = AddSceneResponse  # noqa: Y015
+
+@_typing.final
+class UpdateSceneRequest(_message.Message):
+    """UpdateSceneRequest changes some fields of a scene."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    SCENE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    etag: _builtins.str
+    """etag last seen; empty changes whatever is there."""
+    @_builtins.property
+    def scene(self) -> _storyboard_pb2.Scene:
+        """scene with its id and the new values."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """update_mask names the fields to change; at least one."""
+
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        scene: _storyboard_pb2.Scene | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scene", b"scene", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "scene", b"scene", "storyboard_id", b"storyboard_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSceneRequest: _TypeAlias = UpdateSceneRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSceneResponse(_message.Message):
+    """UpdateSceneResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSceneResponse: _TypeAlias = UpdateSceneResponse  # noqa: Y015
+
+@_typing.final
+class RemoveSceneRequest(_message.Message):
+    """RemoveSceneRequest takes a scene out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    etag: _builtins.str
+    """etag last seen; empty removes it whatever it has become."""
+    scene_id: _builtins.str
+    """scene_id names the scene."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        scene_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "scene_id", b"scene_id", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveSceneRequest: _TypeAlias = RemoveSceneRequest  # noqa: Y015
+
+@_typing.final
+class RemoveSceneResponse(_message.Message):
+    """RemoveSceneResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveSceneResponse: _TypeAlias = RemoveSceneResponse  # noqa: Y015
+
+@_typing.final
+class MoveSceneRequest(_message.Message):
+    """MoveSceneRequest puts a scene elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_SCENE_ID_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    etag: _builtins.str
+    """etag last seen; empty moves it in whatever is there."""
+    scene_id: _builtins.str
+    """scene_id names the scene."""
+    before_scene_id: _builtins.str
+    """before_scene_id is the scene to stand before; empty puts it at the end."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        scene_id: _builtins.str = ...,
+        before_scene_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_scene_id", b"before_scene_id", "etag", b"etag", "scene_id", b"scene_id", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveSceneRequest: _TypeAlias = MoveSceneRequest  # noqa: Y015
+
+@_typing.final
+class MoveSceneResponse(_message.Message):
+    """MoveSceneResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveSceneResponse: _TypeAlias = MoveSceneResponse  # noqa: Y015
+
+@_typing.final
+class DiffRevisionsRequest(_message.Message):
+    """DiffRevisionsRequest asks how two revisions differ."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    FROM_NUMBER_FIELD_NUMBER: _builtins.int
+    TO_NUMBER_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    from_number: _builtins.int
+    """from_number is the revision to start at; 0 means the one before to_number."""
+    to_number: _builtins.int
+    """to_number is the other one; 0 means the newest."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        from_number: _builtins.int = ...,
+        to_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_number", b"from_number", "storyboard_id", b"storyboard_id", "to_number", b"to_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffRevisionsRequest: _TypeAlias = DiffRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class DiffRevisionsResponse(_message.Message):
+    """DiffRevisionsResponse tells the differences."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_NUMBER_FIELD_NUMBER: _builtins.int
+    TO_NUMBER_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    from_number: _builtins.int
+    """from_number is the revision that was started at; 0 stands for an empty storyboard, before revision 1."""
+    to_number: _builtins.int
+    """to_number is the other one."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_storyboard_pb2.Change]:
+        """changes that make the one from the other; empty when they are the same."""
+
+    def __init__(
+        self,
+        *,
+        from_number: _builtins.int = ...,
+        to_number: _builtins.int = ...,
+        changes: _abc.Iterable[_storyboard_pb2.Change] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "from_number", b"from_number", "to_number", b"to_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffRevisionsResponse: _TypeAlias = DiffRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class NameRevisionRequest(_message.Message):
+    """NameRevisionRequest names a revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    number: _builtins.int
+    """number of the revision, from 1."""
+    name: _builtins.str
+    """name for people; up to 200 characters, empty takes it away."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "number", b"number", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameRevisionRequest: _TypeAlias = NameRevisionRequest  # noqa: Y015
+
+@_typing.final
+class NameRevisionResponse(_message.Message):
+    """NameRevisionResponse returns the revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revision(self) -> _storyboard_pb2.Revision:
+        """revision without content."""
+
+    def __init__(
+        self,
+        *,
+        revision: _storyboard_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NameRevisionResponse: _TypeAlias = NameRevisionResponse  # noqa: Y015
+
+@_typing.final
+class UndoRequest(_message.Message):
+    """UndoRequest takes the last change back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    etag: _builtins.str
+    """etag last seen; empty undoes whatever was last."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoRequest: _TypeAlias = UndoRequest  # noqa: Y015
+
+@_typing.final
+class UndoResponse(_message.Message):
+    """UndoResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoResponse: _TypeAlias = UndoResponse  # noqa: Y015
+
+@_typing.final
+class RedoRequest(_message.Message):
+    """RedoRequest takes the last Undo back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    etag: _builtins.str
+    """etag last seen; empty redoes whatever was undone last."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedoRequest: _TypeAlias = RedoRequest  # noqa: Y015
+
+@_typing.final
+class RedoResponse(_message.Message):
+    """RedoResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedoResponse: _TypeAlias = RedoResponse  # noqa: Y015
+
+@_typing.final
+class UploadReferenceRequest(_message.Message):
+    """UploadReferenceRequest is one piece of an upload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Facts(_message.Message):
+        """Facts come first and tell what the bytes are."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+        THING_ID_FIELD_NUMBER: _builtins.int
+        CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+        SIZE_BYTES_FIELD_NUMBER: _builtins.int
+        SHA256_FIELD_NUMBER: _builtins.int
+        storyboard_id: _builtins.str
+        """storyboard_id names the storyboard."""
+        thing_id: _builtins.str
+        """thing_id names the character ("char_…") or location ("loc_…") that is seen."""
+        content_type: _builtins.str
+        """content_type is "image/png", "image/jpeg" or "image/webp"."""
+        size_bytes: _builtins.int
+        """size_bytes of the whole image; at most 10 MB (10000000)."""
+        sha256: _builtins.str
+        """sha256 of the whole image, lower-case hex."""
+        def __init__(
+            self,
+            *,
+            storyboard_id: _builtins.str = ...,
+            thing_id: _builtins.str = ...,
+            content_type: _builtins.str = ...,
+            size_bytes: _builtins.int = ...,
+            sha256: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "sha256", b"sha256", "size_bytes", b"size_bytes", "storyboard_id", b"storyboard_id", "thing_id", b"thing_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FACTS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """data is the next piece of the image; up to 1 MB (1000000)."""
+    @_builtins.property
+    def facts(self) -> Global___UploadReferenceRequest.Facts:
+        """facts of the image; once, first."""
+
+    def __init__(
+        self,
+        *,
+        facts: Global___UploadReferenceRequest.Facts | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "facts", b"facts", "piece", b"piece"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "facts", b"facts", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_piece: _TypeAlias = _typing.Literal["facts", "data"]  # noqa: Y015
+    _WhichOneofArgType_piece: _TypeAlias = _typing.Literal["piece", b"piece"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_piece) -> _WhichOneofReturnType_piece | None: ...
+
+Global___UploadReferenceRequest: _TypeAlias = UploadReferenceRequest  # noqa: Y015
+
+@_typing.final
+class UploadReferenceResponse(_message.Message):
+    """UploadReferenceResponse returns the new revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision; the still is the last of its thing's references."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UploadReferenceResponse: _TypeAlias = UploadReferenceResponse  # noqa: Y015
+
+@_typing.final
+class CreateGuestStoryboardRequest(_message.Message):
+    """CreateGuestStoryboardRequest asks for a storyboard without an account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard is the content; output-only fields are ignored. A repeated request makes another one."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateGuestStoryboardRequest: _TypeAlias = CreateGuestStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class CreateGuestStoryboardResponse(_message.Message):
+    """CreateGuestStoryboardResponse returns the storyboard, and the secret that it is reached by."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    CLAIM_CODE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    claim_code: _builtins.str
+    """claim_code is a secret, shown once: a bearer token for this service alone until expire_time, and what
+    ClaimStoryboard asks for.
+    """
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard with its ids, revision, etag and expire_time."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """expire_time is when the code is good no more; a storyboard made with it is kept for 30 days of its own."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+        claim_code: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim_code", b"claim_code", "expire_time", b"expire_time", "storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateGuestStoryboardResponse: _TypeAlias = CreateGuestStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class ClaimStoryboardRequest(_message.Message):
+    """ClaimStoryboardRequest claims a guest's storyboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_CODE_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names it."""
+    claim_code: _builtins.str
+    """claim_code that CreateGuestStoryboard returned."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        claim_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim_code", b"claim_code", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimStoryboardRequest: _TypeAlias = ClaimStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class ClaimStoryboardResponse(_message.Message):
+    """ClaimStoryboardResponse returns what is now the caller's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimStoryboardResponse: _TypeAlias = ClaimStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class ListSceneTemplatesRequest(_message.Message):
+    """ListSceneTemplatesRequest asks for scenes to begin with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSceneTemplatesRequest: _TypeAlias = ListSceneTemplatesRequest  # noqa: Y015
+
+@_typing.final
+class ListSceneTemplatesResponse(_message.Message):
+    """ListSceneTemplatesResponse returns them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def templates(self) -> _containers.RepeatedCompositeFieldContainer[_storyboard_pb2.SceneTemplate]:
+        """templates in a stable order."""
+
+    def __init__(
+        self,
+        *,
+        templates: _abc.Iterable[_storyboard_pb2.SceneTemplate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["templates", b"templates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSceneTemplatesResponse: _TypeAlias = ListSceneTemplatesResponse  # noqa: Y015
+
+@_typing.final
 class ListPresetsRequest(_message.Message):
     """ListPresetsRequest asks for the looks."""
 
@@ -534,23 +1298,55 @@ class ComposePromptsRequest(_message.Message):
 
     STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     storyboard_id: _builtins.str
     """storyboard_id names the storyboard."""
     revision: _builtins.int
     """revision to compose; 0 means the newest."""
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptLimit]:
+        """limits of models, as the caller's catalogue knows them; they are told back as characters left, and change no prompt."""
+
     def __init__(
         self,
         *,
         storyboard_id: _builtins.str = ...,
         revision: _builtins.int = ...,
+        limits: _abc.Iterable[Global___PromptLimit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ComposePromptsRequest: _TypeAlias = ComposePromptsRequest  # noqa: Y015
+
+@_typing.final
+class PromptLimit(_message.Message):
+    """PromptLimit is how much a model reads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    CHARACTERS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """model is the catalogue id."""
+    characters: _builtins.int
+    """characters of prompt it takes at most; at least 1."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        characters: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromptLimit: _TypeAlias = PromptLimit  # noqa: Y015
 
 @_typing.final
 class ComposePromptsResponse(_message.Message):

@@ -27,7 +27,11 @@ if _version_not_supported:
 
 class StoryboardServiceStub:
     """StoryboardService keeps storyboards and every revision of them, and composes their prompts.
-    Every call needs a bearer token; ids of other tenants are NOT_FOUND.
+    Every call but CreateGuestStoryboard needs a bearer token; ids of other tenants are NOT_FOUND.
+
+    Every accepted change is an immutable revision. An edit names the etag that its author last saw: what others have
+    changed since stays, as long as it is not the same field; else it fails with STORYBOARD_CHANGED, which names what
+    clashes, by whom and when. An empty etag changes whatever is there. To repeat an accepted edit is safe.
     """
 
     def __init__(self, channel):
@@ -81,6 +85,71 @@ class StoryboardServiceStub:
                 request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RestoreRevisionRequest.SerializeToString,
                 response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RestoreRevisionResponse.FromString,
                 _registered_method=True)
+        self.DuplicateStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/DuplicateStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DuplicateStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DuplicateStoryboardResponse.FromString,
+                _registered_method=True)
+        self.AddScene = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/AddScene',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.AddSceneRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.AddSceneResponse.FromString,
+                _registered_method=True)
+        self.UpdateScene = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/UpdateScene',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UpdateSceneRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UpdateSceneResponse.FromString,
+                _registered_method=True)
+        self.RemoveScene = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/RemoveScene',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RemoveSceneRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RemoveSceneResponse.FromString,
+                _registered_method=True)
+        self.MoveScene = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/MoveScene',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.MoveSceneRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.MoveSceneResponse.FromString,
+                _registered_method=True)
+        self.DiffRevisions = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/DiffRevisions',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DiffRevisionsRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DiffRevisionsResponse.FromString,
+                _registered_method=True)
+        self.NameRevision = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/NameRevision',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.NameRevisionRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.NameRevisionResponse.FromString,
+                _registered_method=True)
+        self.Undo = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/Undo',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndoRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndoResponse.FromString,
+                _registered_method=True)
+        self.Redo = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/Redo',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RedoRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RedoResponse.FromString,
+                _registered_method=True)
+        self.UploadReference = channel.stream_unary(
+                '/rushes.storyboard.v1.StoryboardService/UploadReference',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UploadReferenceRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UploadReferenceResponse.FromString,
+                _registered_method=True)
+        self.CreateGuestStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/CreateGuestStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.CreateGuestStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.CreateGuestStoryboardResponse.FromString,
+                _registered_method=True)
+        self.ClaimStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/ClaimStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ClaimStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ClaimStoryboardResponse.FromString,
+                _registered_method=True)
+        self.ListSceneTemplates = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/ListSceneTemplates',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListSceneTemplatesRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListSceneTemplatesResponse.FromString,
+                _registered_method=True)
         self.ListPresets = channel.unary_unary(
                 '/rushes.storyboard.v1.StoryboardService/ListPresets',
                 request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListPresetsRequest.SerializeToString,
@@ -95,7 +164,11 @@ class StoryboardServiceStub:
 
 class StoryboardServiceServicer:
     """StoryboardService keeps storyboards and every revision of them, and composes their prompts.
-    Every call needs a bearer token; ids of other tenants are NOT_FOUND.
+    Every call but CreateGuestStoryboard needs a bearer token; ids of other tenants are NOT_FOUND.
+
+    Every accepted change is an immutable revision. An edit names the etag that its author last saw: what others have
+    changed since stays, as long as it is not the same field; else it fails with STORYBOARD_CHANGED, which names what
+    clashes, by whom and when. An empty etag changes whatever is there. To repeat an accepted edit is safe.
     """
 
     def CreateStoryboard(self, request, context):
@@ -121,8 +194,8 @@ class StoryboardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateStoryboard(self, request, context):
-        """UpdateStoryboard changes the masked fields and makes a revision.
-        Fails with STORYBOARD_CHANGED when the etag is stale.
+        """UpdateStoryboard changes the masked fields and makes a revision. Characters, locations, props and scenes are merged
+        one by one, by their ids. Fails with STORYBOARD_CHANGED when somebody else has changed the same field.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,6 +231,102 @@ class StoryboardServiceServicer:
 
     def RestoreRevision(self, request, context):
         """RestoreRevision makes a new revision with the content of an old one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DuplicateStoryboard(self, request, context):
+        """DuplicateStoryboard makes a new storyboard with the content of a revision of another; its history begins anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddScene(self, request, context):
+        """AddScene puts a new scene among the others. Fails with SCENE_NOT_FOUND when the scene to stand before is not there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateScene(self, request, context):
+        """UpdateScene changes the masked fields of one scene. Fails with SCENE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveScene(self, request, context):
+        """RemoveScene takes one scene out; a scene that is gone already succeeds. Its takes stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveScene(self, request, context):
+        """MoveScene puts one scene elsewhere, and writes the new order only. Fails with SCENE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffRevisions(self, request, context):
+        """DiffRevisions tells how one revision differs from another. Fails with REVISION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NameRevision(self, request, context):
+        """NameRevision gives a revision a name for people, or takes it away. Fails with REVISION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Undo(self, request, context):
+        """Undo makes a new revision with what was there before the last change that is not undone yet, whoever made it.
+        Fails with NOTHING_TO_UNDO; unlike an edit it fails with STORYBOARD_CHANGED on any stale etag.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Redo(self, request, context):
+        """Redo makes a new revision with what the last Undo took back; a change in between leaves nothing to redo.
+        Fails with NOTHING_TO_REDO; as Undo in everything else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadReference(self, request_iterator, context):
+        """UploadReference keeps a still of a character or location, sent in pieces, and adds it to the references as newest.
+        Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateGuestStoryboard(self, request, context):
+        """CreateGuestStoryboard makes a storyboard for somebody without an account, kept for 30 days. It needs no token.
+        Fails with GUESTS_OFF where guests are not wanted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClaimStoryboard(self, request, context):
+        """ClaimStoryboard moves a guest's storyboard, with its history, to the caller's tenant; claiming it again succeeds.
+        Fails with CLAIM_CODE_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSceneTemplates(self, request, context):
+        """ListSceneTemplates returns scenes to begin with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -226,6 +395,71 @@ def add_StoryboardServiceServicer_to_server(servicer, server):
                     request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RestoreRevisionRequest.FromString,
                     response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RestoreRevisionResponse.SerializeToString,
             ),
+            'DuplicateStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.DuplicateStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DuplicateStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DuplicateStoryboardResponse.SerializeToString,
+            ),
+            'AddScene': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddScene,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.AddSceneRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.AddSceneResponse.SerializeToString,
+            ),
+            'UpdateScene': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateScene,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UpdateSceneRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UpdateSceneResponse.SerializeToString,
+            ),
+            'RemoveScene': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveScene,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RemoveSceneRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RemoveSceneResponse.SerializeToString,
+            ),
+            'MoveScene': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveScene,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.MoveSceneRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.MoveSceneResponse.SerializeToString,
+            ),
+            'DiffRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffRevisions,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DiffRevisionsRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DiffRevisionsResponse.SerializeToString,
+            ),
+            'NameRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.NameRevision,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.NameRevisionRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.NameRevisionResponse.SerializeToString,
+            ),
+            'Undo': grpc.unary_unary_rpc_method_handler(
+                    servicer.Undo,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndoRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndoResponse.SerializeToString,
+            ),
+            'Redo': grpc.unary_unary_rpc_method_handler(
+                    servicer.Redo,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RedoRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RedoResponse.SerializeToString,
+            ),
+            'UploadReference': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadReference,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UploadReferenceRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UploadReferenceResponse.SerializeToString,
+            ),
+            'CreateGuestStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateGuestStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.CreateGuestStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.CreateGuestStoryboardResponse.SerializeToString,
+            ),
+            'ClaimStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ClaimStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ClaimStoryboardResponse.SerializeToString,
+            ),
+            'ListSceneTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSceneTemplates,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListSceneTemplatesRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListSceneTemplatesResponse.SerializeToString,
+            ),
             'ListPresets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPresets,
                     request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListPresetsRequest.FromString,
@@ -246,7 +480,11 @@ def add_StoryboardServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class StoryboardService:
     """StoryboardService keeps storyboards and every revision of them, and composes their prompts.
-    Every call needs a bearer token; ids of other tenants are NOT_FOUND.
+    Every call but CreateGuestStoryboard needs a bearer token; ids of other tenants are NOT_FOUND.
+
+    Every accepted change is an immutable revision. An edit names the etag that its author last saw: what others have
+    changed since stays, as long as it is not the same field; else it fails with STORYBOARD_CHANGED, which names what
+    clashes, by whom and when. An empty etag changes whatever is there. To repeat an accepted edit is safe.
     """
 
     @staticmethod
@@ -482,6 +720,357 @@ class StoryboardService:
             '/rushes.storyboard.v1.StoryboardService/RestoreRevision',
             rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RestoreRevisionRequest.SerializeToString,
             rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RestoreRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DuplicateStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/DuplicateStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DuplicateStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DuplicateStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddScene(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/AddScene',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.AddSceneRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.AddSceneResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateScene(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/UpdateScene',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UpdateSceneRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UpdateSceneResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveScene(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/RemoveScene',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RemoveSceneRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RemoveSceneResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveScene(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/MoveScene',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.MoveSceneRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.MoveSceneResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/DiffRevisions',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DiffRevisionsRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.DiffRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NameRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/NameRevision',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.NameRevisionRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.NameRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Undo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/Undo',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndoRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Redo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/Redo',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RedoRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RedoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadReference(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/UploadReference',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UploadReferenceRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UploadReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateGuestStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/CreateGuestStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.CreateGuestStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.CreateGuestStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/ClaimStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ClaimStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ClaimStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSceneTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/ListSceneTemplates',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListSceneTemplatesRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ListSceneTemplatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

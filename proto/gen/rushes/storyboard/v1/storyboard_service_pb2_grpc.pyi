@@ -14,7 +14,11 @@ GRPC_VERSION: str
 
 class StoryboardServiceStub:
     """StoryboardService keeps storyboards and every revision of them, and composes their prompts.
-    Every call needs a bearer token; ids of other tenants are NOT_FOUND.
+    Every call but CreateGuestStoryboard needs a bearer token; ids of other tenants are NOT_FOUND.
+
+    Every accepted change is an immutable revision. An edit names the etag that its author last saw: what others have
+    changed since stays, as long as it is not the same field; else it fails with STORYBOARD_CHANGED, which names what
+    clashes, by whom and when. An empty etag changes whatever is there. To repeat an accepted edit is safe.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -27,8 +31,8 @@ class StoryboardServiceStub:
     ListStoryboards: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ListStoryboardsRequest, _storyboard_service_pb2.ListStoryboardsResponse]
     """ListStoryboards returns storyboards, last updated first, without their scenes."""
     UpdateStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.UpdateStoryboardRequest, _storyboard_service_pb2.UpdateStoryboardResponse]
-    """UpdateStoryboard changes the masked fields and makes a revision.
-    Fails with STORYBOARD_CHANGED when the etag is stale.
+    """UpdateStoryboard changes the masked fields and makes a revision. Characters, locations, props and scenes are merged
+    one by one, by their ids. Fails with STORYBOARD_CHANGED when somebody else has changed the same field.
     """
     DeleteStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.DeleteStoryboardRequest, _storyboard_service_pb2.DeleteStoryboardResponse]
     """DeleteStoryboard marks it deleted; deleting a deleted one succeeds. Takes and films stay."""
@@ -40,6 +44,42 @@ class StoryboardServiceStub:
     """ListRevisions returns the history, newest first, without content."""
     RestoreRevision: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.RestoreRevisionRequest, _storyboard_service_pb2.RestoreRevisionResponse]
     """RestoreRevision makes a new revision with the content of an old one."""
+    DuplicateStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.DuplicateStoryboardRequest, _storyboard_service_pb2.DuplicateStoryboardResponse]
+    """DuplicateStoryboard makes a new storyboard with the content of a revision of another; its history begins anew."""
+    AddScene: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.AddSceneRequest, _storyboard_service_pb2.AddSceneResponse]
+    """AddScene puts a new scene among the others. Fails with SCENE_NOT_FOUND when the scene to stand before is not there."""
+    UpdateScene: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.UpdateSceneRequest, _storyboard_service_pb2.UpdateSceneResponse]
+    """UpdateScene changes the masked fields of one scene. Fails with SCENE_NOT_FOUND."""
+    RemoveScene: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.RemoveSceneRequest, _storyboard_service_pb2.RemoveSceneResponse]
+    """RemoveScene takes one scene out; a scene that is gone already succeeds. Its takes stay."""
+    MoveScene: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.MoveSceneRequest, _storyboard_service_pb2.MoveSceneResponse]
+    """MoveScene puts one scene elsewhere, and writes the new order only. Fails with SCENE_NOT_FOUND."""
+    DiffRevisions: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.DiffRevisionsRequest, _storyboard_service_pb2.DiffRevisionsResponse]
+    """DiffRevisions tells how one revision differs from another. Fails with REVISION_NOT_FOUND."""
+    NameRevision: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.NameRevisionRequest, _storyboard_service_pb2.NameRevisionResponse]
+    """NameRevision gives a revision a name for people, or takes it away. Fails with REVISION_NOT_FOUND."""
+    Undo: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.UndoRequest, _storyboard_service_pb2.UndoResponse]
+    """Undo makes a new revision with what was there before the last change that is not undone yet, whoever made it.
+    Fails with NOTHING_TO_UNDO; unlike an edit it fails with STORYBOARD_CHANGED on any stale etag.
+    """
+    Redo: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.RedoRequest, _storyboard_service_pb2.RedoResponse]
+    """Redo makes a new revision with what the last Undo took back; a change in between leaves nothing to redo.
+    Fails with NOTHING_TO_REDO; as Undo in everything else.
+    """
+    UploadReference: _aio.StreamUnaryMultiCallable[_storyboard_service_pb2.UploadReferenceRequest, _storyboard_service_pb2.UploadReferenceResponse]
+    """UploadReference keeps a still of a character or location, sent in pieces, and adds it to the references as newest.
+    Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says.
+    """
+    CreateGuestStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.CreateGuestStoryboardRequest, _storyboard_service_pb2.CreateGuestStoryboardResponse]
+    """CreateGuestStoryboard makes a storyboard for somebody without an account, kept for 30 days. It needs no token.
+    Fails with GUESTS_OFF where guests are not wanted.
+    """
+    ClaimStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ClaimStoryboardRequest, _storyboard_service_pb2.ClaimStoryboardResponse]
+    """ClaimStoryboard moves a guest's storyboard, with its history, to the caller's tenant; claiming it again succeeds.
+    Fails with CLAIM_CODE_INVALID.
+    """
+    ListSceneTemplates: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ListSceneTemplatesRequest, _storyboard_service_pb2.ListSceneTemplatesResponse]
+    """ListSceneTemplates returns scenes to begin with."""
     ListPresets: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ListPresetsRequest, _storyboard_service_pb2.ListPresetsResponse]
     """ListPresets returns the looks with the exact words they add."""
     ComposePrompts: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ComposePromptsRequest, _storyboard_service_pb2.ComposePromptsResponse]
@@ -49,7 +89,11 @@ class StoryboardServiceStub:
 
 class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
     """StoryboardService keeps storyboards and every revision of them, and composes their prompts.
-    Every call needs a bearer token; ids of other tenants are NOT_FOUND.
+    Every call but CreateGuestStoryboard needs a bearer token; ids of other tenants are NOT_FOUND.
+
+    Every accepted change is an immutable revision. An edit names the etag that its author last saw: what others have
+    changed since stays, as long as it is not the same field; else it fails with STORYBOARD_CHANGED, which names what
+    clashes, by whom and when. An empty etag changes whatever is there. To repeat an accepted edit is safe.
     """
 
     @_abc_1.abstractmethod
@@ -84,8 +128,8 @@ class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storyboard_service_pb2.UpdateStoryboardRequest,
         context: _aio.ServicerContext[_storyboard_service_pb2.UpdateStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.UpdateStoryboardResponse]],
     ) -> _abc.Awaitable[_storyboard_service_pb2.UpdateStoryboardResponse]:
-        """UpdateStoryboard changes the masked fields and makes a revision.
-        Fails with STORYBOARD_CHANGED when the etag is stale.
+        """UpdateStoryboard changes the masked fields and makes a revision. Characters, locations, props and scenes are merged
+        one by one, by their ids. Fails with STORYBOARD_CHANGED when somebody else has changed the same field.
         """
 
     @_abc_1.abstractmethod
@@ -127,6 +171,120 @@ class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_storyboard_service_pb2.RestoreRevisionRequest, _abc.Awaitable[_storyboard_service_pb2.RestoreRevisionResponse]],
     ) -> _abc.Awaitable[_storyboard_service_pb2.RestoreRevisionResponse]:
         """RestoreRevision makes a new revision with the content of an old one."""
+
+    @_abc_1.abstractmethod
+    def DuplicateStoryboard(
+        self,
+        request: _storyboard_service_pb2.DuplicateStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.DuplicateStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.DuplicateStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.DuplicateStoryboardResponse]:
+        """DuplicateStoryboard makes a new storyboard with the content of a revision of another; its history begins anew."""
+
+    @_abc_1.abstractmethod
+    def AddScene(
+        self,
+        request: _storyboard_service_pb2.AddSceneRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.AddSceneRequest, _abc.Awaitable[_storyboard_service_pb2.AddSceneResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.AddSceneResponse]:
+        """AddScene puts a new scene among the others. Fails with SCENE_NOT_FOUND when the scene to stand before is not there."""
+
+    @_abc_1.abstractmethod
+    def UpdateScene(
+        self,
+        request: _storyboard_service_pb2.UpdateSceneRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.UpdateSceneRequest, _abc.Awaitable[_storyboard_service_pb2.UpdateSceneResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.UpdateSceneResponse]:
+        """UpdateScene changes the masked fields of one scene. Fails with SCENE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def RemoveScene(
+        self,
+        request: _storyboard_service_pb2.RemoveSceneRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.RemoveSceneRequest, _abc.Awaitable[_storyboard_service_pb2.RemoveSceneResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.RemoveSceneResponse]:
+        """RemoveScene takes one scene out; a scene that is gone already succeeds. Its takes stay."""
+
+    @_abc_1.abstractmethod
+    def MoveScene(
+        self,
+        request: _storyboard_service_pb2.MoveSceneRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.MoveSceneRequest, _abc.Awaitable[_storyboard_service_pb2.MoveSceneResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.MoveSceneResponse]:
+        """MoveScene puts one scene elsewhere, and writes the new order only. Fails with SCENE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def DiffRevisions(
+        self,
+        request: _storyboard_service_pb2.DiffRevisionsRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.DiffRevisionsRequest, _abc.Awaitable[_storyboard_service_pb2.DiffRevisionsResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.DiffRevisionsResponse]:
+        """DiffRevisions tells how one revision differs from another. Fails with REVISION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def NameRevision(
+        self,
+        request: _storyboard_service_pb2.NameRevisionRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.NameRevisionRequest, _abc.Awaitable[_storyboard_service_pb2.NameRevisionResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.NameRevisionResponse]:
+        """NameRevision gives a revision a name for people, or takes it away. Fails with REVISION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def Undo(
+        self,
+        request: _storyboard_service_pb2.UndoRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.UndoRequest, _abc.Awaitable[_storyboard_service_pb2.UndoResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.UndoResponse]:
+        """Undo makes a new revision with what was there before the last change that is not undone yet, whoever made it.
+        Fails with NOTHING_TO_UNDO; unlike an edit it fails with STORYBOARD_CHANGED on any stale etag.
+        """
+
+    @_abc_1.abstractmethod
+    def Redo(
+        self,
+        request: _storyboard_service_pb2.RedoRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.RedoRequest, _abc.Awaitable[_storyboard_service_pb2.RedoResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.RedoResponse]:
+        """Redo makes a new revision with what the last Undo took back; a change in between leaves nothing to redo.
+        Fails with NOTHING_TO_REDO; as Undo in everything else.
+        """
+
+    @_abc_1.abstractmethod
+    def UploadReference(
+        self,
+        request_iterator: _abc.AsyncIterator[_storyboard_service_pb2.UploadReferenceRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_storyboard_service_pb2.UploadReferenceRequest], _abc.Awaitable[_storyboard_service_pb2.UploadReferenceResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.UploadReferenceResponse]:
+        """UploadReference keeps a still of a character or location, sent in pieces, and adds it to the references as newest.
+        Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateGuestStoryboard(
+        self,
+        request: _storyboard_service_pb2.CreateGuestStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.CreateGuestStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.CreateGuestStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.CreateGuestStoryboardResponse]:
+        """CreateGuestStoryboard makes a storyboard for somebody without an account, kept for 30 days. It needs no token.
+        Fails with GUESTS_OFF where guests are not wanted.
+        """
+
+    @_abc_1.abstractmethod
+    def ClaimStoryboard(
+        self,
+        request: _storyboard_service_pb2.ClaimStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.ClaimStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.ClaimStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.ClaimStoryboardResponse]:
+        """ClaimStoryboard moves a guest's storyboard, with its history, to the caller's tenant; claiming it again succeeds.
+        Fails with CLAIM_CODE_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSceneTemplates(
+        self,
+        request: _storyboard_service_pb2.ListSceneTemplatesRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.ListSceneTemplatesRequest, _abc.Awaitable[_storyboard_service_pb2.ListSceneTemplatesResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.ListSceneTemplatesResponse]:
+        """ListSceneTemplates returns scenes to begin with."""
 
     @_abc_1.abstractmethod
     def ListPresets(

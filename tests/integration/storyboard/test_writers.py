@@ -1,0 +1,158 @@
+"""Two clients edit one storyboard at random, each from what it last saw: what is accepted stays, and nothing else."""
+
+import random
+import uuid
+
+import grpc
+import pytest
+
+from rushes.storyboard.v1 import storyboard_pb2 as pb
+from services.storyboard import asks, diff, domain, wire
+from tests.unit.storyboard import boards
+
+STEPS = 60
+REFUSALS = (grpc.StatusCode.ABORTED, grpc.StatusCode.FAILED_PRECONDITION)
+
+
+class Writer:
+    """A client with its own, often stale, copy; `seen` is what it knows of the board."""
+
+    def __init__(self, client, name, seen, chance):
+        self.client, self.name, self.seen, self.chance = client, name, seen, chance
+
+    async def look(self):
+        self.seen = (await self.client("GetStoryboard", storyboard_id=self.seen.id)).storyboard
+
+    async def act(self):
+        """One edit at random: the board it made, and what must now be true; None when it was refused."""
+        verb = self.chance.choice(
+            [self.rename, self.rewrite, self.rewrite, self.add, self.remove, self.move, self.undo]
+        )
+        try:
+            made, truth = await verb()
+        except grpc.aio.AioRpcError as error:
+            if error.code() in REFUSALS:
+                return None
+            raise
+        return made, truth
+
+    def word(self):
+        return f"{self.name} {self.chance.randrange(1000)}"
+
+    def scene(self):
+        return self.chance.choice(self.seen.scenes) if self.seen.scenes else pb.Scene(id="")
+
+    async def call(self, verb, **fields):
+        answer = await self.client(verb, subject=self.name, storyboard_id=self.seen.id, etag=self.seen.etag, **fields)
+        return answer.storyboard
+
+    async def rename(self):
+        word = self.word()
+        board = pb.Storyboard(id=self.seen.id, etag=self.seen.etag, name=word)
+        answer = await self.client(
+            "UpdateStoryboard", subject=self.name, storyboard=board, update_mask={"paths": ["name"]}
+        )
+        return answer.storyboard, {("name",): word}
+
+    async def rewrite(self):
+        if not self.seen.scenes:
+            return await self.add()
+        id, field, word = self.scene().id, self.chance.choice(["action", "mood"]), self.word()
+        scene = pb.Scene(**{"id": id, field: word})
+        made = await self.call("UpdateScene", scene=scene, update_mask={"paths": [field]})
+        return made, {("scenes", id, field): word}
+
+    async def add(self):
+        word = self.word()
+        answer = await self.client(
+            "AddScene",
+            subject=self.name,
+            request_id=str(uuid.UUID(int=self.chance.getrandbits(128))),
+            storyboard_id=self.seen.id,
+            etag=self.seen.etag,
+            scene=pb.Scene(subject=word, duration={"seconds": 4}),
+            before_scene_id=self.scene().id if self.chance.random() < 0.5 else "",
+        )
+        return answer.storyboard, {("scenes", answer.scene_id, "subject"): word}
+
+    async def remove(self):
+        if not self.seen.scenes:
+            return await self.add()
+        id = self.scene().id
+        return await self.call("RemoveScene", scene_id=id), {("scenes", id, None): None}
+
+    async def move(self):
+        if not self.seen.scenes:
+            return await self.add()
+        return await self.call("MoveScene", scene_id=self.scene().id, before_scene_id=self.scene().id), {}
+
+    async def undo(self):
+        return await self.call(self.chance.choice(["Undo", "Redo"])), None
+
+
+def holds(board, truth):
+    scenes = {scene.id: scene for scene in board.scenes}
+    for path, word in truth.items():
+        match path:
+            case ("name",):
+                assert board.name == word
+            case (_, id, None):
+                assert id not in scenes
+            case (_, id, field):
+                assert getattr(scenes[id], field) == word
+
+
+def overrule(truths, made):
+    """What was true before and is not touched by this stays true."""
+    gone = {path[1] for path in made if path[-1] is None}
+    kept = {path: word for path, word in truths.items() if len(path) == 1 or path[1] not in gone}
+    return kept | made
+
+
+def content(board):
+    faults = wire.Faults()
+    read = wire.content(board, faults)
+    faults.end()
+    return read
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_update_is_lost_and_the_history_is_whole(client, seed):
+    chance = random.Random(seed)
+    board = await client.create(boards.the_letter())
+    writers = [Writer(client, name, board, chance) for name in ("ada", "bo")]
+    history, truths, refused = [board], {}, 0
+    for _ in range(STEPS):
+        writer = chance.choice(writers)
+        if chance.random() < 0.3:
+            await writer.look()
+        done = await writer.act()
+        if done is None:
+            refused += 1
+            await writer.look()
+            continue
+        made, truth = done
+        if made.revision > history[-1].revision:
+            history.append(made)
+        truths = {} if truth is None else overrule(truths, truth)
+        holds(made, truths)
+        if chance.random() < 0.5:
+            writer.seen = made
+    assert [it.revision for it in history] == list(range(1, len(history) + 1))
+    assert len(history) > STEPS / 3
+    assert refused
+    await replay(client, history)
+
+
+async def replay(client, history):
+    """Every revision is what was answered then, and its differences make it from the one before."""
+    board, replayed = history[-1], domain.Content()
+    for then in history:
+        answer = await client("GetRevision", storyboard_id=board.id, number=then.revision)
+        was = content(answer.revision.storyboard)
+        assert was == content(then)
+        replayed = diff.patched(replayed, diff.changes(replayed, was))
+        assert replayed == was
+    newest = (await client("GetStoryboard", storyboard_id=board.id)).storyboard
+    assert newest == board
+    assert asks.digest(newest) == asks.digest(board)
