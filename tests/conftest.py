@@ -190,9 +190,12 @@ async def serve(issuer: Issuer) -> AsyncIterator[Serve]:
     async with contextlib.AsyncExitStack() as doors:
 
         async def open_door(
-            service: str, *servicers: rpc.Servicer, ready: Callable[[], Awaitable[bool]] = _always
+            service: str,
+            *servicers: rpc.Servicer,
+            ready: Callable[[], Awaitable[bool]] = _always,
+            verifier: auth.Verifies | None = None,
         ) -> Door:
-            server = rpc.Server("127.0.0.1:0", service, servicers, issuer.verifier(), ready)
+            server = rpc.Server("127.0.0.1:0", service, servicers, verifier or issuer.verifier(), ready)
             stop = asyncio.Event()
             running = asyncio.create_task(server.run(stop))
             while not server.port and not running.done():  # noqa: ASYNC110, it is a turn or two of the loop

@@ -1,11 +1,12 @@
 """Turns a scene into the prompt that a model sees: pure, and the same for the same revision for ever."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.storyboard import domain, presets
+from services.storyboard import dialects, domain, presets
 
-COMPOSER_VERSION = "1"
+COMPOSER_VERSION = "2"
 """Raise it with every change that alters a prompt: equal versions and revisions promise equal bytes."""
 
 SIZE = domain.Size(width=1280, height=720)
@@ -29,7 +30,8 @@ class Prompt:
     number: int
     seam: domain.Seam
     parts: tuple[Part, ...]
-    negative_prompt: str
+    negative_parts: tuple[Part, ...]
+    dialect: dialects.Dialect
     model: str
     size: domain.Size
     audio: bool
@@ -40,6 +42,17 @@ class Prompt:
         """The prompt itself."""
         return " ".join(part.text for part in self.parts)
 
+    @property
+    def negative_prompt(self) -> str:
+        """What must not be seen, for a model that is told so in a field of its own."""
+        return ", ".join(part.text for part in self.negative_parts)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The length of the prompt up to the end of each part, in Unicode characters."""
+        ends = itertools.accumulate(len(part.text) + 1 for part in self.parts)
+        return tuple(end - 1 for end in ends)
+
 
 def prompts(content: domain.Content, default_model: str) -> tuple[Prompt, ...]:
     """One for each scene, in order."""
@@ -48,13 +61,17 @@ def prompts(content: domain.Content, default_model: str) -> tuple[Prompt, ...]:
 
 def _prompt(content: domain.Content, number: int, default_model: str) -> Prompt:
     scene, preset = content.scenes[number - 1], presets.BY_KEY[content.preset or presets.DEFAULT]
+    model = scene.model or content.model or default_model
+    dialect, unwanted = dialects.of(model), tuple(_unwanted(scene, preset))
+    in_words = dialect is dialects.Dialect.AVOID_WORDS
     return Prompt(
         scene=scene,
         number=number,
         seam=scene.seam if number > 1 else domain.Seam.CUT,
-        parts=tuple(_parts(content, scene, preset)),
-        negative_prompt=scene.negative_prompt.strip(),
-        model=scene.model or content.model or default_model,
+        parts=(*_parts(content, scene, preset), *(_avoided(unwanted) if in_words else ())),
+        negative_parts=() if in_words else unwanted,
+        dialect=dialect,
+        model=model,
         size=content.size or SIZE,
         audio=not content.silent,
         references=_references(content, scene),
@@ -77,10 +94,21 @@ def _parts(content: domain.Content, scene: domain.Scene, preset: presets.Preset)
         ("scene.mood", _sentence(scene.mood, "Mood: ")),
         ("scene.dialogue", _sentence(scene.dialogue, "Dialogue: ")),
         ("preset.words", preset.words),
-        # In the prompt itself: a look must not rule out the models that take no negative prompt.
-        ("preset.negative_words", _sentence(preset.negative_words, "Avoid: ")),
     ]
     return (Part(origin, text) for origin, text in pieces if text)
+
+
+def _unwanted(scene: domain.Scene, preset: presets.Preset) -> Iterator[Part]:
+    """What must not be seen: the scene's first, for it knows best."""
+    pieces = [("scene.negative_prompt", scene.negative_prompt), ("preset.negative_words", preset.negative_words)]
+    return (Part(origin, text) for origin, words in pieces if (text := words.strip(" ,.")))
+
+
+def _avoided(unwanted: Sequence[Part]) -> Iterator[Part]:
+    """The same as one sentence, whose parts keep their origins."""
+    for index, part in enumerate(unwanted):
+        label, stop = "" if index else "Avoid: ", "." if index == len(unwanted) - 1 else ","
+        yield Part(part.origin, label + part.text + stop)
 
 
 def _place(locations: Sequence[domain.Location], scene: domain.Scene) -> Iterator[tuple[str, str]]:

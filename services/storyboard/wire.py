@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -278,7 +278,7 @@ def from_template(template: templates.SceneTemplate) -> pb.SceneTemplate:
     )
 
 
-def from_prompt(prompt: compose.Prompt) -> pb.ComposedPrompt:
+def from_prompt(prompt: compose.Prompt, limits: Mapping[str, int]) -> pb.ComposedPrompt:
     """The prompt as the request that would reach the provider; its digest tells whether two ask for the same."""
     spec = clip_pb2.ClipSpec(
         model=prompt.model,
@@ -296,9 +296,20 @@ def from_prompt(prompt: compose.Prompt) -> pb.ComposedPrompt:
         title=prompt.scene.title,
         seam=_TO_SEAM[prompt.seam],
         spec=spec,
-        parts=[pb.PromptPart(origin=part.origin, text=part.text) for part in prompt.parts],
+        parts=[
+            pb.PromptPart(origin=part.origin, text=part.text, characters_left=_left(limits, prompt.model, length))
+            for part, length in zip(prompt.parts, prompt.lengths, strict=True)
+        ],
+        negative_parts=[pb.PromptPart(origin=part.origin, text=part.text) for part in prompt.negative_parts],
+        dialect=prompt.dialect,
+        characters=len(prompt.text),
+        characters_left=_left(limits, prompt.model, len(prompt.text)),
         digest=hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest(),
     )
+
+
+def _left(limits: Mapping[str, int], model: str, length: int) -> int | None:
+    return limits[model] - length if model in limits else None
 
 
 def from_content(content: domain.Content) -> pb.Storyboard:

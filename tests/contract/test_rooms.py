@@ -39,8 +39,8 @@ NAMED = {
         still town veo vocabulary weather web webhooks
     """,
     "storyboard": """
-        api/__init__ api/boards api/desk api/history api/prompts api/scenes api/things api/visitors asks compose diff
-        edits flaws guests merge parts presets steps stills templates words
+        api/__init__ api/boards api/desk api/history api/prompts api/scenes api/things api/visitors asks compose
+        dialects diff edits flaws guests merge parts presets steps stills templates words
     """,
     "studio": "web",
 }

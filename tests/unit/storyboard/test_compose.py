@@ -2,15 +2,18 @@
 
 import dataclasses
 import itertools
+import json
+from pathlib import Path
 
 import pytest
+from google.protobuf import json_format
 
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
-from services.storyboard import asks, compose, domain, presets, wire
+from services.storyboard import asks, compose, dialects, domain, presets, wire
 from tests.unit.storyboard import boards
 
 NOIR = presets.BY_KEY["noir"]
-NOIR_WORDS = f"{NOIR.words} Avoid: {NOIR.negative_words}."
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 
 @pytest.fixture
@@ -24,48 +27,45 @@ def content() -> domain.Content:
     )
 
 
-def test_golden_prompt(content):
-    assert compose.COMPOSER_VERSION == "1"
-    first = compose.prompts(content, "house/default")[0]
-    assert first.text == (
-        "The lighthouse keeper climbs the spiral stairs with a lamp. "
-        "Inside the tower, night. "
-        "Lantern room: Brass and salt-fogged glass. "
-        "Mara Voss [character:mara-voss_id:460cf2eb]: Woman of sixty, grey braid, oilskin coat. "
-        "the letter: a yellowed envelope with a red stamp. "
-        "Camera: low angle, 35 mm, slow tilt up. Lighting: one oil lamp. Mood: patient. "
-        'Dialogue: Mara: "You took your time." ' + NOIR_WORDS
-    )
-    assert [part.origin for part in first.parts] == [
-        "scene.subject",
-        "scene.action",
-        "scene.setting",
-        "locations[0].description",
-        "characters[0].profile",
-        "props[0].description",
-        "scene.camera",
-        "scene.lighting",
-        "scene.mood",
-        "scene.dialogue",
-        "preset.words",
-        "preset.negative_words",
-    ]
-    assert first.negative_prompt == "modern clothes,"
-    assert [blob.key for blob in first.references] == ["stills/mara", "stills/room"]
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_the_same_words_give_the_same_bytes_for_ever(content, path):
+    golden = json.loads(path.read_text())
+    assert golden["composer_version"] == compose.COMPOSER_VERSION, "a new version has new files"
+    composed = compose.prompts(dataclasses.replace(content, model=golden["model"]), "house/default")
+    told = [wire.from_prompt(prompt, {golden["model"]: golden["limit"]}) for prompt in composed]
+    assert [json_format.MessageToDict(it, preserving_proto_field_name=True) for it in told] == golden["prompts"]
 
 
-def test_golden_digests(content):
-    prompts = map(wire.from_prompt, compose.prompts(content, "house/default"))
-    assert [prompt.digest for prompt in prompts] == [
-        "7a835805c8ae3bf806febd1879686cc4176d0a9d47f2baaa0ca80fbba729b4e7",
-        "033b6782e4ae1450c89fd8311909b8e0292cde946bea4c811001543abc82681d",
-        "06077260e9dfd89fb4f0f765dcffa8659d590b1128fb128eb18bad00ad5925f2",
-    ]
+def test_there_is_a_golden_file_for_each_dialect():
+    golden = [json.loads(path.read_text()) for path in GOLDEN]
+    assert {it["prompts"][0]["dialect"] for it in golden} == {*dialects.Dialect}
+
+
+def test_what_is_left_is_counted_part_by_part(content):
+    (first, *_) = compose.prompts(content, "house/default")
+    told = wire.from_prompt(first, {first.model: 100})
+    assert told.characters == len(told.spec.prompt)
+    assert told.characters_left == 100 - told.characters == told.parts[-1].characters_left < 0
+    assert told.parts[0].characters_left == 100 - len(told.parts[0].text)
+    assert told.parts[1].characters_left == 100 - len(" ".join(part.text for part in told.parts[:2]))
+    unknown = wire.from_prompt(first, {})
+    assert not unknown.HasField("characters_left")
+    assert not unknown.parts[0].HasField("characters_left")
+    assert unknown.digest == told.digest
+
+
+@pytest.mark.parametrize(("negative", "start"), [("hats, ", "Avoid: hats,"), ("", "Avoid: colour")])
+def test_models_without_a_negative_field_are_told_in_words(content, negative, start):
+    scene = dataclasses.replace(content.scenes[0], negative_prompt=negative, model="house/unknown")
+    (prompt,) = compose.prompts(dataclasses.replace(content, scenes=(scene,)), "house/default")
+    assert prompt.negative_prompt == ""
+    assert prompt.text[prompt.text.index("Avoid:") :].startswith(start)
+    assert prompt.text.endswith(f"{NOIR.negative_words}.")
 
 
 def test_empty_parts_are_dropped_and_sentences_kept_apart(content):
     _, second, third = compose.prompts(content, "house/default")
-    assert second.text == "A red stamp. Fog crosses it. " + NOIR_WORDS
+    assert second.text == f"A red stamp. Fog crosses it. {NOIR.words} Avoid: {NOIR.negative_words}."
     assert [part.origin for part in second.parts] == [
         "scene.subject",
         "scene.action",
@@ -88,16 +88,16 @@ def test_seams_and_models_and_sound(content):
     bare = dataclasses.replace(content, model="", size=None, preset="", silent=True)
     first = compose.prompts(bare, "house/default")[0]
     assert (first.model, first.size, first.audio) == ("house/default", compose.SIZE, False)
-    assert first.parts[-2].text == presets.BY_KEY["cinematic"].words
+    assert first.parts[-3].text == presets.BY_KEY["cinematic"].words
 
 
 def test_the_spec_says_what_the_scene_says(content):
-    prompt = wire.from_prompt(compose.prompts(content, "house/default")[0])
+    prompt = wire.from_prompt(compose.prompts(content, "house/default")[0], {})
     spec = prompt.spec
     assert prompt.spec.prompt == " ".join(part.text for part in prompt.parts)
     assert (spec.duration.seconds, spec.seed, spec.audio) == (4, 7, True)
     assert (spec.size.width, spec.size.height) == (1920, 1080)
-    second = wire.from_prompt(compose.prompts(content, "house/default")[1])
+    second = wire.from_prompt(compose.prompts(content, "house/default")[1], {})
     assert not second.spec.HasField("seed")
 
 
