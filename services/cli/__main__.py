@@ -7,7 +7,7 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import buying, credentials, environment, exits, ops, spending
+from services.cli import board_verbs, buying, credentials, environment, exits, ops, spending
 
 app = typer.Typer(
     help="Turns a storyboard into a finished film by driving AI video providers.",
@@ -17,7 +17,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 money, 7 some scenes "
     "failed, 8 provider, 9 timeout, 10 unconfirmed, 130 interrupted (work goes on).",
 )
-board_app = typer.Typer(help="Check board files, and print their schema.", no_args_is_help=True)
+board_app = typer.Typer(help="Check board files; keep, edit and find boards.", no_args_is_help=True)
+board_app.add_typer(board_verbs.app)
 app.add_typer(board_app, name="board")
 app.add_typer(spending.app)
 app.add_typer(buying.app)

@@ -13,6 +13,7 @@ _PASSED_ON = (
     "RUSHES_SANDBOX_LATENCY",
     "RUSHES_SANDBOX_INSTANT",
     "RUSHES_CATALOGUE_OVERRIDES_PATH",
+    "RUSHES_GUESTS_SECRET",
 )
 _NEIGHBOURS = {
     "job": ("storyboard", "provider_gateway"),

@@ -18,10 +18,10 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 
 NAMED = {
     "cli": """
-        board board_file board_rules buying calls check check_files check_gateway check_jobs check_provider
-        check_said client credentials delivery doctor download environment exits film gateway health house
-        household issuer keeper leash locksmith migrations nats ops postgres processes progress purse runs
-        screening spending state status supervisor visit warden
+        board board_calls board_fields board_file board_lines board_rules board_verbs buying calls check
+        check_files check_gateway check_jobs check_provider check_said client credentials delivery doctor
+        download environment exits film gateway health house household issuer keeper leash locksmith migrations
+        nats ops postgres processes progress purse runs screening spending state status supervisor visit warden
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "provider_gateway": """
