@@ -183,7 +183,7 @@ async def save(
         return
     row = _life(after)
     if after.revision != before.revision:
-        row |= _found_by(after)
+        row |= _found_by(after, before)
         await _insert_revision(conn, after, author, origin, same_as)
     await conn.execute(
         sa.update(STORYBOARDS)
@@ -355,8 +355,12 @@ def _life(board: domain.Storyboard) -> dict[str, Any]:
     }
 
 
-def _found_by(board: domain.Storyboard) -> dict[str, Any]:
-    return {"words": _vector(words.of_storyboard(board.content, board.tenant_id))}
+def _found_by(board: domain.Storyboard, before: domain.Storyboard | None = None) -> dict[str, Any]:
+    """Its words, unless they are what they were: an index of words is dear to write."""
+    filed = words.of_storyboard(board.content, board.tenant_id)
+    if before and set(filed) == set(words.of_storyboard(before.content, before.tenant_id)):
+        return {}
+    return {"words": _vector(filed)}
 
 
 def _vector(lexemes: Sequence[str]) -> sa.ColumnElement[Any]:

@@ -39,7 +39,7 @@ def query(text: str, tenant_id: str) -> str:
 
 
 def _mark(tenant_id: str) -> str:
-    return hashlib.sha256(tenant_id.encode()).hexdigest()[:8] + "."
+    return hashlib.sha256(tenant_id.encode()).hexdigest()[:4] + "."
 
 
 def _words(text: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Two clients edit one storyboard at random, each from what it last saw: what is accepted stays, and nothing else."""
 
+import asyncio
 import random
 import uuid
 
@@ -156,3 +157,24 @@ async def replay(client, history):
     newest = (await client("GetStoryboard", storyboard_id=board.id)).storyboard
     assert newest == board
     assert asks.digest(newest) == asks.digest(board)
+
+
+async def test_writers_at_the_same_time_each_keep_their_own_field(client):
+    board = await client.create(boards.the_letter())
+    fields = ("action", "mood", "camera", "lighting")
+
+    async def write(field):
+        seen = board
+        for number in range(8):
+            scene = pb.Scene(**{"id": board.scenes[0].id, field: f"{field} {number}"})
+            answer = await client(
+                "UpdateScene", storyboard_id=board.id, etag=seen.etag, scene=scene, update_mask={"paths": [field]}
+            )
+            seen = answer.storyboard
+
+    await asyncio.gather(*map(write, fields))
+    newest = (await client("GetStoryboard", storyboard_id=board.id)).storyboard
+    assert [getattr(newest.scenes[0], field) for field in fields] == [f"{field} 7" for field in fields]
+    assert newest.revision == 1 + 8 * len(fields)
+    numbers = [it.number for it in (await client("ListRevisions", storyboard_id=board.id)).revisions]
+    assert numbers == list(range(newest.revision, 0, -1))
