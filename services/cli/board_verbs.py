@@ -116,6 +116,20 @@ def remove_scene(board: Id, scene: Scene, home: Home = None, as_json: AsJson = F
 
 
 @app.command()
+def reference(
+    board: Id,
+    who: Annotated[str, typer.Argument(metavar="WHO", help="A character or location, by name or id.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A PNG, JPEG or WebP of at most 10 MB.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a still of a character or location, as its newest reference."""
+    from services.cli import board_stills
+
+    _tell(board_stills.upload(_folder(home), board, who, file), as_json)
+
+
+@app.command()
 def history(board: Id, count: Count = 20, home: Home = None, as_json: AsJson = False) -> None:
     """Show who changed a board, when and how; newest first."""
     from rushes.storyboard.v1 import storyboard_service_pb2 as pb

@@ -36,6 +36,7 @@ class Prompt:
     size: domain.Size
     audio: bool
     references: tuple[domain.Blob, ...]
+    unused_references: tuple[domain.Blob, ...]
 
     @property
     def text(self) -> str:
@@ -63,6 +64,7 @@ def _prompt(content: domain.Content, number: int, default_model: str) -> Prompt:
     scene, preset = content.scenes[number - 1], presets.BY_KEY[content.preset or presets.DEFAULT]
     model = scene.model or content.model or default_model
     dialect, unwanted = dialects.of(model), tuple(_unwanted(scene, preset))
+    stills, taken = _references(content, scene), dialects.stills(model)
     in_words = dialect is dialects.Dialect.AVOID_WORDS
     return Prompt(
         scene=scene,
@@ -74,7 +76,8 @@ def _prompt(content: domain.Content, number: int, default_model: str) -> Prompt:
         model=model,
         size=content.size or SIZE,
         audio=not content.silent,
-        references=_references(content, scene),
+        references=stills[:taken],
+        unused_references=stills[taken:],
     )
 
 

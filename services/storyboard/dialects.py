@@ -1,7 +1,8 @@
-"""How each model is told what must not be seen: in a field of its own, or in words."""
+"""How each model is spoken to: where it is told what must not be seen, and how many stills it looks at."""
 
 import enum
 import fnmatch
+from collections.abc import Mapping
 
 
 class Dialect(enum.StrEnum):
@@ -28,8 +29,16 @@ _TAKES_A_FIELD = (
     "*/wan-2.2-5b",
 )
 
+_STILLS: Mapping[str, int] = {}
+"""How many reference images each model takes; none does as long as no adapter of the gateway sends them."""
+
 
 def of(model: str) -> Dialect:
     """The dialect of a catalogue id."""
     takes_a_field = any(fnmatch.fnmatchcase(model, pattern) for pattern in _TAKES_A_FIELD)
     return Dialect.NEGATIVE_FIELD if takes_a_field else Dialect.AVOID_WORDS
+
+
+def stills(model: str) -> int:
+    """How many reference images the model of this catalogue id takes; a quote for more would be refused."""
+    return _STILLS.get(model, 0)

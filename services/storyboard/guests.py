@@ -30,7 +30,7 @@ class ClaimCodeInvalid(errors.Denied):
 
 
 class SignInFirst(errors.Denied):
-    """A guest cannot claim a storyboard; sign in, and send the claim code with your own token."""
+    """That is not for guests; sign in first, and claim the storyboard with its claim code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Upload:
 
     def blob(self, tenant_id: str) -> domain.Blob:
         """Where it is kept: the same bytes of the same tenant are kept once."""
-        key = f"{tenant_id}/references/{self.sha256}.{EXTENSIONS[self.content_type]}"
+        key = f"t/{tenant_id}/references/{self.sha256}.{EXTENSIONS[self.content_type]}"
         return domain.Blob(key=key, content_type=self.content_type, size_bytes=self.size_bytes, sha256=self.sha256)
 
 

@@ -302,6 +302,7 @@ def from_prompt(prompt: compose.Prompt, limits: Mapping[str, int]) -> pb.Compose
         ],
         negative_parts=[pb.PromptPart(origin=part.origin, text=part.text) for part in prompt.negative_parts],
         dialect=prompt.dialect,
+        unused_references=[media_pb2.Blob(**dataclasses.asdict(blob)) for blob in prompt.unused_references],
         characters=len(prompt.text),
         characters_left=_left(limits, prompt.model, len(prompt.text)),
         digest=hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest(),

@@ -18,3 +18,4 @@ MODELS: list[dict[str, Any]] = [
 def test_the_composer_and_the_catalogue_agree(model: dict[str, Any]) -> None:
     takes_a_field = (model.get("limits") or model)["negative_prompt"]
     assert (dialects.of(model["id"]) is dialects.Dialect.NEGATIVE_FIELD) == takes_a_field
+    assert dialects.stills(model["id"]) == (model.get("limits") or model).get("references", 0)

@@ -18,8 +18,8 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 
 NAMED = {
     "cli": """
-        board board_calls board_fields board_file board_lines board_rules board_verbs buying calls check
-        check_files check_gateway check_jobs check_provider check_said client credentials delivery doctor
+        board board_calls board_fields board_file board_lines board_rules board_stills board_verbs buying calls
+        check check_files check_gateway check_jobs check_provider check_said client credentials delivery doctor
         download environment exits film gateway health house household issuer keeper leash locksmith migrations
         nats ops postgres processes progress purse runs screening spending state status supervisor visit warden
     """,

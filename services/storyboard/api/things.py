@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libs import auth, blobs, errors
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
-from services.storyboard import asks, domain, stills, store, wire
+from services.storyboard import asks, domain, guests, stills, store, wire
 from services.storyboard.api import desk
 
 
@@ -20,6 +20,8 @@ class Things(desk.Desk):
         """Kept under its digest: a repeated upload changes nothing."""
         first = await anext(aiter(requests), pb.UploadReferenceRequest())
         upload, tenant_id = asks.upload(first), auth.caller().tenant_id
+        if guests.is_guest(tenant_id):  # the key would name a tenant that is not the claimer's
+            raise guests.SignInFirst
         async with self._database.tenant(tenant_id) as conn:
             board = await store.get(conn, tenant_id, asks.storyboard_id(upload.storyboard_id))
         still = upload.blob(tenant_id)

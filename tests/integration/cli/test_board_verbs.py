@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 from libs import rpc
@@ -134,6 +135,21 @@ def test_what_can_be_chosen_and_what_would_be_sent(run: Run, board: str) -> None
     lines = fine(run("prompts", board))
     assert lines[0] == "The Letter, revision 1, composer 2"
     assert any(line.startswith("  scene.subject: ") for line in lines)
+
+
+def test_a_still_is_uploaded(run: Run, board: str, tmp_path: Path) -> None:
+    still = av.VideoFrame(96, 64, "rgb24")
+    with av.open(str(tmp_path / "elias.png"), "w", format="image2") as file:
+        stream = file.add_stream("png", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "rgb24"
+        file.mux(stream.encode(still))
+    assert fine(run("reference", board, "Elias", str(tmp_path / "elias.png")))
+    assert any(line.startswith("  reference: t/") for line in fine(run("show", board)))
+    (tmp_path / "no.png").write_text("no image")
+    code, _, err = run("reference", board, "Elias", str(tmp_path / "no.png"))
+    assert (code, "no image/png" in err) == (exits.Code.USAGE, True)
+    for path in (tmp_path / "absent.png", tmp_path / "elias.gif"):
+        assert run("reference", board, "Elias", str(path))[0] == exits.Code.USAGE
 
 
 def test_a_guest_s_board_is_claimed(run: Run, folder: Path) -> None:

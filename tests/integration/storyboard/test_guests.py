@@ -102,6 +102,17 @@ async def test_only_the_right_code_claims(client, welcome):
     assert (await refused(theirs, MISSING)).reason == "STORYBOARD_NOT_FOUND"
     by_guest = Guest(client, other.claim_code)("ClaimStoryboard", storyboard_id=board.id, claim_code=welcome.claim_code)
     assert (await refused(by_guest, DENIED)).reason == "SIGN_IN_FIRST"
+    facts = service_pb.UploadReferenceRequest(
+        facts={
+            "storyboard_id": board.id,
+            "thing_id": board.characters[0].id,
+            "content_type": "image/png",
+            "size_bytes": 9,
+            "sha256": "0" * 64,
+        }
+    )
+    upload = client.stub.UploadReference(iter([facts]), metadata=rpc.bearer(welcome.claim_code), timeout=10)
+    assert (await refused(upload, DENIED)).reason == "SIGN_IN_FIRST"
     forged = Guest(client, welcome.claim_code[:-1] + "x")("ListStoryboards")
     assert (await refused(forged, DENIED)).reason == "CLAIM_CODE_INVALID"
 

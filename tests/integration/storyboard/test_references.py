@@ -94,7 +94,7 @@ async def test_a_still_is_kept_and_shown_to_models(client, board, tmp_path):
     await client.media.get_file(still.key, tmp_path / "still")
     assert (tmp_path / "still").read_bytes() == PNG
     prompts = (await client("ComposePrompts", storyboard_id=board.id)).prompts
-    assert still in prompts[2].spec.references
+    assert still in prompts[2].unused_references, "no model takes any yet"
     again = await upload(client, pieces(board, PNG))
     assert again == after, "the same bytes are kept once"
     room = await upload(client, pieces(board, IMAGES["image/webp"], board.locations[0].id, content_type="image/webp"))

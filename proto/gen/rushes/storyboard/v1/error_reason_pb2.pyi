@@ -49,7 +49,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CLAIM_CODE_INVALID: _ErrorReason.ValueType  # 11
     """ERROR_REASON_CLAIM_CODE_INVALID: the claim code is not one of this installation, or has expired."""
     ERROR_REASON_SIGN_IN_FIRST: _ErrorReason.ValueType  # 13
-    """ERROR_REASON_SIGN_IN_FIRST: a guest cannot claim; send the claim code with the token of an account."""
+    """ERROR_REASON_SIGN_IN_FIRST: not for guests: they can neither claim nor upload; use the token of an account."""
     ERROR_REASON_THING_NOT_FOUND: _ErrorReason.ValueType  # 12
     """ERROR_REASON_THING_NOT_FOUND: no character or location of the storyboard has that id. Metadata: storyboard_id, id."""
 
@@ -83,7 +83,7 @@ ERROR_REASON_GUESTS_OFF: ErrorReason.ValueType  # 10
 ERROR_REASON_CLAIM_CODE_INVALID: ErrorReason.ValueType  # 11
 """ERROR_REASON_CLAIM_CODE_INVALID: the claim code is not one of this installation, or has expired."""
 ERROR_REASON_SIGN_IN_FIRST: ErrorReason.ValueType  # 13
-"""ERROR_REASON_SIGN_IN_FIRST: a guest cannot claim; send the claim code with the token of an account."""
+"""ERROR_REASON_SIGN_IN_FIRST: not for guests: they can neither claim nor upload; use the token of an account."""
 ERROR_REASON_THING_NOT_FOUND: ErrorReason.ValueType  # 12
 """ERROR_REASON_THING_NOT_FOUND: no character or location of the storyboard has that id. Metadata: storyboard_id, id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -577,6 +577,7 @@ class ComposedPrompt(_message.Message):
     CHARACTERS_FIELD_NUMBER: _builtins.int
     CHARACTERS_LEFT_FIELD_NUMBER: _builtins.int
     NEGATIVE_PARTS_FIELD_NUMBER: _builtins.int
+    UNUSED_REFERENCES_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
     """scene_id names the scene."""
     scene_number: _builtins.int
@@ -609,6 +610,10 @@ class ComposedPrompt(_message.Message):
     def negative_parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptPart]:
         """negative_parts say where each piece of spec.negative_prompt comes from, in order."""
 
+    @_builtins.property
+    def unused_references(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Blob]:
+        """unused_references are stills of the cast and the location that the model does not take: spec leaves them out."""
+
     def __init__(
         self,
         *,
@@ -623,10 +628,11 @@ class ComposedPrompt(_message.Message):
         characters: _builtins.int = ...,
         characters_left: _builtins.int | None = ...,
         negative_parts: _abc.Iterable[Global___PromptPart] | None = ...,
+        unused_references: _abc.Iterable[_media_pb2.Blob] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters_left", b"characters_left", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters", b"characters", "characters_left", b"characters_left", "dialect", b"dialect", "digest", b"digest", "negative_parts", b"negative_parts", "parts", b"parts", "scene_id", b"scene_id", "scene_number", b"scene_number", "seam", b"seam", "spec", b"spec", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters", b"characters", "characters_left", b"characters_left", "dialect", b"dialect", "digest", b"digest", "negative_parts", b"negative_parts", "parts", b"parts", "scene_id", b"scene_id", "scene_number", b"scene_number", "seam", b"seam", "spec", b"spec", "title", b"title", "unused_references", b"unused_references"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__characters_left: _TypeAlias = _typing.Literal["characters_left"]  # noqa: Y015
     _WhichOneofArgType__characters_left: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left"]  # noqa: Y015

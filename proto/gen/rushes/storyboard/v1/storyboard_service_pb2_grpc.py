@@ -303,7 +303,8 @@ class StoryboardServiceServicer:
 
     def UploadReference(self, request_iterator, context):
         """UploadReference keeps a still of a character or location, sent in pieces, and adds it to the references as newest.
-        Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says.
+        Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says; THING_NOT_FOUND;
+        SIGN_IN_FIRST for guests.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -319,7 +320,7 @@ class StoryboardServiceServicer:
 
     def ClaimStoryboard(self, request, context):
         """ClaimStoryboard moves a guest's storyboard, with its history, to the caller's tenant; claiming it again succeeds.
-        Fails with CLAIM_CODE_INVALID.
+        Fails with CLAIM_CODE_INVALID, or with SIGN_IN_FIRST when the caller is a guest too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

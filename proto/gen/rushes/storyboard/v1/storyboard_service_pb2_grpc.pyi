@@ -68,7 +68,8 @@ class StoryboardServiceStub:
     """
     UploadReference: _aio.StreamUnaryMultiCallable[_storyboard_service_pb2.UploadReferenceRequest, _storyboard_service_pb2.UploadReferenceResponse]
     """UploadReference keeps a still of a character or location, sent in pieces, and adds it to the references as newest.
-    Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says.
+    Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says; THING_NOT_FOUND;
+    SIGN_IN_FIRST for guests.
     """
     CreateGuestStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.CreateGuestStoryboardRequest, _storyboard_service_pb2.CreateGuestStoryboardResponse]
     """CreateGuestStoryboard makes a storyboard for somebody without an account, kept for 30 days. It needs no token.
@@ -76,7 +77,7 @@ class StoryboardServiceStub:
     """
     ClaimStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ClaimStoryboardRequest, _storyboard_service_pb2.ClaimStoryboardResponse]
     """ClaimStoryboard moves a guest's storyboard, with its history, to the caller's tenant; claiming it again succeeds.
-    Fails with CLAIM_CODE_INVALID.
+    Fails with CLAIM_CODE_INVALID, or with SIGN_IN_FIRST when the caller is a guest too.
     """
     ListSceneTemplates: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ListSceneTemplatesRequest, _storyboard_service_pb2.ListSceneTemplatesResponse]
     """ListSceneTemplates returns scenes to begin with."""
@@ -255,7 +256,8 @@ class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_abc.AsyncIterator[_storyboard_service_pb2.UploadReferenceRequest], _abc.Awaitable[_storyboard_service_pb2.UploadReferenceResponse]],
     ) -> _abc.Awaitable[_storyboard_service_pb2.UploadReferenceResponse]:
         """UploadReference keeps a still of a character or location, sent in pieces, and adds it to the references as newest.
-        Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says.
+        Fails with INVALID_ARGUMENT when it is no image of the kind said, too large, or not what sha256 says; THING_NOT_FOUND;
+        SIGN_IN_FIRST for guests.
         """
 
     @_abc_1.abstractmethod
@@ -275,7 +277,7 @@ class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_storyboard_service_pb2.ClaimStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.ClaimStoryboardResponse]],
     ) -> _abc.Awaitable[_storyboard_service_pb2.ClaimStoryboardResponse]:
         """ClaimStoryboard moves a guest's storyboard, with its history, to the caller's tenant; claiming it again succeeds.
-        Fails with CLAIM_CODE_INVALID.
+        Fails with CLAIM_CODE_INVALID, or with SIGN_IN_FIRST when the caller is a guest too.
         """
 
     @_abc_1.abstractmethod
