@@ -22,7 +22,7 @@ async def main() -> None:
     telemetry.setup("storyboard", told.log_level, told.otlp_endpoint)
     database = db.Database(told.database_url)
     media = blobs.open_store(told.blobs_url) if told.blobs_url else None
-    visitors = guests.Desk(told.guests_secret)
+    visitors = guests.Reception(told.guests_secret)
     issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
     verifier = guests.Verifier(issuer, visitors, clock)
     answers = api.StoryboardApi(database, told.default_model, clock, media, visitors)

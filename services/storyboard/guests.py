@@ -12,13 +12,12 @@ from libs import auth, errors
 KEPT = timedelta(days=30)
 """How long a guest's storyboard waits to be claimed, and how long a code is good."""
 
-TENANTS = "guest_"
-"""What the tenants of guests begin with; no token of an issuer may name one."""
+_TENANT = re.compile(r"guest_[0-9a-f]{32}")
 
 SUBJECT = "guest"
 """The author of what a guest writes."""
 
-_CODE = re.compile(r"rushes_(guest_[0-9a-f]{32})_([0-9a-f]{8})_([0-9a-f]{64})")
+_CODE = re.compile(rf"rushes_({_TENANT.pattern})_([0-9a-f]{{8}})_([0-9a-f]{{64}})")
 
 
 class GuestsOff(errors.Denied):
@@ -42,7 +41,7 @@ class Guest:
     expires_at: datetime
 
 
-class Desk:
+class Reception:
     """Makes and reads codes; without a secret there are no guests. Nothing is kept: the code says it all."""
 
     def __init__(self, secret: str | None) -> None:
@@ -52,7 +51,7 @@ class Desk:
         """A new guest, of 16 bytes of chance. Raises GuestsOff."""
         if self._key is None:
             raise GuestsOff
-        tenant_id, expires_at = TENANTS + chance.hex(), (now + KEPT).replace(microsecond=0)
+        tenant_id, expires_at = f"guest_{chance.hex()}", (now + KEPT).replace(microsecond=0)
         said = f"{tenant_id}_{int(expires_at.timestamp()):08x}"
         return Guest(tenant_id, f"rushes_{said}_{self._seal(said)}", expires_at)
 
@@ -73,20 +72,20 @@ class Desk:
 
 
 def is_guest(tenant_id: str) -> bool:
-    """Whether this is the tenant of a guest."""
-    return tenant_id.startswith(TENANTS)
+    """Whether this is the tenant of a guest; no token of an issuer may name one."""
+    return _TENANT.fullmatch(tenant_id) is not None
 
 
 class Verifier:
     """Knows guests by their code, and everybody else by the issuer's token, which makes nobody a guest."""
 
-    def __init__(self, issuer: auth.Verifies, desk: Desk, clock: Callable[[], datetime]) -> None:
-        self._issuer, self._desk, self._now = issuer, desk, clock
+    def __init__(self, issuer: auth.Verifies, reception: Reception, clock: Callable[[], datetime]) -> None:
+        self._issuer, self._reception, self._now = issuer, reception, clock
 
     async def verify(self, token: str) -> auth.Caller:
         """The caller of this token or code. Raises ClaimCodeInvalid, GuestsOff, or as the issuer's verifier."""
-        if token.startswith(f"rushes_{TENANTS}"):
-            guest = self._desk.guest(token, self._now())
+        if token.startswith("rushes_guest_"):
+            guest = self._reception.guest(token, self._now())
             return auth.Caller(guest.tenant_id, SUBJECT, frozenset({SUBJECT}), token)
         caller = await self._issuer.verify(token)
         if is_guest(caller.tenant_id):

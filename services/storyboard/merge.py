@@ -1,6 +1,6 @@
 """Brings two changes of one version together, or says exactly where they clash: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.storyboard import diff, domain, flaws
 
@@ -9,11 +9,14 @@ POSITION = "position"
 
 
 class Clash(Exception):
-    """Both sides changed the same: `paths` of it, in the order of the storyboard's fields."""
+    """Both sides changed the same: `paths` of it, in the order of the storyboard's fields.
 
-    def __init__(self, paths: Sequence[diff.Path]) -> None:
+    Of paths that only no longer fit what the other side did elsewhere, `broken` says what is wrong.
+    """
+
+    def __init__(self, paths: Sequence[diff.Path], broken: Mapping[diff.Path, str] | None = None) -> None:
         super().__init__(paths)
-        self.paths = tuple(dict.fromkeys(paths))
+        self.paths, self.broken = tuple(dict.fromkeys(paths)), broken or {}
 
 
 def merged(base: domain.Content, mine: domain.Content, theirs: domain.Content) -> domain.Content:
@@ -27,9 +30,10 @@ def merged(base: domain.Content, mine: domain.Content, theirs: domain.Content) -
     if clashes:
         raise Clash(clashes)
     result = diff.patched(theirs, [change for change in my_changes if change not in their_changes])
-    broken = [flaw.path for flaw in flaws.between(result)] + [(kind,) for kind, _ in flaws.too_many(result)]
+    broken: dict[diff.Path, str] = {flaw.path: flaw.wrong for flaw in flaws.between(result)}
+    broken |= {(kind,): wrong for kind, wrong in flaws.too_many(result)}
     if broken:
-        raise Clash(broken)
+        raise Clash([*broken], broken)
     return result
 
 

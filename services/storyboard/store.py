@@ -205,24 +205,9 @@ async def get_revision(
     if row is None:
         await get(conn, tenant_id, storyboard_id)
         raise domain.RevisionNotFound(storyboard_id=storyboard_id, revision=number)
-    return _version(row)
-
-
-async def versions_after(
-    conn: AsyncConnection, board: domain.Storyboard, number: int, most: int
-) -> list[tuple[domain.Revision, domain.Content]]:
-    """The newest versions behind this number and what they hold, newest first."""
-    query = (
-        sa.select(*_HISTORY, *_CONTENT)
-        .where(
-            REVISIONS.c.tenant_id == board.tenant_id,
-            REVISIONS.c.storyboard_id == board.id,
-            REVISIONS.c.number > number,
-        )
-        .order_by(REVISIONS.c.number.desc())
-        .limit(most)
-    )
-    return [_version(row) for row in (await conn.execute(query)).mappings()]
+    facts = dict(row)
+    content = _content(facts)
+    return domain.Revision(**facts), content
 
 
 async def history(conn: AsyncConnection, board: domain.Storyboard) -> steps.History:
@@ -370,12 +355,6 @@ def _vector(lexemes: Sequence[str]) -> sa.ColumnElement[Any]:
 def _content(row: dict[str, Any]) -> domain.Content:
     whole, pieces = row.pop("content"), row.pop("pieces")
     return parts.joined(pieces) if whole is None else parts.opened(whole)
-
-
-def _version(row: sa.RowMapping) -> tuple[domain.Revision, domain.Content]:
-    facts = dict(row)
-    content = _content(facts)
-    return domain.Revision(**facts), content
 
 
 def _storyboard(row: sa.RowMapping) -> domain.Storyboard:

@@ -1,7 +1,7 @@
 """What every verb has at hand, and the one way in which a storyboard is changed."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,8 @@ from services.storyboard import asks, diff, domain, guests, merge, store, wire
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_NO_GUESTS = guests.Desk(None)
-_TOLD_BACK = 100
+_NO_GUESTS = guests.Reception(None)
+_TOLD_BACK = 50
 """How many revisions are searched for who changed what clashes."""
 
 
@@ -31,7 +31,7 @@ class Desk:
         default_model: str,
         clock: Callable[[], datetime],
         media: blobs.Blobs | None = None,
-        visitors: guests.Desk = _NO_GUESTS,
+        visitors: guests.Reception = _NO_GUESTS,
     ) -> None:
         self._database, self._default_model, self._clock = database, default_model, clock
         self._blobs, self._guests = media, visitors
@@ -52,7 +52,7 @@ class Desk:
             try:
                 content = merge.merged(base, mine, newest.content)
             except merge.Clash as clash:
-                raise await _changed(conn, newest, etag, base, clash.paths) from None
+                raise await _changed(conn, newest, etag, clash) from None
             after = domain.revised(newest, content, self._clock())
             await store.save(conn, newest, after, caller.subject, verb)
         return after
@@ -88,17 +88,22 @@ async def _seen(conn: AsyncConnection, newest: domain.Storyboard, etag: str) -> 
 
 
 async def _changed(
-    conn: AsyncConnection, newest: domain.Storyboard, etag: str, base: domain.Content, paths: Sequence[diff.Path]
+    conn: AsyncConnection, newest: domain.Storyboard, etag: str, clash: merge.Clash
 ) -> domain.StoryboardChanged:
-    """What clashes, and who did the other half of it, when."""
-    versions = await store.versions_after(conn, newest, domain.revision_of(etag) or 0, _TOLD_BACK)
-    contents = [content for _, content in versions[1:]] + [base]
-    steps = [
-        (revision, diff.changes(before, after)) for (revision, after), before in zip(versions, contents, strict=True)
-    ]
-    violations = []
-    for path in paths:
-        by = next((revision for revision, changes in steps if merge.touched(path, changes)), versions[0][0])
-        wrong = f"was changed by {by.author} at {by.created_at:%Y-%m-%dT%H:%M:%SZ} in revision {by.number}"
-        violations.append(errors.Violation(wire.from_path(path), wrong))
+    """What clashes, and who did the other half of it, when: looked for from the newest revision back."""
+    wanted = [path for path in clash.paths if path not in clash.broken]
+    least = max(domain.revision_of(etag) or 0, newest.revision - _TOLD_BACK)
+    revision, after = first = await store.get_revision(conn, newest.tenant_id, newest.id, newest.revision)
+    done_by: dict[diff.Path, domain.Revision] = {}
+    while len(done_by) < len(wanted) and revision.number > least:
+        older, before = await store.get_revision(conn, newest.tenant_id, newest.id, revision.number - 1)
+        changes = diff.changes(before, after)
+        done_by |= {path: revision for path in wanted if path not in done_by and merge.touched(path, changes)}
+        revision, after = older, before
+    told = {path: _told(done_by.get(path, first[0])) for path in wanted} | dict(clash.broken)
+    violations = [errors.Violation(wire.from_path(path), told[path]) for path in clash.paths]
     return domain.StoryboardChanged(violations, storyboard_id=newest.id, etag=etag)
+
+
+def _told(by: domain.Revision) -> str:
+    return f"was changed by {by.author} at {by.created_at:%Y-%m-%dT%H:%M:%SZ} in revision {by.number}"

@@ -41,7 +41,7 @@ async def client(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> Clie
     seconds = itertools.count()
     start = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
     place = await database("storyboard")
-    media, visitors = blobs.open_store(tmp_path.as_uri()), guests.Desk("a secret of thirty-two characters")
+    media, visitors = blobs.open_store(tmp_path.as_uri()), guests.Reception("a secret of thirty-two characters")
 
     def clock() -> datetime.datetime:
         return start + datetime.timedelta(seconds=next(seconds))

@@ -131,14 +131,17 @@ async def test_no_issuer_makes_guests(client):
 
 
 def test_a_code_is_good_for_thirty_days():
-    desk = guests.Desk("s" * 32)
+    desk = guests.Reception("s" * 32)
     made = desk.welcome(b"\x07" * 16, START)
     assert desk.guest(made.code, made.expires_at - datetime.timedelta(seconds=1)) == made
     for code, now in ((made.code, made.expires_at), (made.code.replace("07", "08", 1), START)):
         with pytest.raises(guests.ClaimCodeInvalid):
             desk.guest(code, now)
     with pytest.raises(guests.ClaimCodeInvalid):
-        guests.Desk("t" * 32).guest(made.code, START)
-    for call in (lambda: guests.Desk(None).welcome(b"", START), lambda: guests.Desk(None).guest(made.code, START)):
+        guests.Reception("t" * 32).guest(made.code, START)
+    for call in (
+        lambda: guests.Reception(None).welcome(b"", START),
+        lambda: guests.Reception(None).guest(made.code, START),
+    ):
         with pytest.raises(guests.GuestsOff):
             call()

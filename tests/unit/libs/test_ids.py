@@ -25,6 +25,13 @@ def test_ids_differ_and_sort_by_time() -> None:
     assert early < min(late)
 
 
+def test_what_is_repeated_has_the_same_id() -> None:
+    first, other = ids.of("scene", bytes(16)), ids.of("scene", b"\xff" * 16)
+    assert first == ids.of("scene", bytes(32)) != other
+    assert ids.valid(first, "scene")
+    assert ids.valid(other, "scene")
+
+
 @given(st.text(max_size=40))
 def test_no_other_text_is_valid(text: str) -> None:
     assert not ids.valid(text, "job")

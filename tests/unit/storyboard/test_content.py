@@ -4,9 +4,12 @@ import dataclasses
 import itertools
 import json
 
+from hypothesis import given
+
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from services.storyboard import asks, domain, parts, wire
 from tests.unit.storyboard import boards
+from tests.unit.storyboard.test_merge import CONTENTS
 
 GOLDEN = """{
  "name": "The letter", "logline": "", "preset": "noir", "size": {"width": 1920, "height": 1080},
@@ -39,6 +42,24 @@ def test_fields_that_came_later_have_their_defaults_and_newer_ones_are_passed_ov
         {"name": "Old", "of_tomorrow": 1, "scenes": [{"id": "scene_1", "subject": "Fog", "of_tomorrow": 1}]}
     )
     assert content == domain.Content(name="Old", scenes=(domain.Scene(id="scene_1", subject="Fog"),))
+
+
+@given(CONTENTS)
+def test_parts_make_the_whole_again(content):
+    pieces = parts.split(content)
+    stored = json.loads(json.dumps([(part.kind, part.content) for part in pieces]))
+    assert parts.joined(stored) == content
+    assert len({part.digest for part in pieces}) == len({(it.kind, json.dumps(it.content)) for it in pieces})
+
+
+def test_a_part_is_named_by_what_it_says():
+    fog, same, rain = (parts.Part("scenes", {"subject": word}) for word in ("Fog", "Fog", "Rain"))
+    assert str(fog.digest) == str(same.digest) == "ee1d3ae2-5e5c-a3c4-262b-84cec353b5a2"
+    assert fog.digest != rain.digest != parts.Part("props", {"subject": "Rain"}).digest
+
+
+def test_a_part_of_a_newer_release_is_passed_over():
+    assert parts.joined([("cover", {"name": "Fog"}), ("music", {"name": "Waltz"})]) == domain.Content(name="Fog")
 
 
 def test_from_the_wire_to_the_row_and_back_nothing_is_lost():
