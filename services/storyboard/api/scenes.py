@@ -9,7 +9,7 @@ class Scenes(desk.Desk):
     """Add, change, remove and move them."""
 
     async def AddScene(self, request: pb.AddSceneRequest, context: desk.Context) -> pb.AddSceneResponse:
-        """A replay is answered with the scene as it is now."""
+        """It overwrites nothing: so it is added to what is there now, and a replay finds it there."""
         scene_id = ""
 
         def edit(content: domain.Content) -> domain.Content:
@@ -17,7 +17,7 @@ class Scenes(desk.Desk):
             scene_id, changed = asks.addition(request, content)
             return changed
 
-        board = await self._edit(request.storyboard_id, request.etag, request, edit)
+        board = await self._edit(request.storyboard_id, "", request, edit)
         return pb.AddSceneResponse(storyboard=wire.from_storyboard(board), scene_id=scene_id)
 
     async def UpdateScene(self, request: pb.UpdateSceneRequest, context: desk.Context) -> pb.UpdateSceneResponse:
@@ -45,4 +45,5 @@ class Scenes(desk.Desk):
             return edits.moved(content, request.scene_id, request.before_scene_id, request.storyboard_id)
 
         board = await self._edit(request.storyboard_id, request.etag, request, edit)
+        edits.scene(board.content, request.scene_id, board.id)  # of two neighbours, either may count as moved
         return pb.MoveSceneResponse(storyboard=wire.from_storyboard(board))

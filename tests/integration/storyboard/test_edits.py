@@ -97,6 +97,12 @@ async def test_what_was_taken_out_cannot_be_moved(client, board):
     assert "by bo at" in found[f"scenes[{board.scenes[0].id}]"]
 
 
+async def test_what_was_taken_out_did_not_change_places_with_its_neighbour(client, board):
+    await client("RemoveScene", subject="bo", storyboard_id=board.id, scene_id=board.scenes[1].id)
+    info = await refused(moved(client, board, 1, None), MISSING)
+    assert (info.reason, info.metadata["scene_id"]) == ("SCENE_NOT_FOUND", board.scenes[1].id)
+
+
 async def test_a_cast_that_was_renamed_meanwhile_clashes(client, board):
     people = [pb.Character(id=it.id, name=it.name) for it in board.characters]
     people[1].name = "Zora"
@@ -132,6 +138,9 @@ async def test_a_scene_is_added_once(client, board):
     again = await added(client, board, request_id, before=1)
     assert (first.scene_id, first.storyboard) == (again.scene_id, again.storyboard)
     assert [it.id for it in first.storyboard.scenes].index(first.scene_id) == 1
+    changed = first.storyboard
+    await scene_changed(client, changed, 1, subject="bo", mood="sad")
+    assert (await added(client, board, request_id, before=1)).storyboard.scenes[1].mood == "sad"
     last = await added(client, board)
     assert last.storyboard.scenes[-1].id == last.scene_id != first.scene_id
     assert len(last.storyboard.scenes) == 5

@@ -12,7 +12,7 @@ from services.storyboard import asks, diff, domain, wire
 from tests.unit.storyboard import boards
 
 STEPS = 60
-REFUSALS = (grpc.StatusCode.ABORTED, grpc.StatusCode.FAILED_PRECONDITION)
+REFUSALS = (grpc.StatusCode.ABORTED, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
 
 
 class Writer:

@@ -566,7 +566,7 @@ class AddSceneRequest(_message.Message):
     storyboard_id: _builtins.str
     """storyboard_id names the storyboard."""
     etag: _builtins.str
-    """etag last seen; empty adds to whatever is there."""
+    """etag last seen; of no consequence: an addition overwrites nothing, so it goes into what is there."""
     before_scene_id: _builtins.str
     """before_scene_id is the scene to stand before; empty puts it at the end."""
     @_builtins.property
