@@ -535,7 +535,7 @@ class DuplicateStoryboardResponse(_message.Message):
     STORYBOARD_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def storyboard(self) -> _storyboard_pb2.Storyboard:
-        """storyboard in its revision 1; scenes, characters, locations and props keep their ids and tags."""
+        """storyboard in its revision 1; its things have ids of their own, and its characters keep their identity tags."""
 
     def __init__(
         self,
