@@ -26,7 +26,8 @@ def of_storyboard(content: domain.Content, tenant_id: str) -> list[str]:
         found |= dict.fromkeys(_words(text))
         if len(found) > MOST:
             break
-    return [_mark(tenant_id) + word for word in list(found)[:MOST]]
+    mark = _mark(tenant_id)
+    return [mark + word for word in list(found)[:MOST]]
 
 
 def query(text: str, tenant_id: str) -> str:
