@@ -13,8 +13,8 @@ _PASSED_ON = (
     "RUSHES_SANDBOX_LATENCY",
     "RUSHES_SANDBOX_INSTANT",
     "RUSHES_CATALOGUE_OVERRIDES_PATH",
+    "RUSHES_GUESTS_SECRET",
 )
-_GUESTS = "RUSHES_GUESTS_SECRET"
 _NEIGHBOURS = {
     "job": ("storyboard", "provider_gateway"),
     "studio": ("storyboard", "job", "provider_gateway", "compiler"),
@@ -79,8 +79,6 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         told["RUSHES_CALLBACKS_LISTEN"] = of.address("callbacks")
         told["RUSHES_CALLBACKS_SECRET"] = of.secrets["callbacks"]
         told["RUSHES_PUBLIC_URL"] = f"http://{of.address('callbacks')}"
-    if service == "storyboard" and _GUESTS in os.environ:
-        told[_GUESTS] = os.environ[_GUESTS]
     if service == "sandbox":
         told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
     for neighbour in _NEIGHBOURS.get(service, ()):

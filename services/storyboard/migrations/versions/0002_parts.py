@@ -19,8 +19,8 @@ ALTER TABLE revisions
   ALTER COLUMN content DROP NOT NULL,
   ADD COLUMN parts uuid[],
   ADD COLUMN same_as integer,
-  ADD CHECK ((content IS NULL) <> (parts IS NULL)) NOT VALID,
-  ADD CHECK (same_as < number) NOT VALID;
+  ADD CHECK ((content IS NULL) <> (parts IS NULL)),
+  ADD CHECK (same_as < number);
 ALTER TABLE storyboards
   ADD COLUMN expires_at timestamptz,
   ADD COLUMN words tsvector;
