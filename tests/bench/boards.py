@@ -21,6 +21,7 @@ from services.storyboard import api
 from tests.bench import home, shelf
 
 FEW = 60
+_FAR = 20
 _MANY = "storyboard_many"
 
 
@@ -47,8 +48,8 @@ class Place:
 
     async def look(self) -> None:
         """Learn a page token from far down, and a board to edit."""
-        for _ in range(20):
-            answer = await self("ListStoryboards", page_size=200, page_token=self.far)
+        for _ in range(200):
+            answer = await self("ListStoryboards", page_size=_FAR, page_token=self.far)
             self.far = answer.next_page_token or self.far
         self.board = (await self("GetStoryboard", storyboard_id=self.ids[0])).storyboard
 
@@ -66,7 +67,7 @@ def calls() -> dict[str, tuple[int, Call]]:
     return {
         "get": (500, lambda place, n: place("GetStoryboard", storyboard_id=place.ids[n % len(place.ids)])),
         "list, first page of 50": (150, lambda place, _: place("ListStoryboards")),
-        "list, a page far down": (150, lambda place, _: place("ListStoryboards", page_token=place.far, page_size=200)),
+        "list, a page far down": (150, lambda place, _: place("ListStoryboards", page_token=place.far, page_size=_FAR)),
         "list, deleted only": (150, lambda place, _: place("ListStoryboards", state=pb.Storyboard.STATE_DELETED)),
         "search, the commonest word": search(word[0]),
         "search, a common word": search(word[100]),

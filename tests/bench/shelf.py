@@ -52,7 +52,7 @@ async def _insert(connection: asyncpg.Connection, boards: list[domain.Storyboard
     await connection.executemany(
         """INSERT INTO storyboards (id, tenant_id, name, state, revision, created_at, updated_at, deleted_at,
                                     request_id, request_digest, words)
-           VALUES ($1, $2, $3, $4, 1, $5, $5, CASE WHEN $4 = 'deleted' THEN $5 END,
+           VALUES ($1, $2, $3, $4, 1, $5, $5, CASE WHEN $4 = 'deleted' THEN $5::timestamptz END,
                    gen_random_uuid(), '', array_to_tsvector($6::text[]))""",
         lives,
     )
