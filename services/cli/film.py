@@ -3,18 +3,32 @@
 import contextlib
 import dataclasses
 import datetime
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import rich.console
 
 from rushes.job.v1 import job_pb2, job_service_pb2
-from rushes.provider_gateway.v1 import provider_gateway_service_pb2, quote_pb2
-from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
-from services.cli import board_file, board_rules, client, delivery, exits, progress, runs, visit, wire
+from services.cli import (
+    board_file,
+    board_rules,
+    client,
+    consent,
+    delivery,
+    exits,
+    plan_lines,
+    progress,
+    runs,
+    shelf,
+    visit,
+    wire,
+)
 
-_NEVER_ACCEPTED = ("QUOTE_EXPIRED", "QUOTE_NOT_FOUND")  # what CreateProduction says only when it made nothing before
+_NEVER_ACCEPTED = (
+    "QUOTE_EXPIRED",
+    "QUOTE_NOT_FOUND",
+    "PLAN_CHANGED",
+)  # what CreateProduction says only when it made nothing before
 _OF_A_MODEL = ("MODEL_RETIRED", "MODEL_NOT_FOUND", "MODEL_UNCONFIGURED")
 
 
@@ -42,7 +56,7 @@ async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Cons
             try:
                 production = await _begin(services, run, wanted, say)
             except client.Refused as refused:
-                if not (run.resumed and refused.reason in _NEVER_ACCEPTED):
+                if refused.reason not in (_NEVER_ACCEPTED if run.resumed else ("PLAN_CHANGED",)):
                     raise _refusal(wanted.board, run, refused) from None
                 run.renew()
                 production = await _begin(services, run, wanted, say)
@@ -86,63 +100,57 @@ def judge(told: progress.Production) -> None:
 async def _begin(
     services: client.Client, run: runs.Run, wanted: Wanted, say: Callable[[str], None]
 ) -> job_pb2.Production:
-    """Storyboard, quote, the person's yes, production. Raises Refused or Ended; nothing is spent before the yes."""
-    board = await _storyboard(services, run, wanted)
-    quote = await _quote(services, run, board)
-    if run.resumed:
+    """Storyboard, plan, the person's yes, production. Raises Refused or Ended; nothing is spent before the yes."""
+    if run.kept:
         say("Resuming the run of this board that was interrupted.")
-    try:
-        agree(wanted, quote, say)
-    except exits.Ended:
-        if not run.resumed:
-            run.finish()
-        raise
-    request = job_service_pb2.CreateProductionRequest(
-        request_id=run.request_id("production"), storyboard_id=board.id, revision=board.revision, quote_id=quote.id
-    )
+        request = job_service_pb2.CreateProductionRequest.FromString(run.kept)
+    else:
+        request = await _agreed(services, run, wanted, say)
+        run.keep(request.SerializeToString())
     production: job_pb2.Production = (await services.call(services.jobs.CreateProduction, request)).production
     return production
 
 
-async def _storyboard(services: client.Client, run: runs.Run, wanted: Wanted) -> storyboard_pb2.Storyboard:
-    request = storyboard_service_pb2.CreateStoryboardRequest(
-        request_id=run.request_id("storyboard"), storyboard=wire.storyboard(wanted.board.board)
+async def _agreed(
+    services: client.Client, run: runs.Run, wanted: Wanted, say: Callable[[str], None]
+) -> job_service_pb2.CreateProductionRequest:
+    board = await shelf.storyboard(services, wanted.home, run, wanted.board)
+    asked = job_service_pb2.PlanProductionRequest(storyboard_id=board.id, revision=board.revision)
+    plan: job_pb2.Plan = (await services.call(services.jobs.PlanProduction, asked)).plan
+    try:
+        agree(wanted, plan, say)
+    except exits.Ended:
+        run.finish()
+        raise
+    return job_service_pb2.CreateProductionRequest(
+        request_id=run.request_id("production"),
+        storyboard_id=board.id,
+        revision=board.revision,
+        quote_id=plan.quote_id,
+        plan_digest=plan.digest,
     )
-    created: storyboard_pb2.Storyboard = (
-        await services.call(services.storyboards.CreateStoryboard, request)
-    ).storyboard
-    return created
 
 
-async def _quote(services: client.Client, run: runs.Run, board: storyboard_pb2.Storyboard) -> quote_pb2.Quote:
-    asked = storyboard_service_pb2.ComposePromptsRequest(storyboard_id=board.id, revision=board.revision)
-    composed = await services.call(services.storyboards.ComposePrompts, asked)
-    request = provider_gateway_service_pb2.CreateQuoteRequest(
-        request_id=run.request_id("quote"), items=wire.items(composed.prompts)
-    )
-    quote: quote_pb2.Quote = (await services.call(services.gateway.CreateQuote, request)).quote
-    return quote
-
-
-def agree(wanted: Wanted, quote: quote_pb2.Quote, say: Callable[[str], None]) -> None:
-    """Tell the price and get a yes. Raises Ended with MONEY."""
-    most = wire.amount(quote.most_you_can_pay)
+def agree(wanted: Wanted, plan: job_pb2.Plan, say: Callable[[str], None]) -> None:
+    """Tell what would be made and the price, and get a yes. Raises Ended with MONEY."""
     board = wanted.board.board
     seconds = sum(scene.duration for scene in board.scenes)
-    models = ", ".join(dict.fromkeys(item.spec.model for item in quote.items))
+    models = ", ".join(dict.fromkeys(scene.model for scene in plan.scenes))
     say(f"{board.name} · {board.scene_count} · {seconds} s · {models}")
-    say(f"The most you can pay: {most}{' (the sandbox charges nothing)' if quote.play_money else ''}")
-    for warning in quote.warnings:
-        say(f"Note: {warning}")
-    if wanted.max_cost_micros is not None and quote.most_you_can_pay.micros > wanted.max_cost_micros:
-        raise exits.Ended(f"That is more than --max-cost {wanted.max_cost_micros / 1e6:.2f}.", exits.Code.MONEY)
-    if quote.play_money or (wanted.yes and (wanted.max_cost_micros is not None or sys.stdin.isatty())):
+    for line in plan_lines.changes(plan):
+        say(line)
+    if not plan.clips:
+        say("Nothing has to be bought: every scene has a take that fits.")
         return
-    if not sys.stdin.isatty():
-        raise exits.Ended("Nobody can be asked here: give --yes and --max-cost.", exits.Code.MONEY)
-    say(f"Film it for up to {most}? [y/N]")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise exits.Ended("Nothing was spent.", exits.Code.MONEY)
+    most = wire.amount(plan.most_you_can_pay)
+    say(f"The most you can pay: {most}{' (the sandbox charges nothing)' if plan.play_money else ''}")
+    for warning in plan.warnings:
+        say(f"Note: {warning}")
+    if wanted.max_cost_micros is not None and plan.most_you_can_pay.micros > wanted.max_cost_micros:
+        raise exits.Ended(f"That is more than --max-cost {wanted.max_cost_micros / 1e6:.2f}.", exits.Code.MONEY)
+    if plan.play_money:
+        return
+    consent.ask(f"Film it for up to {most}?", wanted.yes and (wanted.max_cost_micros is not None or consent.asks()))
 
 
 def _refusal(of: board_file.BoardFile, run: runs.Run, refused: client.Refused) -> Exception:

@@ -35,6 +35,13 @@ _OF_JOB = {
 }
 _WAITS = {
     job_pb2.Job.WAIT_REASON_SEAM: "for the last frame of the scene before",
+    job_pb2.Job.WAIT_REASON_APPROVAL: "for approval",
+    job_pb2.Job.WAIT_REASON_PAUSED: "as the production is paused",
+}
+_HELD = {
+    job_pb2.Production.STATE_NEEDS_APPROVAL: "waits for approval (`rushes production approve`)",
+    job_pb2.Production.STATE_PAUSED: "paused (`rushes production resume`)",
+    job_pb2.Production.STATE_NEEDS_PICK: "waits for takes to be picked (`rushes take pick`)",
 }
 
 
@@ -44,14 +51,20 @@ class Production:
     def __init__(self) -> None:
         self.told = job_pb2.Production()
         self.jobs: dict[str, job_pb2.Job] = {}
+        self.reused: list[job_pb2.ProductionScene] = []
         self.away = False
 
     def hear(self, news: job_service_pb2.WatchProductionResponse) -> list[str]:
         """Take the news in; returns a line for each change that a person would notice."""
         match news.WhichOneof("change"):
             case "snapshot":
-                changed = [line for job in news.snapshot.jobs for line in self._hear_job(job)]
+                self.reused = [one for one in news.snapshot.scenes if one.action == job_pb2.ScenePlan.ACTION_REUSE]
+                changed = [f"scene {one.scene_number} {one.scene_title}: its take is used again" for one in self.reused]
+                changed += [line for job in news.snapshot.jobs for line in self._hear_job(job)]
                 return changed + self._hear_production(news.snapshot)
+            case "resync":
+                self.jobs.clear()
+                return []
             case "production":
                 return self._hear_production(news.production)
             case "job":
@@ -65,8 +78,12 @@ class Production:
 
     def headline(self) -> str:
         """The production in one line."""
-        done = sum(job.state == job_pb2.Job.STATE_SUCCEEDED for job in self.jobs.values())
-        parts = [self.told.title, f"{done}/{len(self.jobs)} scenes"]
+        made = {job.scene_number for job in self.jobs.values() if job.state == job_pb2.Job.STATE_SUCCEEDED}
+        every = {job.scene_number for job in self.jobs.values()}
+        reused = len(self.reused)
+        parts = [self.told.title, f"{reused + len(made)}/{reused + len(every)} scenes"]
+        if self.told.state in _HELD:
+            parts.append(_HELD[self.told.state])
         if self.told.state == job_pb2.Production.STATE_COMPILING:
             measured = f" {self.told.film_progress:.0%}" if self.told.film_progress else ""
             parts.append(f"cutting the film{measured}")
@@ -88,6 +105,8 @@ class Production:
         cutting = job_pb2.Production.STATE_COMPILING
         if told.state == cutting and before.state != cutting:
             return ["cutting the film"]
+        if told.state in _HELD and before.state != told.state:
+            return [_HELD[told.state]]
         return []
 
 

@@ -23,12 +23,22 @@ class Run:
         """The id of this run's one request of that kind."""
         return str(uuid.uuid5(self._id, verb))
 
+    @property
+    def kept(self) -> bytes:
+        """The request that this run has sent, or was about to send; empty when it had not come so far."""
+        return self.path.read_bytes()
+
+    def keep(self, request: bytes) -> None:
+        """Write down what is about to be sent, so that the same is sent again."""
+        self.path.write_bytes(request)
+
     def finish(self) -> None:
         """Forget the run: the next one of this board starts anew."""
         self.path.unlink(missing_ok=True)
 
     def renew(self) -> None:
         """Begin anew with other ids, when the old ones came to nothing."""
+        self.keep(b"")
         renewed = uuid.uuid4()
         self.path = self.path.rename(self.path.with_suffix(f".{renewed}"))
         self._id, self.resumed = renewed, False

@@ -23,10 +23,11 @@ async def main() -> None:
         storyboard_service_pb2_grpc.StoryboardServiceStub(rpc.connect(told.storyboard_address)),
         provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(rpc.connect(told.provider_gateway_address)),
         clock=lambda: datetime.now(UTC),
+        approve_above_micros=told.approve_above_micros,
     )
     servicer = rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, job_api, "rushes.job.v1.JobService")
     server = rpc.Server(told.listen, "job", [servicer], verifier, database.answers, told.reflection)
-    job_api.draining = server.draining
+    server.draining = job_api.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together(

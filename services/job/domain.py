@@ -1,15 +1,10 @@
-"""The rules of productions and jobs: what may follow what, decided without a database or a clock."""
+"""What the job service keeps, and what can go wrong with it."""
 
-import dataclasses
 import enum
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from libs import errors
-
-MOST_ATTEMPTS = 2
-"""Submissions a job may make; the second only after one that may be repeated."""
 
 
 class ProductionNotFound(errors.NotFound):
@@ -44,10 +39,91 @@ class RequestIdReused(errors.Conflict):
     """The request_id {request_id} was used before with another body; choose a new one."""
 
 
+class PlanChanged(errors.Stale):
+    """A production of revision {revision} would not do what was shown any more; plan it again."""
+
+
+class ProductionNotFilming(errors.Conflict):
+    """The production is {state}; this cannot be done to it now."""
+
+
+class JobAlreadyFinished(errors.Conflict):
+    """The job is {state} and can no longer change."""
+
+
+class JobSucceeded(errors.Conflict):
+    """The job has succeeded, and its take is kept; plan a production that makes the scene anew for another one."""
+
+
+class RetryNeedsPlan(errors.Conflict):
+    """Only a new production can make this take, at a price that its plan says: {why}."""
+
+
+class JobWaits(errors.Conflict):
+    """The job waits ({hold}); there is nothing to retry before it starts."""
+
+
+class TakeWithoutLastFrame(errors.Conflict):
+    """Production {production_id} needs the last frame of this take, and it was not kept; pick another one."""
+
+
+class TakeNotFound(errors.NotFound):
+    """There is no take {take_id}."""
+
+
+class Seam(enum.IntEnum):
+    """How a scene joins the one before, as rushes.type.v1.Seam has it."""
+
+    UNSPECIFIED = 0
+    CUT = 1
+    LAST_FRAME = 2
+    SHARED_KEYFRAME = 3
+
+
+class AutoPick(enum.StrEnum):
+    """Who picks the take that fills a scene: whoever is first stored, or a person."""
+
+    FIRST = "FIRST"
+    NEVER = "NEVER"
+
+
+class Action(enum.StrEnum):
+    """What is done about a scene."""
+
+    REUSE = "REUSE"
+    MAKE = "MAKE"
+    REMAKE = "REMAKE"
+
+
+class Reason(enum.StrEnum):
+    """Why; proto/rushes/job/v1/job.proto says it at length."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    UNCHANGED = "UNCHANGED"
+    NEW_SCENE = "NEW_SCENE"
+    NO_TAKE = "NO_TAKE"
+    CONTENT_CHANGED = "CONTENT_CHANGED"
+    SEAM_CHANGED = "SEAM_CHANGED"
+    LAST_FRAME_MISSING = "LAST_FRAME_MISSING"
+    ASKED = "ASKED"
+
+
+class Hold(enum.StrEnum):
+    """What a waiting job waits for."""
+
+    NOTHING = ""
+    SEAM = "SEAM"
+    APPROVAL = "APPROVAL"
+    PAUSED = "PAUSED"
+
+
 class ProductionState(enum.StrEnum):
     """Where a production stands; proto/rushes/job/v1/job.proto says who moves it."""
 
+    NEEDS_APPROVAL = "NEEDS_APPROVAL"
     FILMING = "FILMING"
+    PAUSED = "PAUSED"
+    NEEDS_PICK = "NEEDS_PICK"
     COMPILING = "COMPILING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -67,6 +143,10 @@ class JobState(enum.StrEnum):
 
 
 PRODUCTION_ENDS = frozenset({ProductionState.SUCCEEDED, ProductionState.FAILED, ProductionState.CANCELED})
+FILMS = frozenset(
+    {ProductionState.NEEDS_APPROVAL, ProductionState.FILMING, ProductionState.PAUSED, ProductionState.NEEDS_PICK}
+)
+"""The states in which the takes of a production are not settled yet."""
 JOB_ENDS = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED})
 
 
@@ -92,20 +172,37 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A finished job's clip."""
+    """A finished job's clip, which belongs to its storyboard's scene.
+
+    `digest` is of what it was made of; `opens_on` and `closes_on` are the sha256 of the stills that went with it, and
+    `input_take_id` names the take whose last frame the first one was.
+    """
 
     id: str
     clip: Media
     last_frame: Media | None
     picked: bool
     created_at: datetime
+    job_id: str = ""
+    production_id: str = ""
+    storyboard_id: str = ""
+    scene_id: str = ""
+    digest: str = ""
+    opens_on: str = ""
+    closes_on: str = ""
+    input_take_id: str = ""
+    model: str = ""
+    note: str = ""
+    currency: str = ""
+    cost_micros: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The making of one take of one scene. `spec` is a serialized ClipSpec, opaque here.
+    """The making of one take of one scene. `spec` is a serialized ClipSpec, opaque here, and `digest` its sha256.
 
     `parked` says for what its submission waits, such as money; its metadata `retry_time` says until when.
+    `changed_in` is the version of the production in which it last changed.
     """
 
     id: str
@@ -123,15 +220,41 @@ class Job:
     created_at: datetime
     updated_at: datetime
     state: JobState = JobState.RUNNING
+    hold: Hold = Hold.NOTHING
     attempt: int = 1
+    take_number: int = 1
+    storyboard_id: str = ""
+    digest: str = ""
+    model: str = ""
     first_frame: Media | None = None
+    last_frame: Media | None = None
+    input_take_id: str = ""
+    submission_id: str = ""
+    account: str = ""
+    accepted_at: datetime | None = None
     submission_state: str = ""
     submission_version: int = 0
     parked: Fault | None = None
     cost_micros: int | None = None
     fault: Fault | None = None
     take: Take | None = None
+    changed_in: int = 0
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A scene's place in one production, and the take that fills it; None while none does."""
+
+    production_id: str
+    tenant_id: str
+    scene_number: int
+    scene_id: str
+    scene_title: str
+    seam: int
+    action: Action
+    reason: Reason
+    take_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +272,8 @@ class Production:
     created_at: datetime
     updated_at: datetime
     state: ProductionState = ProductionState.FILMING
+    auto_pick: AutoPick = AutoPick.FIRST
+    approved_by: str = ""
     version: int = 1
     film_id: str = ""
     film_progress: float | None = None
@@ -158,168 +283,22 @@ class Production:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a revision asks for, and what it may cost."""
+    """What a revision asks for: `spec` is a serialized ClipSpec, opaque here, and `digest` its sha256."""
 
     scene_id: str
     title: str
-    seam: int
-    starts_on_last_frame: bool
+    seam: Seam
     spec: bytes
-    quoted_micros: int
+    digest: str = ""
+    model: str = ""
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many of a production's jobs are in which kind of state."""
+    """How far a production is: jobs that are open; scenes that are filled, that have takes to pick from, or nothing."""
 
     open: int
-    succeeded: int
-    failed: int
-
-
-def plan(production: Production, scenes: Sequence[Scene], new_id: Callable[[str], str]) -> list[Job]:
-    """One job for each scene; those that start on the last frame of the scene before wait for its take."""
-    jobs: list[Job] = []
-    for number, scene in enumerate(scenes, 1):
-        waits = bool(jobs) and scene.starts_on_last_frame
-        job = Job(
-            id=new_id("job"),
-            production_id=production.id,
-            tenant_id=production.tenant_id,
-            scene_id=scene.scene_id,
-            scene_number=number,
-            scene_title=scene.title,
-            seam=scene.seam,
-            spec=scene.spec,
-            waits_for=jobs[-1].id if waits else None,
-            last_frame_wanted=number < len(scenes) and scenes[number].starts_on_last_frame,
-            currency=production.currency,
-            quoted_micros=scene.quoted_micros,
-            created_at=production.created_at,
-            updated_at=production.created_at,
-            state=JobState.WAITING if waits else JobState.RUNNING,
-        )
-        jobs.append(job)
-    return jobs
-
-
-def submission_moved(job: Job, state: str, version: int, parked: Fault | None, now: datetime) -> Job:
-    """The gateway says how far it is; old news and news for a finished job change nothing.
-
-    What is parked may wait for something else without having moved.
-    """
-    is_old = version < job.submission_version or (version == job.submission_version and parked is None)
-    if job.state in JOB_ENDS or is_old:
-        return job
-    return dataclasses.replace(job, submission_state=state, submission_version=version, parked=parked, updated_at=now)
-
-
-def clip_stored(job: Job, take: Take, cost_micros: int, now: datetime) -> Job:
-    """The clip is there: paid work is kept even when a cancel was on its way, or when the job had been given up."""
-    if job.state in JOB_ENDS:
-        return job if job.take else _found_late(job, take, cost_micros, now)
-    return dataclasses.replace(
-        job,
-        state=JobState.SUCCEEDED,
-        submission_state="STORED",
-        parked=None,
-        take=take,
-        cost_micros=cost_micros,
-        updated_at=now,
-        ended_at=now,
-    )
-
-
-def _found_late(job: Job, take: Take, cost_micros: int, now: datetime) -> Job:
-    """An ended job stays what it is; its clip is kept as a take that nobody has picked."""
-    unpicked = dataclasses.replace(take, picked=False)
-    return dataclasses.replace(job, submission_state="STORED", take=unpicked, cost_micros=cost_micros, updated_at=now)
-
-
-def submission_failed(job: Job, fault: Fault, cost_micros: int | None, retryable: bool, now: datetime) -> Job:
-    """No clip: try once more when that can help, else the job has failed, or is cancelled when that was wanted."""
-    if job.state in JOB_ENDS:
-        return job
-    # What was charged is never bought again by itself: the quote is the most that can be paid.
-    if retryable and cost_micros == 0 and job.state is JobState.RUNNING and job.attempt < MOST_ATTEMPTS:
-        return dataclasses.replace(
-            job, attempt=job.attempt + 1, submission_state="", submission_version=0, parked=None, updated_at=now
-        )
-    state = JobState.CANCELED if job.state is JobState.CANCELING else JobState.FAILED
-    ended = dataclasses.replace(job, state=state, fault=fault, cost_micros=cost_micros, parked=None)
-    return dataclasses.replace(ended, updated_at=now, ended_at=now)
-
-
-def unlock(job: Job, before: Take, now: datetime) -> Job:
-    """The take before is there: a waiting job can start on its last frame."""
-    if job.state is not JobState.WAITING:
-        return job
-    return dataclasses.replace(job, state=JobState.RUNNING, first_frame=before.last_frame, updated_at=now)
-
-
-def strand(job: Job, now: datetime) -> Job:
-    """The scene before ended without a take: a job that waits for it can never start."""
-    if job.state is not JobState.WAITING:
-        return job
-    fault = Fault(
-        "SCENE_BEFORE_FAILED",
-        "The scene before it was not made, so it has no frame to start on.",
-        {"charged": "no"},
-    )
-    return dataclasses.replace(job, state=JobState.FAILED, fault=fault, updated_at=now, ended_at=now)
-
-
-def cancel_job(job: Job, now: datetime) -> Job:
-    """What was never asked for ends at once; the rest is left to the gateway, which knows what is paid."""
-    if job.state is JobState.WAITING:
-        return dataclasses.replace(job, state=JobState.CANCELED, cost_micros=0, updated_at=now, ended_at=now)
-    if job.state is JobState.RUNNING:
-        return dataclasses.replace(job, state=JobState.CANCELING, updated_at=now)
-    return job
-
-
-def cancel(production: Production, now: datetime) -> Production:
-    """Begin to cancel; repeating it changes nothing. Raises ProductionAlreadyFinished."""
-    if production.state in (ProductionState.CANCELING, ProductionState.CANCELED):
-        return production
-    if production.state is not ProductionState.FILMING:
-        raise ProductionAlreadyFinished(production_id=production.id, state=production.state)
-    return dataclasses.replace(production, state=ProductionState.CANCELING, updated_at=now)
-
-
-def settle(production: Production, tally: Tally, now: datetime) -> Production:
-    """What becomes of a production whose jobs have moved: the same object while any can still change."""
-    if tally.open or production.state not in (ProductionState.FILMING, ProductionState.CANCELING):
-        return production
-    if production.state is ProductionState.CANCELING:
-        return dataclasses.replace(production, state=ProductionState.CANCELED, updated_at=now, ended_at=now)
-    if tally.failed:
-        fault = Fault(
-            "SCENES_FAILED",
-            f"{tally.failed} of {tally.failed + tally.succeeded} scenes were not made; the other takes are kept.",
-        )
-        return dataclasses.replace(production, state=ProductionState.FAILED, fault=fault, updated_at=now, ended_at=now)
-    return dataclasses.replace(production, state=ProductionState.COMPILING, updated_at=now)
-
-
-def film_progressed(production: Production, film_id: str, progress: float, now: datetime) -> Production:
-    """The film is being cut; progress never goes back."""
-    if production.state is not ProductionState.COMPILING or progress <= (production.film_progress or -1.0):
-        return production
-    return dataclasses.replace(production, film_id=film_id, film_progress=progress, updated_at=now)
-
-
-def film_completed(production: Production, film_id: str, now: datetime) -> Production:
-    """The film is there."""
-    if production.state is not ProductionState.COMPILING:
-        return production
-    done = dataclasses.replace(production, state=ProductionState.SUCCEEDED, film_id=film_id, film_progress=1.0)
-    return dataclasses.replace(done, updated_at=now, ended_at=now)
-
-
-def film_failed(production: Production, film_id: str, fault: Fault, now: datetime) -> Production:
-    """The film cannot be cut; the takes stay."""
-    if production.state is not ProductionState.COMPILING:
-        return production
-    failed = dataclasses.replace(production, state=ProductionState.FAILED, film_id=film_id, fault=fault)
-    return dataclasses.replace(failed, updated_at=now, ended_at=now)
+    filled: int
+    missing: int
+    pickable: int = 0

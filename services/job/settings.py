@@ -12,3 +12,5 @@ class Settings(settings.Service):
     """host:port of the storyboard service."""
     provider_gateway_address: str
     """host:port of the provider gateway."""
+    approve_above_micros: int | None = None
+    """Productions that can cost more than so many micros wait for ApproveProduction; none does without it."""

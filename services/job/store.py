@@ -1,7 +1,8 @@
-"""The tables of productions, jobs and takes, and every query on them."""
+"""The queries on productions and jobs."""
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,92 +10,26 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import db
-from services.job import domain
+from services.job import domain, tables
 
-METADATA = sa.MetaData()
-_TIME = sa.DateTime(timezone=True)
+METADATA = tables.METADATA
 
-PRODUCTIONS = sa.Table(
-    "productions",
-    METADATA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("tenant_id", sa.Text, nullable=False),
-    sa.Column("request_id", sa.Text, nullable=False),
-    sa.Column("request_digest", sa.LargeBinary, nullable=False),
-    sa.Column("storyboard_id", sa.Text, nullable=False),
-    sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("quote_id", sa.Text, nullable=False),
-    sa.Column("currency", sa.Text, nullable=False),
-    sa.Column("most_micros", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("version", sa.BigInteger, nullable=False),
-    sa.Column("film_id", sa.Text, nullable=False),
-    sa.Column("film_progress", sa.Float),
-    sa.Column("fault", pg.JSONB(none_as_null=True)),
-    sa.Column("created_at", _TIME, nullable=False),
-    sa.Column("updated_at", _TIME, nullable=False),
-    sa.Column("ended_at", _TIME),
+_TAKE_COLUMNS = [column for column in tables.TAKES.c if column.name != "tenant_id"]
+TAKE_FIELDS = [column.name for column in _TAKE_COLUMNS]
+_JOB_ROWS = sa.select(tables.JOBS, *(column.label(f"take_{column.name}") for column in _TAKE_COLUMNS)).select_from(
+    tables.JOBS.outerjoin(tables.TAKES, tables.TAKES.c.job_id == tables.JOBS.c.id)
 )
-
-JOBS = sa.Table(
-    "jobs",
-    METADATA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("tenant_id", sa.Text, nullable=False),
-    sa.Column("production_id", sa.Text, nullable=False),
-    sa.Column("scene_id", sa.Text, nullable=False),
-    sa.Column("scene_number", sa.Integer, nullable=False),
-    sa.Column("scene_title", sa.Text, nullable=False),
-    sa.Column("seam", sa.Integer, nullable=False),
-    sa.Column("spec", sa.LargeBinary, nullable=False),
-    sa.Column("waits_for", sa.Text),
-    sa.Column("last_frame_wanted", sa.Boolean, nullable=False),
-    sa.Column("first_frame", pg.JSONB(none_as_null=True)),
-    sa.Column("currency", sa.Text, nullable=False),
-    sa.Column("quoted_micros", sa.BigInteger, nullable=False),
-    sa.Column("cost_micros", sa.BigInteger),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("submission_state", sa.Text, nullable=False),
-    sa.Column("submission_version", sa.BigInteger, nullable=False),
-    sa.Column("parked", pg.JSONB(none_as_null=True)),
-    sa.Column("fault", pg.JSONB(none_as_null=True)),
-    sa.Column("changed_in", sa.BigInteger, nullable=False),
-    sa.Column("created_at", _TIME, nullable=False),
-    sa.Column("updated_at", _TIME, nullable=False),
-    sa.Column("ended_at", _TIME),
-)
-
-TAKES = sa.Table(
-    "takes",
-    METADATA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("tenant_id", sa.Text, nullable=False),
-    sa.Column("job_id", sa.Text, nullable=False),
-    sa.Column("production_id", sa.Text, nullable=False),
-    sa.Column("scene_id", sa.Text, nullable=False),
-    sa.Column("clip", pg.JSONB, nullable=False),
-    sa.Column("last_frame", pg.JSONB(none_as_null=True)),
-    sa.Column("picked", sa.Boolean, nullable=False),
-    sa.Column("created_at", _TIME, nullable=False),
-)
-
-_KEPT_IN_TAKES = TAKES.alias("take")
-_JOB_ROWS = sa.select(
-    JOBS,
-    _KEPT_IN_TAKES.c.id.label("take_id"),
-    _KEPT_IN_TAKES.c.clip.label("take_clip"),
-    _KEPT_IN_TAKES.c.last_frame.label("take_last_frame"),
-    _KEPT_IN_TAKES.c.picked.label("take_picked"),
-    _KEPT_IN_TAKES.c.created_at.label("take_created_at"),
-).select_from(JOBS.outerjoin(_KEPT_IN_TAKES, _KEPT_IN_TAKES.c.job_id == JOBS.c.id))
 _PRODUCTION_FIELDS = [field.name for field in dataclasses.fields(domain.Production)]
 _CHANGING = (
     "id",
     "state",
+    "hold",
     "attempt",
     "first_frame",
+    "input_take_id",
+    "submission_id",
+    "account",
+    "accepted_at",
     "submission_state",
     "submission_version",
     "parked",
@@ -104,6 +39,7 @@ _CHANGING = (
     "updated_at",
     "ended_at",
 )
+_CHANGING_PRODUCTION = ("state", "approved_by", "film_id", "film_progress", "fault", "updated_at", "ended_at")
 _JOB_FIELDS = [field.name for field in dataclasses.fields(domain.Job) if field.name != "take"]
 
 
@@ -111,17 +47,25 @@ async def insert_production_once(
     conn: AsyncConnection,
     production: domain.Production,
     jobs: Sequence[domain.Job],
+    slots: Sequence[domain.Slot],
     request_id: str,
     digest: bytes,
 ) -> bool:
-    """Insert a production with its jobs; False, and nothing written, when the request_id has one already."""
-    row = _production_row(production) | {"request_id": request_id, "request_digest": digest}
+    """Insert a production with all that is in it; False, and nothing written, when the request_id has one already."""
+    row = _production_row(production) | {
+        "request_id": request_id,
+        "request_digest": digest,
+        "changed_at": tables.CHANGED_AT,
+    }
     inserted = await conn.execute(
-        pg.insert(PRODUCTIONS).values(row).on_conflict_do_nothing().returning(PRODUCTIONS.c.id)
+        pg.insert(tables.PRODUCTIONS).values(row).on_conflict_do_nothing().returning(tables.PRODUCTIONS.c.id)
     )
     if inserted.first() is None:
         return False
-    await conn.execute(sa.insert(JOBS), [_job_row(job, production.version) for job in jobs])
+    if jobs:
+        values = {"changed_at": tables.CHANGED_AT}
+        await conn.execute(sa.insert(tables.JOBS).values(values), [_job_row(job, production.version) for job in jobs])
+    await conn.execute(sa.insert(tables.SLOTS), [dataclasses.asdict(slot) for slot in slots])
     return True
 
 
@@ -129,36 +73,40 @@ async def find_requested(
     conn: AsyncConnection, tenant_id: str, request_id: str
 ) -> tuple[domain.Production, bytes] | None:
     """The production this request_id made before, and the digest of that request."""
-    query = sa.select(PRODUCTIONS).where(PRODUCTIONS.c.tenant_id == tenant_id, PRODUCTIONS.c.request_id == request_id)
+    query = sa.select(tables.PRODUCTIONS).where(
+        tables.PRODUCTIONS.c.tenant_id == tenant_id, tables.PRODUCTIONS.c.request_id == request_id
+    )
     row = (await conn.execute(query)).mappings().first()
-    return (_production(row), row["request_digest"]) if row else None
+    return (production(row), row["request_digest"]) if row else None
 
 
 async def get_production(conn: AsyncConnection, tenant_id: str, production_id: str) -> domain.Production:
     """One production. Raises ProductionNotFound."""
-    query = sa.select(PRODUCTIONS).where(PRODUCTIONS.c.tenant_id == tenant_id, PRODUCTIONS.c.id == production_id)
+    query = sa.select(tables.PRODUCTIONS).where(
+        tables.PRODUCTIONS.c.tenant_id == tenant_id, tables.PRODUCTIONS.c.id == production_id
+    )
     row = (await conn.execute(query)).mappings().first()
     if row is None:
         raise domain.ProductionNotFound(production_id=production_id)
-    return _production(row)
+    return production(row)
 
 
 async def list_productions(
     conn: AsyncConnection, tenant_id: str, storyboard_id: str, below: str | None, most: int
 ) -> list[domain.Production]:
     """Productions, newest first, whose id is below the one given."""
-    query = sa.select(PRODUCTIONS).where(PRODUCTIONS.c.tenant_id == tenant_id)
+    query = sa.select(tables.PRODUCTIONS).where(tables.PRODUCTIONS.c.tenant_id == tenant_id)
     if storyboard_id:
-        query = query.where(PRODUCTIONS.c.storyboard_id == storyboard_id)
+        query = query.where(tables.PRODUCTIONS.c.storyboard_id == storyboard_id)
     if below:
-        query = query.where(PRODUCTIONS.c.id < below)
-    rows = await conn.execute(query.order_by(PRODUCTIONS.c.id.desc()).limit(most))
-    return [_production(row) for row in rows.mappings()]
+        query = query.where(tables.PRODUCTIONS.c.id < below)
+    rows = await conn.execute(query.order_by(tables.PRODUCTIONS.c.id.desc()).limit(most))
+    return [production(row) for row in rows.mappings()]
 
 
 async def get_job(conn: AsyncConnection, tenant_id: str, job_id: str) -> domain.Job:
     """One job. Raises JobNotFound."""
-    rows = await conn.execute(_JOB_ROWS.where(JOBS.c.tenant_id == tenant_id, JOBS.c.id == job_id))
+    rows = await conn.execute(_JOB_ROWS.where(tables.JOBS.c.tenant_id == tenant_id, tables.JOBS.c.id == job_id))
     row = rows.mappings().first()
     if row is None:
         raise domain.JobNotFound(job_id=job_id)
@@ -166,91 +114,148 @@ async def get_job(conn: AsyncConnection, tenant_id: str, job_id: str) -> domain.
 
 
 async def list_jobs(
-    conn: AsyncConnection, tenant_id: str, state: domain.JobState | None, below: str | None, most: int
+    conn: AsyncConnection,
+    tenant_id: str,
+    state: domain.JobState | None,
+    below: str | None,
+    most: int,
+    production_id: str = "",
+    silent_since: datetime | None = None,
 ) -> list[domain.Job]:
-    """Jobs, newest first, whose id is below the one given."""
-    query = _JOB_ROWS.where(JOBS.c.tenant_id == tenant_id)
+    """Jobs, newest first, whose id is below the one given; only those asked for and silent since, if that is given."""
+    query = _JOB_ROWS.where(tables.JOBS.c.tenant_id == tenant_id)
     if state:
-        query = query.where(JOBS.c.state == state)
+        query = query.where(tables.JOBS.c.state == state)
+    if production_id:
+        query = query.where(tables.JOBS.c.production_id == production_id)
+    if silent_since:
+        asked_for = tables.JOBS.c.state.in_((domain.JobState.RUNNING, domain.JobState.CANCELING))
+        query = query.where(asked_for, tables.JOBS.c.ended_at.is_(None), tables.JOBS.c.updated_at < silent_since)
     if below:
-        query = query.where(JOBS.c.id < below)
-    rows = await conn.execute(query.order_by(JOBS.c.id.desc()).limit(most))
+        query = query.where(tables.JOBS.c.id < below)
+    rows = await conn.execute(query.order_by(tables.JOBS.c.id.desc()).limit(most))
     return [_job(row) for row in rows.mappings()]
 
 
 async def jobs_of(conn: AsyncConnection, production: domain.Production, changed_after: int = 0) -> list[domain.Job]:
     """The production's jobs in scene order; only those changed after that version of it, when one is given."""
     query = _JOB_ROWS.where(
-        JOBS.c.tenant_id == production.tenant_id,
-        JOBS.c.production_id == production.id,
-        JOBS.c.changed_in > changed_after,
+        tables.JOBS.c.tenant_id == production.tenant_id,
+        tables.JOBS.c.production_id == production.id,
+        tables.JOBS.c.changed_in > changed_after,
     )
-    return [_job(row) for row in (await conn.execute(query.order_by(JOBS.c.scene_number))).mappings()]
+    rows = await conn.execute(query.order_by(tables.JOBS.c.scene_number, tables.JOBS.c.take_number, tables.JOBS.c.id))
+    return [_job(row) for row in rows.mappings()]
+
+
+async def read_jobs(conn: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[domain.Job]:
+    """The jobs of which all this is true."""
+    return [_job(row) for row in (await conn.execute(_JOB_ROWS.where(*where))).mappings()]
+
+
+async def lock_filming(
+    conn: AsyncConnection, tenant_id: str, storyboard_id: str, besides: Collection[str]
+) -> dict[str, domain.Production]:
+    """A storyboard's productions whose takes are not settled, and these besides, under their next versions, by id."""
+    filming = sa.and_(tables.PRODUCTIONS.c.storyboard_id == storyboard_id, tables.PRODUCTIONS.c.state.in_(domain.FILMS))
+    theirs = sa.or_(filming, db.one_of(tables.PRODUCTIONS.c.id, besides))
+    return await _lock(conn, sa.and_(tables.PRODUCTIONS.c.tenant_id == tenant_id, theirs))
 
 
 async def lock_production(conn: AsyncConnection, tenant_id: str, production_id: str) -> domain.Production:
     """The production under its next version; changes of one production queue here. Raises ProductionNotFound."""
     query = (
-        sa.update(PRODUCTIONS)
-        .where(PRODUCTIONS.c.tenant_id == tenant_id, PRODUCTIONS.c.id == production_id)
-        .values(version=PRODUCTIONS.c.version + 1)
-        .returning(PRODUCTIONS)
+        sa.update(tables.PRODUCTIONS)
+        .where(tables.PRODUCTIONS.c.tenant_id == tenant_id, tables.PRODUCTIONS.c.id == production_id)
+        .values(version=tables.PRODUCTIONS.c.version + 1, changed_at=tables.CHANGED_AT)
+        .returning(tables.PRODUCTIONS)
     )
     row = (await conn.execute(query)).mappings().first()
     if row is None:
         raise domain.ProductionNotFound(production_id=production_id)
-    return _production(row)
+    return production(row)
 
 
 async def lock_productions_of(conn: AsyncConnection, job_ids: Collection[str]) -> dict[str, domain.Production]:
     """The productions of these jobs under their next versions, by id."""
-    theirs = sa.select(JOBS.c.production_id).where(db.one_of(JOBS.c.id, job_ids))
+    theirs = sa.select(tables.JOBS.c.production_id).where(db.one_of(tables.JOBS.c.id, job_ids))
+    return await _lock(conn, tables.PRODUCTIONS.c.id.in_(theirs))
+
+
+async def _lock(conn: AsyncConnection, which: sa.ColumnElement[bool]) -> dict[str, domain.Production]:
     # In the order of their ids, so that two who lock several never wait for each other.
-    in_order = sa.select(PRODUCTIONS.c.id).where(PRODUCTIONS.c.id.in_(theirs)).order_by(PRODUCTIONS.c.id)
+    in_order = sa.select(tables.PRODUCTIONS.c.id).where(which).order_by(tables.PRODUCTIONS.c.id)
     locked = in_order.with_for_update().cte("locked")
     query = (
-        sa.update(PRODUCTIONS)
-        .where(PRODUCTIONS.c.id == locked.c.id)
-        .values(version=PRODUCTIONS.c.version + 1)
-        .returning(PRODUCTIONS)
+        sa.update(tables.PRODUCTIONS)
+        .where(tables.PRODUCTIONS.c.id == locked.c.id)
+        .values(version=tables.PRODUCTIONS.c.version + 1, changed_at=tables.CHANGED_AT)
+        .returning(tables.PRODUCTIONS)
     )
-    return {row["id"]: _production(row) for row in (await conn.execute(query)).mappings()}
+    return {row["id"]: production(row) for row in (await conn.execute(query)).mappings()}
 
 
 async def jobs_by_id(conn: AsyncConnection, job_ids: Collection[str]) -> dict[str, domain.Job]:
     """Those of these jobs that exist."""
-    rows = await conn.execute(_JOB_ROWS.where(db.one_of(JOBS.c.id, job_ids)))
+    rows = await conn.execute(_JOB_ROWS.where(db.one_of(tables.JOBS.c.id, job_ids)))
     return {row["id"]: _job(row) for row in rows.mappings()}
 
 
-async def waiting_for(conn: AsyncConnection, job_ids: Collection[str]) -> list[domain.Job]:
-    """The jobs that wait for a take of one of these."""
-    rows = await conn.execute(_JOB_ROWS.where(db.one_of(JOBS.c.waits_for, job_ids)))
-    return [_job(row) for row in rows.mappings()]
+async def waiting_in(conn: AsyncConnection, production_ids: Collection[str]) -> list[domain.Job]:
+    """The jobs of these productions that wait, in scene order."""
+    query = _JOB_ROWS.where(
+        db.one_of(tables.JOBS.c.production_id, production_ids), tables.JOBS.c.state == domain.JobState.WAITING
+    ).order_by(tables.JOBS.c.production_id, tables.JOBS.c.scene_number, tables.JOBS.c.take_number)
+    return [_job(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def under_way(conn: AsyncConnection, tenant_id: str, storyboard_id: str, scenes: Mapping[str, str]) -> int:
+    """How many clips of these scenes, with these digests, are being made or wait to be."""
+    query = sa.select(sa.func.count()).where(
+        tables.JOBS.c.tenant_id == tenant_id,
+        tables.JOBS.c.storyboard_id == storyboard_id,
+        tables.JOBS.c.ended_at.is_(None),
+        sa.tuple_(tables.JOBS.c.scene_id, tables.JOBS.c.digest).in_(list(scenes.items())),
+    )
+    return int((await conn.execute(query)).scalar_one())
 
 
 async def tallies(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, domain.Tally]:
-    """How many jobs of each of these productions are open, succeeded, or ended otherwise."""
-    ended, succeeded = JOBS.c.state.in_(domain.JOB_ENDS), JOBS.c.state == domain.JobState.SUCCEEDED
-    query = (
-        sa.select(
-            JOBS.c.production_id,
-            sa.func.count().filter(~ended),
-            sa.func.count().filter(succeeded),
-            sa.func.count().filter(ended, ~succeeded),
-        )
-        .where(db.one_of(JOBS.c.production_id, production_ids))
-        .group_by(JOBS.c.production_id)
+    """How many jobs of each of these productions are open, and how many scenes are filled, lost or to be picked."""
+    of_slot = sa.and_(
+        tables.JOBS.c.production_id == tables.SLOTS.c.production_id,
+        tables.JOBS.c.scene_number == tables.SLOTS.c.scene_number,
     )
+    made = sa.func.count().filter(tables.JOBS.c.state == domain.JobState.SUCCEEDED) > 0
+    scenes = (
+        sa.select(
+            tables.SLOTS.c.production_id,
+            sa.func.count().filter(tables.JOBS.c.id.is_not(None), tables.JOBS.c.ended_at.is_(None)).label("open"),
+            tables.SLOTS.c.take_id.is_not(None).label("filled"),
+            made.label("made"),
+        )
+        .select_from(tables.SLOTS.outerjoin(tables.JOBS, of_slot))
+        .where(db.one_of(tables.SLOTS.c.production_id, production_ids))
+        .group_by(tables.SLOTS.c.production_id, tables.SLOTS.c.scene_number)
+        .subquery()
+    )
+    filled, made = scenes.c.filled, scenes.c.made
+    query = sa.select(
+        scenes.c.production_id,
+        sa.cast(sa.func.sum(scenes.c.open), sa.Integer),
+        sa.func.count().filter(filled),
+        sa.func.count().filter(~filled, ~made),
+        sa.func.count().filter(~filled, made),
+    ).group_by(scenes.c.production_id)
     return {production_id: domain.Tally(*counts) for production_id, *counts in await conn.execute(query)}
 
 
 async def cost_micros(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, int]:
     """What each of these productions has been charged so far, in micros."""
     query = (
-        sa.select(JOBS.c.production_id, sa.func.coalesce(sa.func.sum(JOBS.c.cost_micros), 0))
-        .where(db.one_of(JOBS.c.production_id, production_ids))
-        .group_by(JOBS.c.production_id)
+        sa.select(tables.JOBS.c.production_id, sa.func.coalesce(sa.func.sum(tables.JOBS.c.cost_micros), 0))
+        .where(db.one_of(tables.JOBS.c.production_id, production_ids))
+        .group_by(tables.JOBS.c.production_id)
     )
     return {production_id: int(micros) for production_id, micros in await conn.execute(query)}
 
@@ -258,24 +263,31 @@ async def cost_micros(conn: AsyncConnection, production_ids: Collection[str]) ->
 async def save_production(conn: AsyncConnection, production: domain.Production) -> None:
     """Write what may change; the caller holds its lock."""
     row = _production_row(production)
-    kept = {name: row[name] for name in ("state", "film_id", "film_progress", "fault", "updated_at", "ended_at")}
-    await conn.execute(sa.update(PRODUCTIONS).where(PRODUCTIONS.c.id == production.id).values(kept))
+    kept = {name: row[name] for name in _CHANGING_PRODUCTION}
+    await conn.execute(sa.update(tables.PRODUCTIONS).where(tables.PRODUCTIONS.c.id == production.id).values(kept))
 
 
 async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], changed_in: Mapping[str, int]) -> None:
-    """Write jobs as changed in these versions of their productions, whose locks the caller holds; takes once."""
+    """Write jobs as changed in these versions of their productions, whose locks the caller holds."""
     if not jobs:
         return
-    new = db.recordset(JOBS, _CHANGING, [_job_row(job, changed_in[job.production_id]) for job in jobs])
+    new = db.recordset(tables.JOBS, _CHANGING, [_job_row(job, changed_in[job.production_id]) for job in jobs])
     changes = {name: new.c[name] for name in _CHANGING if name != "id"}
-    await conn.execute(sa.update(JOBS).where(JOBS.c.id == new.c.id).values(changes))
-    if takes := [_take_row(job, job.take) for job in jobs if job.take]:
-        await conn.execute(pg.insert(TAKES).on_conflict_do_nothing(), takes)
+    await conn.execute(
+        sa.update(tables.JOBS).where(tables.JOBS.c.id == new.c.id).values(changes | {"changed_at": tables.CHANGED_AT})
+    )
 
 
-def _production(row: sa.RowMapping) -> domain.Production:
+async def add_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], version: int) -> None:
+    """Add jobs to a production, in this version of it, whose lock the caller holds."""
+    rows = [_job_row(job, version) for job in jobs]
+    await conn.execute(sa.insert(tables.JOBS).values({"changed_at": tables.CHANGED_AT}), rows)
+
+
+def production(row: sa.RowMapping) -> domain.Production:
+    """A production from its row."""
     values = {name: row[name] for name in _PRODUCTION_FIELDS}
-    values["state"] = domain.ProductionState(row["state"])
+    values["state"], values["auto_pick"] = domain.ProductionState(row["state"]), domain.AutoPick(row["auto_pick"])
     values["fault"] = _fault(row["fault"])
     return domain.Production(**values)
 
@@ -288,40 +300,35 @@ def _production_row(production: domain.Production) -> dict[str, Any]:
 
 def _job(row: sa.RowMapping) -> domain.Job:
     values = {name: row[name] for name in _JOB_FIELDS}
-    values["state"] = domain.JobState(row["state"])
+    values["state"], values["hold"] = domain.JobState(row["state"]), domain.Hold(row["hold"])
     values["fault"], values["parked"] = _fault(row["fault"]), _fault(row["parked"])
-    values["first_frame"] = _media(row["first_frame"])
+    values["first_frame"], values["last_frame"] = media(row["first_frame"]), media(row["last_frame"])
     if row["take_id"]:
-        clip = domain.Media(**row["take_clip"])
-        last = _media(row["take_last_frame"])
-        values["take"] = domain.Take(row["take_id"], clip, last, row["take_picked"], row["take_created_at"])
+        values["take"] = take({name: row[f"take_{name}"] for name in TAKE_FIELDS} | _money(row))
     return domain.Job(**values)
+
+
+def take(row: Mapping[str, Any]) -> domain.Take:
+    """A take from a row with the take's columns, and the currency and cost of its job."""
+    values = {name: row[name] for name in (*TAKE_FIELDS, "currency", "cost_micros")}
+    return domain.Take(**values | {"clip": domain.Media(**row["clip"]), "last_frame": media(row["last_frame"])})
+
+
+def _money(row: sa.RowMapping) -> dict[str, Any]:
+    return {"currency": row["currency"], "cost_micros": row["cost_micros"]}
 
 
 def _job_row(job: domain.Job, changed_in: int) -> dict[str, Any]:
     values = {name: getattr(job, name) for name in _JOB_FIELDS}
-    for name in ("fault", "parked", "first_frame"):
+    for name in ("fault", "parked", "first_frame", "last_frame"):
         values[name] = dataclasses.asdict(values[name]) if values[name] else None
     return values | {"changed_in": changed_in}
-
-
-def _take_row(job: domain.Job, take: domain.Take) -> dict[str, Any]:
-    return {
-        "id": take.id,
-        "tenant_id": job.tenant_id,
-        "job_id": job.id,
-        "production_id": job.production_id,
-        "scene_id": job.scene_id,
-        "clip": dataclasses.asdict(take.clip),
-        "last_frame": dataclasses.asdict(take.last_frame) if take.last_frame else None,
-        "picked": take.picked,
-        "created_at": take.created_at,
-    }
 
 
 def _fault(value: Mapping[str, Any] | None) -> domain.Fault | None:
     return domain.Fault(**value) if value else None
 
 
-def _media(value: Mapping[str, Any] | None) -> domain.Media | None:
+def media(value: Mapping[str, Any] | None) -> domain.Media | None:
+    """A stored file, as a column has it."""
     return domain.Media(**value) if value else None

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -10,9 +10,9 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from libs import errors
 from rushes.job.v1 import events_pb2, job_pb2, job_service_pb2
 from rushes.provider_gateway.v1 import quote_pb2
-from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
+from rushes.storyboard.v1 import storyboard_service_pb2
 from rushes.type.v1 import clip_pb2, edit_list_pb2, fault_pb2, media_pb2, money_pb2
-from services.job import domain
+from services.job import domain, lifecycle
 
 
 class BadRequest(errors.Invalid):
@@ -30,7 +30,7 @@ def check_create_production(request: job_service_pb2.CreateProductionRequest) ->
         found.append(errors.Violation("storyboard_id", "should name the storyboard to film"))
     if request.revision < 1:
         found.append(errors.Violation("revision", "should be at least 1"))
-    if not request.quote_id:
+    if not request.quote_id and not request.plan_digest:
         found.append(errors.Violation("quote_id", "should name a quote from ProviderGatewayService.CreateQuote"))
     if found:
         raise BadRequest(found)
@@ -41,23 +41,35 @@ def digest(request: job_service_pb2.CreateProductionRequest) -> bytes:
     return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
 
 
-def scenes(composed: storyboard_service_pb2.ComposePromptsResponse, quote: quote_pb2.Quote) -> list[domain.Scene]:
-    """What to film and what it may cost. Raises QuoteChanged when the quote is for anything else."""
-    items = {item.scene_id: item for item in quote.items}
-    if {(p.scene_id, p.digest) for p in composed.prompts} != {(i.scene_id, i.digest) for i in quote.items}:
+def scenes(composed: storyboard_service_pb2.ComposePromptsResponse) -> list[domain.Scene]:
+    """What a revision asks for, in film order."""
+    return [
+        domain.Scene(
+            scene_id=prompt.scene_id,
+            title=prompt.title,
+            seam=domain.Seam(prompt.seam),
+            spec=prompt.spec.SerializeToString(deterministic=True),
+            digest=prompt.digest,
+            model=prompt.spec.model,
+            seconds=prompt.spec.duration.seconds,
+        )
+        for prompt in composed.prompts
+    ]
+
+
+def check_quote_fits(quote: quote_pb2.Quote, wanted: Sequence[domain.Scene]) -> None:
+    """Raises QuoteChanged when the quote is for anything but these scenes."""
+    if {(one.scene_id, one.digest) for one in wanted} != {(item.scene_id, item.digest) for item in quote.items}:
         raise domain.QuoteChanged(quote_id=quote.id)
-    return [_scene(prompt, items[prompt.scene_id]) for prompt in composed.prompts]
 
 
-def _scene(prompt: storyboard_pb2.ComposedPrompt, item: quote_pb2.QuoteItem) -> domain.Scene:
-    return domain.Scene(
-        scene_id=prompt.scene_id,
-        title=prompt.title,
-        seam=prompt.seam,
-        starts_on_last_frame=prompt.seam == clip_pb2.SEAM_LAST_FRAME,
-        spec=prompt.spec.SerializeToString(deterministic=True),
-        quoted_micros=item.most_you_can_pay.micros,
-    )
+def prices(quote: quote_pb2.Quote, wanted: Iterable[domain.Scene]) -> dict[str, int]:
+    """What a take of each of these scenes can cost, in micros. Raises QuoteChanged when the quote leaves one out."""
+    items = {(item.scene_id, item.digest): item.most_you_can_pay.micros for item in quote.items}
+    try:
+        return {one.scene_id: items[one.scene_id, one.digest] for one in wanted}
+    except KeyError:
+        raise domain.QuoteChanged(quote_id=quote.id) from None
 
 
 def check_quote_alive(quote: quote_pb2.Quote, now: datetime) -> None:
@@ -82,12 +94,13 @@ def clip_requested(production: domain.Production, job: domain.Job) -> events_pb2
     return event
 
 
-def film_requested(production: domain.Production, jobs: Sequence[domain.Job]) -> events_pb2.FilmRequested:
-    """The order for the film of these jobs' takes, in scene order."""
+def film_requested(
+    production: domain.Production, scenes: Sequence[tuple[domain.Slot, domain.Take]]
+) -> events_pb2.FilmRequested:
+    """The order for the film of the takes that fill these scenes, in film order."""
     cuts = [
-        edit_list_pb2.Cut(scene_id=job.scene_id, take_id=job.take.id, title=job.scene_title, clip=_blob(job.take.clip))
-        for job in jobs
-        if job.take
+        edit_list_pb2.Cut(scene_id=slot.scene_id, take_id=take.id, title=slot.scene_title, clip=blob(take.clip))
+        for slot, take in scenes
     ]
     edit_list = edit_list_pb2.EditList(title=production.title, cuts=cuts)
     return events_pb2.FilmRequested(
@@ -98,7 +111,13 @@ def film_requested(production: domain.Production, jobs: Sequence[domain.Job]) ->
     )
 
 
-def production(value: domain.Production, cost_micros: int, jobs: Sequence[domain.Job] = ()) -> job_pb2.Production:
+def production(
+    value: domain.Production,
+    cost_micros: int,
+    jobs: Sequence[job_pb2.Job] = (),
+    slots: Iterable[domain.Slot] = (),
+    left: job_pb2.TimeLeft | None = None,
+) -> job_pb2.Production:
     """A production as callers see it."""
     message = job_pb2.Production(
         id=value.id,
@@ -107,22 +126,39 @@ def production(value: domain.Production, cost_micros: int, jobs: Sequence[domain
         title=value.title,
         quote_id=value.quote_id,
         state=job_pb2.Production.State.Value(f"STATE_{value.state}"),
-        jobs=[job(one) for one in jobs],
+        jobs=jobs,
         film_id=value.film_id,
-        most_you_can_pay=_money(value.most_micros, value.currency),
-        cost=_money(cost_micros, value.currency),
+        most_you_can_pay=money(value.most_micros, value.currency),
+        cost=money(cost_micros, value.currency),
         error=_fault(value.fault),
         create_time=_time(value.created_at),
         update_time=_time(value.updated_at),
         end_time=_time(value.ended_at),
+        scenes=[_scene(slot) for slot in slots],
+        version=value.version,
+        auto_pick=job_pb2.AutoPick.Value(f"AUTO_PICK_{value.auto_pick}"),
+        time_left=left,
+        approved_by=value.approved_by,
     )
     if value.film_progress is not None:
         message.film_progress = value.film_progress
     return message
 
 
-def job(value: domain.Job) -> job_pb2.Job:
-    """A job as callers see it."""
+def _scene(slot: domain.Slot) -> job_pb2.ProductionScene:
+    return job_pb2.ProductionScene(
+        scene_id=slot.scene_id,
+        scene_number=slot.scene_number,
+        scene_title=slot.scene_title,
+        seam=clip_pb2.Seam.ValueType(slot.seam),
+        action=job_pb2.ScenePlan.Action.Value(f"ACTION_{slot.action}"),
+        reason=job_pb2.ScenePlan.Reason.Value(f"REASON_{slot.reason}"),
+        take_id=slot.take_id or "",
+    )
+
+
+def job(value: domain.Job, now: datetime | None = None) -> job_pb2.Job:
+    """A job as callers see it; without `now` nothing is said about its being stuck."""
     return job_pb2.Job(
         id=value.id,
         production_id=value.production_id,
@@ -134,17 +170,29 @@ def job(value: domain.Job) -> job_pb2.Job:
         wait_reason=_wait_reason(value),
         submission_state=value.submission_state,
         spec=_spec(value),
-        quoted=_money(value.quoted_micros, value.currency),
-        cost=_money(value.cost_micros, value.currency),
-        take=_take(value),
+        quoted=money(value.quoted_micros, value.currency),
+        cost=money(value.cost_micros, value.currency),
+        take=take(value.take) if value.take else None,
         error=_fault(value.fault),
         create_time=_time(value.created_at),
         update_time=_time(value.updated_at),
         end_time=_time(value.ended_at),
         parked=_fault(value.parked),
+        take_number=value.take_number,
+        version=value.changed_in,
+        submission_id=value.submission_id,
+        held=money(value.quoted_micros if lifecycle.holds_money(value) else None, value.currency),
+        account=value.account,
+        stuck=now is not None and lifecycle.is_stuck(value, now),
     )
 
 
+_HELD_FOR = {
+    domain.Hold.NOTHING: job_pb2.Job.WAIT_REASON_UNSPECIFIED,
+    domain.Hold.SEAM: job_pb2.Job.WAIT_REASON_SEAM,
+    domain.Hold.APPROVAL: job_pb2.Job.WAIT_REASON_APPROVAL,
+    domain.Hold.PAUSED: job_pb2.Job.WAIT_REASON_PAUSED,
+}
 _PARKED_FOR = {
     "BUDGET_EXCEEDED": job_pb2.Job.WAIT_REASON_BUDGET,
     "SPENDING_STOPPED": job_pb2.Job.WAIT_REASON_SWITCH,
@@ -153,7 +201,7 @@ _PARKED_FOR = {
 
 def _wait_reason(value: domain.Job) -> job_pb2.Job.WaitReason.ValueType:
     if value.state is domain.JobState.WAITING:
-        return job_pb2.Job.WAIT_REASON_SEAM
+        return _HELD_FOR[value.hold]
     if value.parked:
         return _PARKED_FOR.get(value.parked.reason, job_pb2.Job.WAIT_REASON_UNSPECIFIED)
     return job_pb2.Job.WAIT_REASON_UNSPECIFIED
@@ -168,27 +216,43 @@ def media(blob: media_pb2.Blob, duration: duration_pb2.Duration | None = None) -
 def _spec(value: domain.Job) -> clip_pb2.ClipSpec:
     spec = clip_pb2.ClipSpec.FromString(value.spec)
     if value.first_frame:
-        spec.first_frame.CopyFrom(_blob(value.first_frame))
+        spec.first_frame.CopyFrom(blob(value.first_frame))
+    if value.last_frame:
+        spec.last_frame.CopyFrom(blob(value.last_frame))
     return spec
 
 
-def _take(value: domain.Job) -> job_pb2.Take | None:
-    if value.take is None:
-        return None
-    duration = duration_pb2.Duration()
-    duration.FromTimedelta(timedelta(seconds=value.take.clip.seconds))
+def take(value: domain.Take, is_stale: bool = False) -> job_pb2.Take:
+    """A take as callers see it."""
     return job_pb2.Take(
-        id=value.take.id,
-        job_id=value.id,
+        id=value.id,
+        job_id=value.job_id,
         scene_id=value.scene_id,
-        clip=_blob(value.take.clip),
-        duration=duration,
-        picked=value.take.picked,
-        create_time=_time(value.take.created_at),
+        clip=blob(value.clip),
+        duration=length(value.clip.seconds),
+        picked=value.picked,
+        create_time=_time(value.created_at),
+        storyboard_id=value.storyboard_id,
+        production_id=value.production_id,
+        note=value.note,
+        digest=value.digest,
+        last_frame=blob(value.last_frame) if value.last_frame else None,
+        input_take_id=value.input_take_id,
+        stale=is_stale,
+        model=value.model,
+        cost=money(value.cost_micros, value.currency),
     )
 
 
-def _blob(value: domain.Media) -> media_pb2.Blob:
+def length(seconds: float) -> duration_pb2.Duration:
+    """A length of time."""
+    duration = duration_pb2.Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
+
+
+def blob(value: domain.Media) -> media_pb2.Blob:
+    """A stored file."""
     return media_pb2.Blob(
         key=value.key, content_type=value.content_type, size_bytes=value.size_bytes, sha256=value.sha256
     )
@@ -198,7 +262,8 @@ def _fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
     return fault_pb2.Fault(reason=value.reason, message=value.message, metadata=value.metadata) if value else None
 
 
-def _money(micros: int | None, currency: str) -> money_pb2.Money | None:
+def money(micros: int | None, currency: str) -> money_pb2.Money | None:
+    """An amount; None stays None."""
     return money_pb2.Money(currency=currency, micros=micros) if micros is not None else None
 
 

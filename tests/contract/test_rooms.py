@@ -19,11 +19,16 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 NAMED = {
     "cli": """
         board board_calls board_fields board_file board_lines board_rules board_stills board_verbs buying calls
-        check check_files check_gateway check_jobs check_provider check_said client credentials delivery doctor
-        download environment exits film gateway health house household issuer keeper leash locksmith migrations
-        nats ops postgres processes progress purse runs screening spending state status supervisor visit warden
+        check check_files check_gateway check_jobs check_provider check_said client consent credentials delivery
+        doctor download environment exits film gateway health house household issuer keeper leash locksmith
+        migrations nats ops plan_lines postgres processes progress purse runs screening shelf spending state
+        status supervisor visit warden
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
+    "job": """
+        api/__init__ api/costs api/desk api/jobs api/planner api/productions api/takes api/watches changes continuity
+        costs estimate feeds follow lifecycle measures planning plans retries tables takes
+    """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
         callbacks catalogue census claims credential_store credential_wire credentials egress evidence fetch intake

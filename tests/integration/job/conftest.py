@@ -1,6 +1,8 @@
 """The job service on a database of its own; alone, or with its real neighbours behind real doors."""
 
+import dataclasses
 import datetime
+import hashlib
 import itertools
 import uuid
 from collections.abc import AsyncIterator
@@ -19,7 +21,7 @@ from rushes.provider_gateway.v1 import (
 )
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2, storyboard_service_pb2_grpc
 from rushes.type.v1 import clip_pb2
-from services.job import api, domain, events, store
+from services.job import api, domain, events, planning, store
 from services.provider_gateway import admission
 from services.provider_gateway import api as gateway_api
 from services.storyboard import api as storyboard_api
@@ -28,6 +30,8 @@ from tests.integration.provider_gateway import shop
 
 OFFER = shop.OFFER
 SPEC = clip_pb2.ClipSpec(model="sandbox/reel-1", prompt="A lighthouse.").SerializeToString()
+DIGEST = hashlib.sha256(SPEC).hexdigest()
+SEAMS = {False: domain.Seam.CUT, True: domain.Seam.LAST_FRAME}
 LIMITS = {"USD": 50_000_000, "XTS": 1_000_000_000}
 
 
@@ -67,19 +71,29 @@ class Crew:
         request = job_service_pb2.WatchProductionRequest(production_id=production_id, resume_token=resume_token)
         return self._stub.WatchProduction(request, metadata=self.issuer.bearer(tenant), timeout=15)
 
-    async def begin(self, *on_last_frame: bool, tenant: str = "acme", storyboard_id: str = "sb_1") -> list[domain.Job]:
+    async def begin(
+        self,
+        *on_last_frame: bool,
+        tenant: str = "acme",
+        storyboard_id: str = "sb_1",
+        options: planning.Options | None = None,
+    ) -> list[domain.Job]:
         """A new production with a scene for each flag, as CreateProduction writes it; its jobs."""
         now = news.NOW
         production = domain.Production(
             ids.new("prod"), tenant, storyboard_id, 1, "The Letter", "quote_1", "XTS", 1_000_000, now, now
         )
+        if options:
+            production = dataclasses.replace(production, auto_pick=options.auto_pick)
         scenes = [
-            domain.Scene(f"scene_{number}", f"Scene {number}", clip_pb2.SEAM_CUT, flag, SPEC, 500_000)
+            domain.Scene(f"scene_{number}", f"Scene {number}", SEAMS[flag], SPEC, DIGEST, "sandbox/reel-1", 4)
             for number, flag in enumerate(on_last_frame, 1)
         ]
-        jobs = domain.plan(production, scenes, ids.new)
+        planned = planning.everything(scenes, options or planning.Options())
+        prices = {scene.scene_id: 500_000 for scene in scenes}
+        jobs, slots = planning.jobs(production, planned, prices, ids.new), planning.slots(production, planned)
         async with self.database.tenant(tenant) as conn:
-            assert await store.insert_production_once(conn, production, jobs, str(uuid.uuid4()), b"digest")
+            assert await store.insert_production_once(conn, production, jobs, slots, str(uuid.uuid4()), b"digest")
         return jobs
 
     async def hear(self, *said: Any) -> None:
@@ -130,7 +144,7 @@ async def crew(database: Any, serve: Any, issuer: Any, clock: Clock) -> Crew:
     place = await database("job")
     behind = api.JobApi(place.database, None, None, clock)
     door = await serve("job", job_servicer(behind))
-    behind.draining = door.server.draining
+    door.server.draining = behind.draining
     return Crew(place, door, issuer)
 
 

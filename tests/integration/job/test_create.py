@@ -52,7 +52,9 @@ async def test_a_repeated_request_is_the_same_production_for_ever(line, clock):
     order = await line.order(CUT)
     first = await line("CreateProduction", **order)
     clock.forward(hours=1)
-    assert await line("CreateProduction", **order) == first, "even when its quote is long dead"
+    again = await line("CreateProduction", **order)
+    assert again.production.id == first.production.id, "even when its quote is long dead"
+    assert [job.id for job in again.production.jobs] == [job.id for job in first.production.jobs]
     assert len(await line.crew.said()) == 1
 
 

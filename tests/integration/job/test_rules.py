@@ -48,8 +48,8 @@ async def test_a_scene_has_one_picked_take_and_a_job_one_take(crew):
     done, other = await crew.begin(False, False)
     await crew.hear(news.stored(done))
     copy = """
-        INSERT INTO takes (id, tenant_id, job_id, production_id, scene_id, clip, picked, created_at)
-        SELECT :id, tenant_id, :job_id, production_id, scene_id, clip, :picked, created_at FROM takes"""
+        INSERT INTO takes (id, tenant_id, job_id, production_id, storyboard_id, scene_id, clip, picked, created_at)
+        SELECT :id, tenant_id, :job_id, production_id, storyboard_id, scene_id, clip, :picked, created_at FROM takes"""
     await refused(crew, copy, "one_picked", id=ids.new("take"), job_id=other.id, picked=True)
     await refused(crew, copy, "takes_job_id_key", id=ids.new("take"), job_id=done.id, picked=False)
     assert await count(crew, copy, id=ids.new("take"), job_id=other.id, picked=False) == 1

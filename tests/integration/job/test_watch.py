@@ -47,15 +47,14 @@ async def test_from_the_snapshot_to_the_end(crew):
 async def test_a_cut_loses_nothing(crew):
     jobs = await crew.begin(False, False, False)
     watch = crew.watch(jobs[0].production_id)
-    snapshot = await watch.read()
+    await watch.read()
     await crew.hear(*(news.stored(job) for job in jobs))
     first = await watch.read()
     watch.cancel()
-    assert first.resume_token == snapshot.resume_token, "half of a version is no place to go on from"
     await crew.hear(news.film_completed(jobs[0].production_id))
     again = await told(crew.watch(jobs[0].production_id, first.resume_token))
-    assert changes(again) == ["job", "job", "job", "production"]
-    assert [message.job.id for message in again[:3]] == [job.id for job in jobs]
+    assert changes(again) == ["job", "job", "production"], "half of a version is a place to go on from"
+    assert [message.job.id for message in again[:2]] == [job.id for job in jobs if job.id != first.job.id]
     assert await told(crew.watch(jobs[0].production_id, again[-1].resume_token)) == []
 
 

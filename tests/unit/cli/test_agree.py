@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from rushes.provider_gateway.v1 import quote_pb2
-from rushes.type.v1 import clip_pb2, money_pb2
+from rushes.job.v1 import job_pb2
+from rushes.type.v1 import money_pb2
 from services.cli import board, board_file, exits, film
 
 BOARD = board.Board(name="x", scenes=[board.Scene(subject="a", duration=4, seam="cut")])
 FILE = board_file.BoardFile(Path("x.yaml"), BOARD, {})
 WANTED = film.Wanted(FILE, Path("x.mp4"), Path("home"), yes=False, max_cost_micros=None, keep=False, as_json=False)
-QUOTE = quote_pb2.Quote(
-    items=[quote_pb2.QuoteItem(spec=clip_pb2.ClipSpec(model="google/veo"))],
+PLAN = job_pb2.Plan(
+    scenes=[job_pb2.ScenePlan(model="google/veo", action=job_pb2.ScenePlan.ACTION_MAKE)],
+    clips=1,
     most_you_can_pay=money_pb2.Money(currency="USD", micros=2_500_000),
     warnings=["It retires soon."],
 )
@@ -27,7 +28,7 @@ class Terminal(io.StringIO):
 def agree(stdin: io.StringIO, monkeypatch: pytest.MonkeyPatch, yes: bool, max_cost_micros: int | None) -> list[str]:
     said: list[str] = []
     monkeypatch.setattr(sys, "stdin", stdin)
-    film.agree(dataclasses.replace(WANTED, yes=yes, max_cost_micros=max_cost_micros), QUOTE, said.append)
+    film.agree(dataclasses.replace(WANTED, yes=yes, max_cost_micros=max_cost_micros), PLAN, said.append)
     return said
 
 
@@ -46,9 +47,9 @@ def test_a_script_with_both_is_told_the_price(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
-def test_a_person_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = agree(Terminal("y\n"), monkeypatch, yes=False, max_cost_micros=None)
-    assert said[-1] == "Film it for up to $2.50? [y/N]"
+def test_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    agree(Terminal("y\n"), monkeypatch, yes=False, max_cost_micros=None)
+    assert capsys.readouterr().err == "Film it for up to $2.50? [y/N]\n"
     with pytest.raises(exits.Ended, match="Nothing was spent"):
         agree(Terminal("\n"), monkeypatch, yes=False, max_cost_micros=None)
     assert len(agree(Terminal(), monkeypatch, yes=True, max_cost_micros=None)) == 3

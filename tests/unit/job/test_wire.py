@@ -11,10 +11,10 @@ from rushes.job.v1 import job_pb2, job_service_pb2
 from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
 from rushes.type.v1 import clip_pb2, money_pb2
-from services.job import domain, wire
-from tests.unit.job import test_domain
+from services.job import domain, lifecycle, wire
+from tests.unit.job import test_lifecycle
 
-NOW, LATER = test_domain.NOW, test_domain.LATER
+NOW, LATER = test_lifecycle.NOW, test_lifecycle.LATER
 SPEC = clip_pb2.ClipSpec(model="sandbox/reel-1", prompt="A lighthouse.")
 
 
@@ -41,29 +41,35 @@ def quote(count: int) -> quote_pb2.Quote:
 
 
 def planned(*on_last_frame: bool) -> list[domain.Job]:
-    jobs = test_domain.planned(*on_last_frame)
+    jobs = test_lifecycle.planned(*on_last_frame)
     return [dataclasses.replace(job, spec=SPEC.SerializeToString()) for job in jobs]
 
 
 def test_scenes_are_filmed_in_the_order_of_the_board_at_the_price_of_the_quote() -> None:
-    found = wire.scenes(composed(clip_pb2.SEAM_CUT, clip_pb2.SEAM_LAST_FRAME, clip_pb2.SEAM_SHARED_KEYFRAME), quote(3))
-    assert [(scene.scene_id, scene.quoted_micros, scene.starts_on_last_frame) for scene in found] == [
-        ("scene_1", 100_000, False),
-        ("scene_2", 200_000, True),
-        ("scene_3", 300_000, False),
+    found = wire.scenes(composed(clip_pb2.SEAM_CUT, clip_pb2.SEAM_LAST_FRAME, clip_pb2.SEAM_SHARED_KEYFRAME))
+    assert [(scene.scene_id, scene.seam, scene.digest) for scene in found] == [
+        ("scene_1", domain.Seam.CUT, "digest 1"),
+        ("scene_2", domain.Seam.LAST_FRAME, "digest 2"),
+        ("scene_3", domain.Seam.SHARED_KEYFRAME, "digest 3"),
     ]
     assert {scene.spec for scene in found} == {SPEC.SerializeToString(deterministic=True)}
+    assert {scene.model for scene in found} == {SPEC.model}
+    assert wire.prices(quote(3), found) == {"scene_1": 100_000, "scene_2": 200_000, "scene_3": 300_000}
+    assert wire.prices(quote(3), found[1:2]) == {"scene_2": 200_000}
 
 
 def test_a_quote_fits_all_scenes_and_no_others() -> None:
-    board = composed(clip_pb2.SEAM_CUT, clip_pb2.SEAM_CUT)
+    board = wire.scenes(composed(clip_pb2.SEAM_CUT, clip_pb2.SEAM_CUT))
+    wire.check_quote_fits(quote(2), board)
     for unfit in (quote(1), quote(3), quote(0)):
         with pytest.raises(domain.QuoteChanged, match="quote_1"):
-            wire.scenes(board, unfit)
+            wire.check_quote_fits(unfit, board)
     changed = quote(2)
     changed.items[0].digest = "another"
     with pytest.raises(domain.QuoteChanged):
-        wire.scenes(board, changed)
+        wire.check_quote_fits(changed, board)
+    with pytest.raises(domain.QuoteChanged, match="quote_1"):
+        wire.prices(changed, board)
 
 
 def test_a_quote_lives_until_its_time_and_no_longer() -> None:
@@ -88,18 +94,31 @@ def test_every_missing_field_is_named() -> None:
 
 def test_an_order_carries_the_frame_it_starts_on() -> None:
     first, second = planned(False, True)
-    event = wire.clip_requested(test_domain.PRODUCTION, first)
+    event = wire.clip_requested(test_lifecycle.PRODUCTION, first)
     assert (event.spec, event.last_frame_wanted, event.attempt) == (SPEC, True, 1)
     assert (event.tenant_id, event.storyboard_id, event.quote_id) == ("tenant", "sb_1", "quote_1")
-    opened = wire.clip_requested(test_domain.PRODUCTION, domain.unlock(second, test_domain.TAKE, LATER))
-    assert opened.spec.first_frame.key == test_domain.STILL.key
+    opened = wire.clip_requested(test_lifecycle.PRODUCTION, lifecycle.unlock(second, test_lifecycle.TAKE, LATER))
+    assert opened.spec.first_frame.key == test_lifecycle.STILL.key
     opened.spec.ClearField("first_frame")
     assert opened.spec == SPEC
 
 
 def test_the_film_is_cut_from_the_takes_in_scene_order() -> None:
-    jobs = [domain.clip_stored(job, test_domain.TAKE, 1, LATER) for job in planned(False, False)]
-    event = wire.film_requested(test_domain.PRODUCTION, jobs)
+    slots = [
+        domain.Slot(
+            "prod_1",
+            "tenant",
+            job.scene_number,
+            job.scene_id,
+            job.scene_title,
+            0,
+            domain.Action.MAKE,
+            domain.Reason.NEW_SCENE,
+            "take_1",
+        )
+        for job in planned(False, False)
+    ]
+    event = wire.film_requested(test_lifecycle.PRODUCTION, [(slot, test_lifecycle.TAKE) for slot in slots])
     assert (event.request_id, event.edit_list.title) == ("prod_1", "The Letter")
     assert [(cut.scene_id, cut.take_id, cut.title) for cut in event.edit_list.cuts] == [
         ("scene_1", "take_1", "Scene 1"),
@@ -109,7 +128,8 @@ def test_the_film_is_cut_from_the_takes_in_scene_order() -> None:
 
 @pytest.mark.parametrize("state", list(domain.JobState))
 def test_a_job_shows_its_state_and_why_it_waits(state: domain.JobState) -> None:
-    shown = wire.job(dataclasses.replace(planned(False)[0], state=state))
+    hold = domain.Hold.SEAM if state is domain.JobState.WAITING else domain.Hold.NOTHING
+    shown = wire.job(dataclasses.replace(planned(False)[0], state=state, hold=hold))
     assert job_pb2.Job.State.Name(shown.state) == f"STATE_{state}"
     assert (shown.wait_reason == job_pb2.Job.WAIT_REASON_SEAM) is (state is domain.JobState.WAITING)
     assert not shown.HasField("cost")
@@ -135,7 +155,7 @@ def test_a_parked_job_shows_for_what_it_waits_and_until_when(reason: str, shown:
 
 @pytest.mark.parametrize("state", list(domain.ProductionState))
 def test_a_production_shows_its_state_and_its_progress_once_there_is_some(state: domain.ProductionState) -> None:
-    production = dataclasses.replace(test_domain.PRODUCTION, state=state)
+    production = dataclasses.replace(test_lifecycle.PRODUCTION, state=state)
     shown = wire.production(production, 7)
     assert job_pb2.Production.State.Name(shown.state) == f"STATE_{state}"
     assert (shown.cost.micros, shown.HasField("film_progress"), shown.HasField("end_time")) == (7, False, False)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n rushes/job/v1/error_reason.proto\x12\rrushes.job.v1*\x93\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12%\n!ERROR_REASON_PRODUCTION_NOT_FOUND\x10\x01\x12\x1e\n\x1a\x45RROR_REASON_JOB_NOT_FOUND\x10\x02\x12,\n(ERROR_REASON_PRODUCTION_ALREADY_FINISHED\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_QUOTE_CHANGED\x10\x04\x12\x1e\n\x1a\x45RROR_REASON_QUOTE_EXPIRED\x10\x05\x12%\n!ERROR_REASON_STORYBOARD_NOT_FOUND\x10\x06\x12 \n\x1c\x45RROR_REASON_QUOTE_NOT_FOUND\x10\x07\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_SCENES_FAILED\x10\t\x12$\n ERROR_REASON_SCENE_BEFORE_FAILED\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n rushes/job/v1/error_reason.proto\x12\rrushes.job.v1*\xac\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12%\n!ERROR_REASON_PRODUCTION_NOT_FOUND\x10\x01\x12\x1e\n\x1a\x45RROR_REASON_JOB_NOT_FOUND\x10\x02\x12,\n(ERROR_REASON_PRODUCTION_ALREADY_FINISHED\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_QUOTE_CHANGED\x10\x04\x12\x1e\n\x1a\x45RROR_REASON_QUOTE_EXPIRED\x10\x05\x12%\n!ERROR_REASON_STORYBOARD_NOT_FOUND\x10\x06\x12 \n\x1c\x45RROR_REASON_QUOTE_NOT_FOUND\x10\x07\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_SCENES_FAILED\x10\t\x12$\n ERROR_REASON_SCENE_BEFORE_FAILED\x10\n\x12\x1d\n\x19\x45RROR_REASON_PLAN_CHANGED\x10\x0b\x12\'\n#ERROR_REASON_PRODUCTION_NOT_FILMING\x10\x0c\x12%\n!ERROR_REASON_JOB_ALREADY_FINISHED\x10\r\x12\x1e\n\x1a\x45RROR_REASON_JOB_SUCCEEDED\x10\x0e\x12!\n\x1d\x45RROR_REASON_RETRY_NEEDS_PLAN\x10\x0f\x12\x1f\n\x1b\x45RROR_REASON_TAKE_NOT_FOUND\x10\x10\x12\x1a\n\x16\x45RROR_REASON_JOB_WAITS\x10\x11\x12(\n$ERROR_REASON_TAKE_WITHOUT_LAST_FRAME\x10\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.job.v1.error_reason_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=52
-  _globals['_ERRORREASON']._serialized_end=455
+  _globals['_ERRORREASON']._serialized_end=736
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_SCENES_FAILED: a production ended without all its takes; the other takes are kept."""
     ERROR_REASON_SCENE_BEFORE_FAILED: _ErrorReason.ValueType  # 10
     """ERROR_REASON_SCENE_BEFORE_FAILED: a job had no frame to start on. Metadata: charged."""
+    ERROR_REASON_PLAN_CHANGED: _ErrorReason.ValueType  # 11
+    """ERROR_REASON_PLAN_CHANGED: the plan would not be what was shown; plan again. Metadata: storyboard_id, revision."""
+    ERROR_REASON_PRODUCTION_NOT_FILMING: _ErrorReason.ValueType  # 12
+    """ERROR_REASON_PRODUCTION_NOT_FILMING: the verb does not fit the production's state. Metadata: production_id, state."""
+    ERROR_REASON_JOB_ALREADY_FINISHED: _ErrorReason.ValueType  # 13
+    """ERROR_REASON_JOB_ALREADY_FINISHED: the job can no longer change. Metadata: job_id, state."""
+    ERROR_REASON_JOB_SUCCEEDED: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_JOB_SUCCEEDED: there is nothing to retry, the take is there. Metadata: job_id."""
+    ERROR_REASON_RETRY_NEEDS_PLAN: _ErrorReason.ValueType  # 15
+    """ERROR_REASON_RETRY_NEEDS_PLAN: only a new production can make it; a plan says at what price. Metadata: job_id, why."""
+    ERROR_REASON_TAKE_NOT_FOUND: _ErrorReason.ValueType  # 16
+    """ERROR_REASON_TAKE_NOT_FOUND: no take of this tenant has that id. Metadata: take_id."""
+    ERROR_REASON_JOB_WAITS: _ErrorReason.ValueType  # 17
+    """ERROR_REASON_JOB_WAITS: the job has not started, so there is nothing to retry. Metadata: job_id, hold."""
+    ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: _ErrorReason.ValueType  # 18
+    """ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: a production that films needs the take's last frame. Metadata: take_id, production_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in JobService; it is ErrorInfo.reason, domain "job.rushes"."""
@@ -70,4 +86,20 @@ ERROR_REASON_SCENES_FAILED: ErrorReason.ValueType  # 9
 """ERROR_REASON_SCENES_FAILED: a production ended without all its takes; the other takes are kept."""
 ERROR_REASON_SCENE_BEFORE_FAILED: ErrorReason.ValueType  # 10
 """ERROR_REASON_SCENE_BEFORE_FAILED: a job had no frame to start on. Metadata: charged."""
+ERROR_REASON_PLAN_CHANGED: ErrorReason.ValueType  # 11
+"""ERROR_REASON_PLAN_CHANGED: the plan would not be what was shown; plan again. Metadata: storyboard_id, revision."""
+ERROR_REASON_PRODUCTION_NOT_FILMING: ErrorReason.ValueType  # 12
+"""ERROR_REASON_PRODUCTION_NOT_FILMING: the verb does not fit the production's state. Metadata: production_id, state."""
+ERROR_REASON_JOB_ALREADY_FINISHED: ErrorReason.ValueType  # 13
+"""ERROR_REASON_JOB_ALREADY_FINISHED: the job can no longer change. Metadata: job_id, state."""
+ERROR_REASON_JOB_SUCCEEDED: ErrorReason.ValueType  # 14
+"""ERROR_REASON_JOB_SUCCEEDED: there is nothing to retry, the take is there. Metadata: job_id."""
+ERROR_REASON_RETRY_NEEDS_PLAN: ErrorReason.ValueType  # 15
+"""ERROR_REASON_RETRY_NEEDS_PLAN: only a new production can make it; a plan says at what price. Metadata: job_id, why."""
+ERROR_REASON_TAKE_NOT_FOUND: ErrorReason.ValueType  # 16
+"""ERROR_REASON_TAKE_NOT_FOUND: no take of this tenant has that id. Metadata: take_id."""
+ERROR_REASON_JOB_WAITS: ErrorReason.ValueType  # 17
+"""ERROR_REASON_JOB_WAITS: the job has not started, so there is nothing to retry. Metadata: job_id, hold."""
+ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: ErrorReason.ValueType  # 18
+"""ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: a production that films needs the take's last frame. Metadata: take_id, production_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

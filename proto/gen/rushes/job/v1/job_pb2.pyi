@@ -25,6 +25,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _AutoPick:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AutoPickEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AutoPick.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AUTO_PICK_UNSPECIFIED: _AutoPick.ValueType  # 0
+    """AUTO_PICK_UNSPECIFIED is read as AUTO_PICK_FIRST."""
+    AUTO_PICK_FIRST: _AutoPick.ValueType  # 1
+    """AUTO_PICK_FIRST: the first take that is stored, unless a person has picked one."""
+    AUTO_PICK_NEVER: _AutoPick.ValueType  # 2
+    """AUTO_PICK_NEVER: a person; the production waits for it."""
+
+class AutoPick(_AutoPick, metaclass=_AutoPickEnumTypeWrapper):
+    """AutoPick says who picks the take that fills a scene."""
+
+AUTO_PICK_UNSPECIFIED: AutoPick.ValueType  # 0
+"""AUTO_PICK_UNSPECIFIED is read as AUTO_PICK_FIRST."""
+AUTO_PICK_FIRST: AutoPick.ValueType  # 1
+"""AUTO_PICK_FIRST: the first take that is stored, unless a person has picked one."""
+AUTO_PICK_NEVER: AutoPick.ValueType  # 2
+"""AUTO_PICK_NEVER: a person; the production waits for it."""
+Global___AutoPick: _TypeAlias = AutoPick  # noqa: Y015
+
 @_typing.final
 class Production(_message.Message):
     """Production is one filming of one storyboard revision."""
@@ -52,7 +76,11 @@ class Production(_message.Message):
         STATE_CANCELED: Production._State.ValueType  # 6
         """STATE_CANCELED: set when the last job has ended after CancelProduction."""
         STATE_PAUSED: Production._State.ValueType  # 7
-        """STATE_PAUSED: running jobs end, waiting ones stay; no verb sets it yet."""
+        """STATE_PAUSED: running jobs end, waiting ones stay; set by PauseProduction, left by ResumeProduction."""
+        STATE_NEEDS_APPROVAL: Production._State.ValueType  # 8
+        """STATE_NEEDS_APPROVAL: it may cost more than the threshold, and nothing is asked for before ApproveProduction."""
+        STATE_NEEDS_PICK: Production._State.ValueType  # 9
+        """STATE_NEEDS_PICK: every job has ended, and a person has to pick the takes; left when each scene has one."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is where the production stands. STATE_SUCCEEDED, STATE_FAILED and STATE_CANCELED are final."""
@@ -72,7 +100,11 @@ class Production(_message.Message):
     STATE_CANCELED: Production.State.ValueType  # 6
     """STATE_CANCELED: set when the last job has ended after CancelProduction."""
     STATE_PAUSED: Production.State.ValueType  # 7
-    """STATE_PAUSED: running jobs end, waiting ones stay; no verb sets it yet."""
+    """STATE_PAUSED: running jobs end, waiting ones stay; set by PauseProduction, left by ResumeProduction."""
+    STATE_NEEDS_APPROVAL: Production.State.ValueType  # 8
+    """STATE_NEEDS_APPROVAL: it may cost more than the threshold, and nothing is asked for before ApproveProduction."""
+    STATE_NEEDS_PICK: Production.State.ValueType  # 9
+    """STATE_NEEDS_PICK: every job has ended, and a person has to pick the takes; left when each scene has one."""
 
     ID_FIELD_NUMBER: _builtins.int
     STORYBOARD_ID_FIELD_NUMBER: _builtins.int
@@ -89,6 +121,11 @@ class Production(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    SCENES_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    AUTO_PICK_FIELD_NUMBER: _builtins.int
+    TIME_LEFT_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the production, "prod_…"; assigned by the server."""
     storyboard_id: _builtins.str
@@ -105,6 +142,12 @@ class Production(_message.Message):
     """film_id names the film, once it exists."""
     film_progress: _builtins.float
     """film_progress is the measured share of the cutting done, 0 to 1; absent before."""
+    version: _builtins.int
+    """version rises with every change of the production or of its jobs."""
+    auto_pick: Global___AutoPick.ValueType
+    """auto_pick says who picks the takes."""
+    approved_by: _builtins.str
+    """approved_by is the subject that approved the spending; empty when nobody had to."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
         """jobs in scene order; absent in lists."""
@@ -133,6 +176,14 @@ class Production(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """end_time is when it reached a final state; absent before."""
 
+    @_builtins.property
+    def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductionScene]:
+        """scenes in film order, with the takes that fill them; absent in lists."""
+
+    @_builtins.property
+    def time_left(self) -> Global___TimeLeft:
+        """time_left until its jobs have ended; absent while too little was measured, and once nothing is under way."""
+
     def __init__(
         self,
         *,
@@ -151,16 +202,325 @@ class Production(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        scenes: _abc.Iterable[Global___ProductionScene] | None = ...,
+        version: _builtins.int = ...,
+        auto_pick: Global___AutoPick.ValueType = ...,
+        time_left: Global___TimeLeft | None = ...,
+        approved_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_progress", b"film_progress", "most_you_can_pay", b"most_you_can_pay", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_progress", b"film_progress", "most_you_can_pay", b"most_you_can_pay", "time_left", b"time_left", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_id", b"film_id", "film_progress", b"film_progress", "id", b"id", "jobs", b"jobs", "most_you_can_pay", b"most_you_can_pay", "quote_id", b"quote_id", "revision", b"revision", "state", b"state", "storyboard_id", b"storyboard_id", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "approved_by", b"approved_by", "auto_pick", b"auto_pick", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_id", b"film_id", "film_progress", b"film_progress", "id", b"id", "jobs", b"jobs", "most_you_can_pay", b"most_you_can_pay", "quote_id", b"quote_id", "revision", b"revision", "scenes", b"scenes", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__film_progress: _TypeAlias = _typing.Literal["film_progress"]  # noqa: Y015
     _WhichOneofArgType__film_progress: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__film_progress) -> _WhichOneofReturnType__film_progress | None: ...
 
 Global___Production: _TypeAlias = Production  # noqa: Y015
+
+@_typing.final
+class ProductionScene(_message.Message):
+    """ProductionScene is a scene's place in one production, and the take that fills it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    SCENE_NUMBER_FIELD_NUMBER: _builtins.int
+    SCENE_TITLE_FIELD_NUMBER: _builtins.int
+    SEAM_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    scene_id: _builtins.str
+    """scene_id names the scene of the storyboard."""
+    scene_number: _builtins.int
+    """scene_number counts from 1 in film order."""
+    scene_title: _builtins.str
+    """scene_title for people."""
+    seam: _clip_pb2.Seam.ValueType
+    """seam of the scene."""
+    action: Global___ScenePlan.Action.ValueType
+    """action as it was planned."""
+    reason: Global___ScenePlan.Reason.ValueType
+    """reason for that action."""
+    take_id: _builtins.str
+    """take_id names the take that fills the scene; empty while none does."""
+    def __init__(
+        self,
+        *,
+        scene_id: _builtins.str = ...,
+        scene_number: _builtins.int = ...,
+        scene_title: _builtins.str = ...,
+        seam: _clip_pb2.Seam.ValueType = ...,
+        action: Global___ScenePlan.Action.ValueType = ...,
+        reason: Global___ScenePlan.Reason.ValueType = ...,
+        take_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "reason", b"reason", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProductionScene: _TypeAlias = ProductionScene  # noqa: Y015
+
+@_typing.final
+class Plan(_message.Message):
+    """Plan says what a production would do, before anything is spent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    SCENES_FIELD_NUMBER: _builtins.int
+    QUOTE_ID_FIELD_NUMBER: _builtins.int
+    MOST_YOU_CAN_PAY_FIELD_NUMBER: _builtins.int
+    CLIPS_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    PLAY_MONEY_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    APPROVAL_WANTED_FIELD_NUMBER: _builtins.int
+    TIME_LEFT_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names what would be filmed."""
+    revision: _builtins.int
+    """revision of the storyboard."""
+    digest: _builtins.str
+    """digest goes back in CreateProduction, so that what was shown is what is done."""
+    quote_id: _builtins.str
+    """quote_id names the quote for the clips that would be made; empty when there are none."""
+    clips: _builtins.int
+    """clips that would be made."""
+    play_money: _builtins.bool
+    """play_money says that every price is pretended."""
+    approval_wanted: _builtins.bool
+    """approval_wanted says that the production would wait in STATE_NEEDS_APPROVAL."""
+    @_builtins.property
+    def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScenePlan]:
+        """scenes in film order."""
+
+    @_builtins.property
+    def most_you_can_pay(self) -> _money_pb2.Money:
+        """most_you_can_pay for all of them; absent when nothing would be made."""
+
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """duration of these clips together."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """warnings for people, such as a chain of last frames that is so long that the picture may drift."""
+
+    @_builtins.property
+    def time_left(self) -> Global___TimeLeft:
+        """time_left is how long it takes, as measured before; absent while too little was measured."""
+
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        digest: _builtins.str = ...,
+        scenes: _abc.Iterable[Global___ScenePlan] | None = ...,
+        quote_id: _builtins.str = ...,
+        most_you_can_pay: _money_pb2.Money | None = ...,
+        clips: _builtins.int = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        play_money: _builtins.bool = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        approval_wanted: _builtins.bool = ...,
+        time_left: Global___TimeLeft | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "most_you_can_pay", b"most_you_can_pay", "time_left", b"time_left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_wanted", b"approval_wanted", "clips", b"clips", "digest", b"digest", "duration", b"duration", "most_you_can_pay", b"most_you_can_pay", "play_money", b"play_money", "quote_id", b"quote_id", "revision", b"revision", "scenes", b"scenes", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Plan: _TypeAlias = Plan  # noqa: Y015
+
+@_typing.final
+class ScenePlan(_message.Message):
+    """ScenePlan is what would be done about one scene."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Action:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ScenePlan._Action.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACTION_UNSPECIFIED: ScenePlan._Action.ValueType  # 0
+        """ACTION_UNSPECIFIED is never sent."""
+        ACTION_REUSE: ScenePlan._Action.ValueType  # 1
+        """ACTION_REUSE: a take fits and is used; nothing is bought."""
+        ACTION_MAKE: ScenePlan._Action.ValueType  # 2
+        """ACTION_MAKE: the scene has no take yet."""
+        ACTION_REMAKE: ScenePlan._Action.ValueType  # 3
+        """ACTION_REMAKE: it has takes, and none fits any more; they are all kept."""
+
+    class Action(_Action, metaclass=_ActionEnumTypeWrapper):
+        """Action is what would be done."""
+
+    ACTION_UNSPECIFIED: ScenePlan.Action.ValueType  # 0
+    """ACTION_UNSPECIFIED is never sent."""
+    ACTION_REUSE: ScenePlan.Action.ValueType  # 1
+    """ACTION_REUSE: a take fits and is used; nothing is bought."""
+    ACTION_MAKE: ScenePlan.Action.ValueType  # 2
+    """ACTION_MAKE: the scene has no take yet."""
+    ACTION_REMAKE: ScenePlan.Action.ValueType  # 3
+    """ACTION_REMAKE: it has takes, and none fits any more; they are all kept."""
+
+    class _Reason:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ScenePlan._Reason.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: ScenePlan._Reason.ValueType  # 0
+        """REASON_UNSPECIFIED: of productions that were made without a plan."""
+        REASON_UNCHANGED: ScenePlan._Reason.ValueType  # 1
+        """REASON_UNCHANGED: the take was made of exactly this."""
+        REASON_NEW_SCENE: ScenePlan._Reason.ValueType  # 2
+        """REASON_NEW_SCENE: it was never filmed."""
+        REASON_NO_TAKE: ScenePlan._Reason.ValueType  # 3
+        """REASON_NO_TAKE: it was filmed, and there is no take of it."""
+        REASON_CONTENT_CHANGED: ScenePlan._Reason.ValueType  # 4
+        """REASON_CONTENT_CHANGED: what reaches the provider is not what the takes were made of."""
+        REASON_SEAM_CHANGED: ScenePlan._Reason.ValueType  # 5
+        """REASON_SEAM_CHANGED: it starts or ends on another still than the takes do."""
+        REASON_LAST_FRAME_MISSING: ScenePlan._Reason.ValueType  # 6
+        """REASON_LAST_FRAME_MISSING: the next scene starts on its last frame, which was not kept."""
+        REASON_ASKED: ScenePlan._Reason.ValueType  # 7
+        """REASON_ASKED: the caller asks for it."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Reason is why."""
+
+    REASON_UNSPECIFIED: ScenePlan.Reason.ValueType  # 0
+    """REASON_UNSPECIFIED: of productions that were made without a plan."""
+    REASON_UNCHANGED: ScenePlan.Reason.ValueType  # 1
+    """REASON_UNCHANGED: the take was made of exactly this."""
+    REASON_NEW_SCENE: ScenePlan.Reason.ValueType  # 2
+    """REASON_NEW_SCENE: it was never filmed."""
+    REASON_NO_TAKE: ScenePlan.Reason.ValueType  # 3
+    """REASON_NO_TAKE: it was filmed, and there is no take of it."""
+    REASON_CONTENT_CHANGED: ScenePlan.Reason.ValueType  # 4
+    """REASON_CONTENT_CHANGED: what reaches the provider is not what the takes were made of."""
+    REASON_SEAM_CHANGED: ScenePlan.Reason.ValueType  # 5
+    """REASON_SEAM_CHANGED: it starts or ends on another still than the takes do."""
+    REASON_LAST_FRAME_MISSING: ScenePlan.Reason.ValueType  # 6
+    """REASON_LAST_FRAME_MISSING: the next scene starts on its last frame, which was not kept."""
+    REASON_ASKED: ScenePlan.Reason.ValueType  # 7
+    """REASON_ASKED: the caller asks for it."""
+
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    SCENE_NUMBER_FIELD_NUMBER: _builtins.int
+    SCENE_TITLE_FIELD_NUMBER: _builtins.int
+    SEAM_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    TAKES_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    MOST_YOU_CAN_PAY_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    DIGEST_BEFORE_FIELD_NUMBER: _builtins.int
+    WAITS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    scene_id: _builtins.str
+    """scene_id names the scene of the storyboard."""
+    scene_number: _builtins.int
+    """scene_number counts from 1 in film order."""
+    scene_title: _builtins.str
+    """scene_title for people."""
+    seam: _clip_pb2.Seam.ValueType
+    """seam of the scene."""
+    action: Global___ScenePlan.Action.ValueType
+    """action that would be taken."""
+    reason: Global___ScenePlan.Reason.ValueType
+    """reason for it."""
+    take_id: _builtins.str
+    """take_id names the take that is used; only with ACTION_REUSE."""
+    takes: _builtins.int
+    """takes that would be made."""
+    digest: _builtins.str
+    """digest of the composed prompt."""
+    digest_before: _builtins.str
+    """digest_before is that of the take that fits no more; only with REASON_CONTENT_CHANGED."""
+    waits: _builtins.bool
+    """waits says that it starts when the scene before has a take."""
+    model: _builtins.str
+    """model that makes it."""
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """duration of one of them."""
+
+    @_builtins.property
+    def most_you_can_pay(self) -> _money_pb2.Money:
+        """most_you_can_pay for all takes of the scene; absent with ACTION_REUSE."""
+
+    def __init__(
+        self,
+        *,
+        scene_id: _builtins.str = ...,
+        scene_number: _builtins.int = ...,
+        scene_title: _builtins.str = ...,
+        seam: _clip_pb2.Seam.ValueType = ...,
+        action: Global___ScenePlan.Action.ValueType = ...,
+        reason: Global___ScenePlan.Reason.ValueType = ...,
+        take_id: _builtins.str = ...,
+        takes: _builtins.int = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        most_you_can_pay: _money_pb2.Money | None = ...,
+        digest: _builtins.str = ...,
+        digest_before: _builtins.str = ...,
+        waits: _builtins.bool = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "most_you_can_pay", b"most_you_can_pay"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "digest", b"digest", "digest_before", b"digest_before", "duration", b"duration", "model", b"model", "most_you_can_pay", b"most_you_can_pay", "reason", b"reason", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "take_id", b"take_id", "takes", b"takes", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScenePlan: _TypeAlias = ScenePlan  # noqa: Y015
+
+@_typing.final
+class TimeLeft(_message.Message):
+    """TimeLeft is a range, from the lengths of time that the same models have taken for the tenant before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAST_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    samples: _builtins.int
+    """samples it was measured from, of the model with the fewest; at least 5."""
+    @_builtins.property
+    def least(self) -> _duration_pb2.Duration:
+        """least it takes when all goes as the quickest tenth did."""
+
+    @_builtins.property
+    def most(self) -> _duration_pb2.Duration:
+        """most it takes when all goes as the slowest tenth did."""
+
+    def __init__(
+        self,
+        *,
+        least: _duration_pb2.Duration | None = ...,
+        most: _duration_pb2.Duration | None = ...,
+        samples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["least", b"least", "most", b"most"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["least", b"least", "most", b"most", "samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeLeft: _TypeAlias = TimeLeft  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):
@@ -222,7 +582,7 @@ class Job(_message.Message):
         WAIT_REASON_APPROVAL: Job._WaitReason.ValueType  # 3
         """WAIT_REASON_APPROVAL: for a person's yes."""
         WAIT_REASON_PAUSED: Job._WaitReason.ValueType  # 4
-        """WAIT_REASON_PAUSED: for the production to go on; no verb pauses one yet."""
+        """WAIT_REASON_PAUSED: for the production to go on."""
         WAIT_REASON_SWITCH: Job._WaitReason.ValueType  # 5
         """WAIT_REASON_SWITCH: for a kill switch to be released; parked says which."""
 
@@ -238,7 +598,7 @@ class Job(_message.Message):
     WAIT_REASON_APPROVAL: Job.WaitReason.ValueType  # 3
     """WAIT_REASON_APPROVAL: for a person's yes."""
     WAIT_REASON_PAUSED: Job.WaitReason.ValueType  # 4
-    """WAIT_REASON_PAUSED: for the production to go on; no verb pauses one yet."""
+    """WAIT_REASON_PAUSED: for the production to go on."""
     WAIT_REASON_SWITCH: Job.WaitReason.ValueType  # 5
     """WAIT_REASON_SWITCH: for a kill switch to be released; parked says which."""
 
@@ -260,6 +620,12 @@ class Job(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     PARKED_FIELD_NUMBER: _builtins.int
+    TAKE_NUMBER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SUBMISSION_ID_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    STUCK_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the job, "job_…"; assigned by the server."""
     production_id: _builtins.str
@@ -278,6 +644,16 @@ class Job(_message.Message):
     """wait_reason is set in STATE_WAITING, and in STATE_RUNNING while the submission is parked."""
     submission_state: _builtins.str
     """submission_state is the gateway's newest word, such as "ACCEPTED" or "UNKNOWN"; empty before the first."""
+    take_number: _builtins.int
+    """take_number counts the takes that the production makes of the scene, from 1."""
+    version: _builtins.int
+    """version of the production in which the job last changed."""
+    submission_id: _builtins.str
+    """submission_id names the newest paid call; empty before it is known."""
+    account: _builtins.str
+    """account it is bought with: a credential's id, or "endpoint:" and a name; empty before it is known."""
+    stuck: _builtins.bool
+    """stuck says that it is asked for and nothing was heard of it for 15 minutes; RetryJob looks at once, for free."""
     @_builtins.property
     def spec(self) -> _clip_pb2.ClipSpec:
         """spec is what was asked of the provider."""
@@ -314,6 +690,10 @@ class Job(_message.Message):
     def parked(self) -> _fault_pb2.Fault:
         """parked says for what the submission waits and what to do; metadata "retry_time" is when it is tried again."""
 
+    @_builtins.property
+    def held(self) -> _money_pb2.Money:
+        """held is the money that is set aside for it, or in suspense; absent when there is none."""
+
     def __init__(
         self,
         *,
@@ -335,10 +715,16 @@ class Job(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         parked: _fault_pb2.Fault | None = ...,
+        take_number: _builtins.int = ...,
+        version: _builtins.int = ...,
+        submission_id: _builtins.str = ...,
+        held: _money_pb2.Money | None = ...,
+        account: _builtins.str = ...,
+        stuck: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "parked", b"parked", "quoted", b"quoted", "spec", b"spec", "take", b"take", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "held", b"held", "parked", b"parked", "quoted", b"quoted", "spec", b"spec", "take", b"take", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "id", b"id", "parked", b"parked", "production_id", b"production_id", "quoted", b"quoted", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "spec", b"spec", "state", b"state", "submission_state", b"submission_state", "take", b"take", "update_time", b"update_time", "wait_reason", b"wait_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "held", b"held", "id", b"id", "parked", b"parked", "production_id", b"production_id", "quoted", b"quoted", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "spec", b"spec", "state", b"state", "stuck", b"stuck", "submission_id", b"submission_id", "submission_state", b"submission_state", "take", b"take", "take_number", b"take_number", "update_time", b"update_time", "version", b"version", "wait_reason", b"wait_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -357,6 +743,15 @@ class Take(_message.Message):
     DURATION_FIELD_NUMBER: _builtins.int
     PICKED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    LAST_FRAME_FIELD_NUMBER: _builtins.int
+    INPUT_TAKE_ID_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the take, "take_…"; assigned by the server."""
     job_id: _builtins.str
@@ -365,6 +760,20 @@ class Take(_message.Message):
     """scene_id names the scene."""
     picked: _builtins.bool
     """picked says that it is the one in the film."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard; a take belongs to its scene for ever, whatever production made it."""
+    production_id: _builtins.str
+    """production_id names the production that made it."""
+    note: _builtins.str
+    """note that a person has written on it; up to 2000 characters."""
+    digest: _builtins.str
+    """digest of the composed prompt it was made of."""
+    input_take_id: _builtins.str
+    """input_take_id names the take whose last frame it starts on; empty for none."""
+    stale: _builtins.bool
+    """stale says that this other take is no longer the picked one of its scene."""
+    model: _builtins.str
+    """model that made it."""
     @_builtins.property
     def clip(self) -> _media_pb2.Blob:
         """clip is the stored media."""
@@ -377,6 +786,14 @@ class Take(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """create_time is when it was stored."""
 
+    @_builtins.property
+    def last_frame(self) -> _media_pb2.Blob:
+        """last_frame as a still; absent when no scene asked for it."""
+
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money:
+        """cost is what was charged for it; absent when that is not known."""
+
     def __init__(
         self,
         *,
@@ -387,10 +804,19 @@ class Take(_message.Message):
         duration: _duration_pb2.Duration | None = ...,
         picked: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        storyboard_id: _builtins.str = ...,
+        production_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        last_frame: _media_pb2.Blob | None = ...,
+        input_take_id: _builtins.str = ...,
+        stale: _builtins.bool = ...,
+        model: _builtins.str = ...,
+        cost: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "create_time", b"create_time", "duration", b"duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "cost", b"cost", "create_time", b"create_time", "duration", b"duration", "last_frame", b"last_frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "create_time", b"create_time", "duration", b"duration", "id", b"id", "job_id", b"job_id", "picked", b"picked", "scene_id", b"scene_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "cost", b"cost", "create_time", b"create_time", "digest", b"digest", "duration", b"duration", "id", b"id", "input_take_id", b"input_take_id", "job_id", b"job_id", "last_frame", b"last_frame", "model", b"model", "note", b"note", "picked", b"picked", "production_id", b"production_id", "scene_id", b"scene_id", "stale", b"stale", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

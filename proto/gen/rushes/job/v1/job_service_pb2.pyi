@@ -6,8 +6,12 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rushes.job.v1 import job_pb2 as _job_pb2
+from rushes.type.v1 import media_pb2 as _media_pb2
+from rushes.type.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +24,166 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class PlanOptions(_message.Message):
+    """PlanOptions says what to film otherwise than by the rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SceneTakesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REMAKE_SCENE_IDS_FIELD_NUMBER: _builtins.int
+    TAKES_FIELD_NUMBER: _builtins.int
+    SCENE_TAKES_FIELD_NUMBER: _builtins.int
+    AUTO_PICK_FIELD_NUMBER: _builtins.int
+    KEYFRAMES_FIELD_NUMBER: _builtins.int
+    APPROVE_ABOVE_MICROS_FIELD_NUMBER: _builtins.int
+    takes: _builtins.int
+    """takes to make of each scene that is made; 0 means 1, at most 10."""
+    auto_pick: _job_pb2.AutoPick.ValueType
+    """auto_pick says who picks among the takes."""
+    approve_above_micros: _builtins.int
+    """approve_above makes the production wait for ApproveProduction when it can cost more than so many micros; absent leaves it to
+    the installation.
+    """
+    @_builtins.property
+    def remake_scene_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """remake_scene_ids are the scenes to make anew though a take fits; "*" for all."""
+
+    @_builtins.property
+    def scene_takes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """scene_takes to make of these scenes, by scene_id; 1 to 10."""
+
+    @_builtins.property
+    def keyframes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Keyframe]:
+        """keyframes are the stills of the scenes with SEAM_SHARED_KEYFRAME."""
+
+    def __init__(
+        self,
+        *,
+        remake_scene_ids: _abc.Iterable[_builtins.str] | None = ...,
+        takes: _builtins.int = ...,
+        scene_takes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        auto_pick: _job_pb2.AutoPick.ValueType = ...,
+        keyframes: _abc.Iterable[Global___Keyframe] | None = ...,
+        approve_above_micros: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros", "auto_pick", b"auto_pick", "keyframes", b"keyframes", "remake_scene_ids", b"remake_scene_ids", "scene_takes", b"scene_takes", "takes", b"takes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__approve_above_micros: _TypeAlias = _typing.Literal["approve_above_micros"]  # noqa: Y015
+    _WhichOneofArgType__approve_above_micros: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__approve_above_micros) -> _WhichOneofReturnType__approve_above_micros | None: ...
+
+Global___PlanOptions: _TypeAlias = PlanOptions  # noqa: Y015
+
+@_typing.final
+class Keyframe(_message.Message):
+    """Keyframe is a still that a scene starts on and the scene before ends on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    STILL_FIELD_NUMBER: _builtins.int
+    scene_id: _builtins.str
+    """scene_id names the scene that starts on it."""
+    @_builtins.property
+    def still(self) -> _media_pb2.Blob:
+        """still of the tenant's own, in the blob store."""
+
+    def __init__(
+        self,
+        *,
+        scene_id: _builtins.str = ...,
+        still: _media_pb2.Blob | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["still", b"still"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scene_id", b"scene_id", "still", b"still"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Keyframe: _TypeAlias = Keyframe  # noqa: Y015
+
+@_typing.final
+class PlanProductionRequest(_message.Message):
+    """PlanProductionRequest asks what a production would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    QUOTE_ID_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    revision: _builtins.int
+    """revision to film; at least 1."""
+    quote_id: _builtins.str
+    """quote_id names a quote for the clips to be made, or more; empty lets the gateway quote them."""
+    @_builtins.property
+    def options(self) -> Global___PlanOptions:
+        """options of the caller."""
+
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        quote_id: _builtins.str = ...,
+        options: Global___PlanOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "quote_id", b"quote_id", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanProductionRequest: _TypeAlias = PlanProductionRequest  # noqa: Y015
+
+@_typing.final
+class PlanProductionResponse(_message.Message):
+    """PlanProductionResponse returns the plan."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> _job_pb2.Plan:
+        """plan as it would be done now."""
+
+    def __init__(
+        self,
+        *,
+        plan: _job_pb2.Plan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanProductionResponse: _TypeAlias = PlanProductionResponse  # noqa: Y015
+
+@_typing.final
 class CreateProductionRequest(_message.Message):
     """CreateProductionRequest asks for one filming of one storyboard revision."""
 
@@ -29,6 +193,8 @@ class CreateProductionRequest(_message.Message):
     STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     QUOTE_ID_FIELD_NUMBER: _builtins.int
+    PLAN_DIGEST_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """request_id is a UUID chosen by the caller; the same id returns the same production."""
     storyboard_id: _builtins.str
@@ -36,7 +202,13 @@ class CreateProductionRequest(_message.Message):
     revision: _builtins.int
     """revision to film; at least 1."""
     quote_id: _builtins.str
-    """quote_id names the quote that caps what this production may spend."""
+    """quote_id names the quote that caps what this production may spend; empty only when a plan makes no clip."""
+    plan_digest: _builtins.str
+    """plan_digest of the plan to apply; empty makes every scene anew."""
+    @_builtins.property
+    def options(self) -> Global___PlanOptions:
+        """options as they were planned with."""
+
     def __init__(
         self,
         *,
@@ -44,10 +216,12 @@ class CreateProductionRequest(_message.Message):
         storyboard_id: _builtins.str = ...,
         revision: _builtins.int = ...,
         quote_id: _builtins.str = ...,
+        plan_digest: _builtins.str = ...,
+        options: Global___PlanOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quote_id", b"quote_id", "request_id", b"request_id", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "plan_digest", b"plan_digest", "quote_id", b"quote_id", "request_id", b"request_id", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -217,6 +391,7 @@ class WatchProductionResponse(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     PRODUCTION_FIELD_NUMBER: _builtins.int
     JOB_FIELD_NUMBER: _builtins.int
+    RESYNC_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """resume_token takes the story up after this message."""
     @_builtins.property
@@ -231,6 +406,10 @@ class WatchProductionResponse(_message.Message):
     def job(self) -> _job_pb2.Job:
         """job changed."""
 
+    @_builtins.property
+    def resync(self) -> Global___Resync:
+        """resync says that the token was of another story: forget what was seen, a snapshot follows."""
+
     def __init__(
         self,
         *,
@@ -238,16 +417,34 @@ class WatchProductionResponse(_message.Message):
         snapshot: _job_pb2.Production | None = ...,
         production: _job_pb2.Production | None = ...,
         job: _job_pb2.Job | None = ...,
+        resync: Global___Resync | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "production", b"production", "snapshot", b"snapshot"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "production", b"production", "resync", b"resync", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "production", b"production", "resume_token", b"resume_token", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "production", b"production", "resume_token", b"resume_token", "resync", b"resync", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["snapshot", "production", "job"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["snapshot", "production", "job", "resync"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
 Global___WatchProductionResponse: _TypeAlias = WatchProductionResponse  # noqa: Y015
+
+@_typing.final
+class Resync(_message.Message):
+    """Resync tells a watcher to begin anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resync: _TypeAlias = Resync  # noqa: Y015
 
 @_typing.final
 class CancelProductionRequest(_message.Message):
@@ -278,9 +475,73 @@ class CancelProductionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRODUCTION_FIELD_NUMBER: _builtins.int
+    SPENT_FIELD_NUMBER: _builtins.int
+    AT_STAKE_FIELD_NUMBER: _builtins.int
+    SAVED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def production(self) -> _job_pb2.Production:
         """production in STATE_CANCELING or STATE_CANCELED."""
+
+    @_builtins.property
+    def spent(self) -> _money_pb2.Money:
+        """spent is what was charged so far; what it bought is kept."""
+
+    @_builtins.property
+    def at_stake(self) -> _money_pb2.Money:
+        """at_stake is the most that may still be charged, for calls that were under way; their clips are kept."""
+
+    @_builtins.property
+    def saved(self) -> _money_pb2.Money:
+        """saved is what was quoted and will never be charged."""
+
+    def __init__(
+        self,
+        *,
+        production: _job_pb2.Production | None = ...,
+        spent: _money_pb2.Money | None = ...,
+        at_stake: _money_pb2.Money | None = ...,
+        saved: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at_stake", b"at_stake", "production", b"production", "saved", b"saved", "spent", b"spent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_stake", b"at_stake", "production", b"production", "saved", b"saved", "spent", b"spent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelProductionResponse: _TypeAlias = CancelProductionResponse  # noqa: Y015
+
+@_typing.final
+class PauseProductionRequest(_message.Message):
+    """PauseProductionRequest holds one production."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    production_id: _builtins.str
+    """production_id names it."""
+    def __init__(
+        self,
+        *,
+        production_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["production_id", b"production_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseProductionRequest: _TypeAlias = PauseProductionRequest  # noqa: Y015
+
+@_typing.final
+class PauseProductionResponse(_message.Message):
+    """PauseProductionResponse returns the production."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def production(self) -> _job_pb2.Production:
+        """production in STATE_PAUSED."""
 
     def __init__(
         self,
@@ -293,7 +554,99 @@ class CancelProductionResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CancelProductionResponse: _TypeAlias = CancelProductionResponse  # noqa: Y015
+Global___PauseProductionResponse: _TypeAlias = PauseProductionResponse  # noqa: Y015
+
+@_typing.final
+class ResumeProductionRequest(_message.Message):
+    """ResumeProductionRequest lets one production go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    production_id: _builtins.str
+    """production_id names it."""
+    def __init__(
+        self,
+        *,
+        production_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["production_id", b"production_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeProductionRequest: _TypeAlias = ResumeProductionRequest  # noqa: Y015
+
+@_typing.final
+class ResumeProductionResponse(_message.Message):
+    """ResumeProductionResponse returns the production."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def production(self) -> _job_pb2.Production:
+        """production as it stands."""
+
+    def __init__(
+        self,
+        *,
+        production: _job_pb2.Production | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["production", b"production"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["production", b"production"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeProductionResponse: _TypeAlias = ResumeProductionResponse  # noqa: Y015
+
+@_typing.final
+class ApproveProductionRequest(_message.Message):
+    """ApproveProductionRequest approves the spending of one production."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    production_id: _builtins.str
+    """production_id names it."""
+    def __init__(
+        self,
+        *,
+        production_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["production_id", b"production_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveProductionRequest: _TypeAlias = ApproveProductionRequest  # noqa: Y015
+
+@_typing.final
+class ApproveProductionResponse(_message.Message):
+    """ApproveProductionResponse returns the production."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def production(self) -> _job_pb2.Production:
+        """production as it stands."""
+
+    def __init__(
+        self,
+        *,
+        production: _job_pb2.Production | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["production", b"production"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["production", b"production"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveProductionResponse: _TypeAlias = ApproveProductionResponse  # noqa: Y015
 
 @_typing.final
 class GetJobRequest(_message.Message):
@@ -350,22 +703,30 @@ class ListJobsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    STUCK_ONLY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
     page_token: _builtins.str
     """page_token of the answer before; empty for the first page."""
     state: _job_pb2.Job.State.ValueType
     """state keeps only jobs in one state; unspecified for all."""
+    production_id: _builtins.str
+    """production_id keeps only one production's; empty for all."""
+    stuck_only: _builtins.bool
+    """stuck_only keeps only those that are stuck."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         state: _job_pb2.Job.State.ValueType = ...,
+        production_id: _builtins.str = ...,
+        stuck_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "production_id", b"production_id", "state", b"state", "stuck_only", b"stuck_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -398,3 +759,679 @@ class ListJobsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListJobsResponse: _TypeAlias = ListJobsResponse  # noqa: Y015
+
+@_typing.final
+class CancelJobRequest(_message.Message):
+    """CancelJobRequest stops one job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """job_id names it."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelJobRequest: _TypeAlias = CancelJobRequest  # noqa: Y015
+
+@_typing.final
+class CancelJobResponse(_message.Message):
+    """CancelJobResponse returns the job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """job in STATE_CANCELING or STATE_CANCELED."""
+
+    def __init__(
+        self,
+        *,
+        job: _job_pb2.Job | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelJobResponse: _TypeAlias = CancelJobResponse  # noqa: Y015
+
+@_typing.final
+class RetryJobRequest(_message.Message):
+    """RetryJobRequest takes up one job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """job_id names it."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryJobRequest: _TypeAlias = RetryJobRequest  # noqa: Y015
+
+@_typing.final
+class RetryJobResponse(_message.Message):
+    """RetryJobResponse says what was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Step:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RetryJobResponse._Step.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STEP_UNSPECIFIED: RetryJobResponse._Step.ValueType  # 0
+        """STEP_UNSPECIFIED is never sent."""
+        STEP_ORDERED_AGAIN: RetryJobResponse._Step.ValueType  # 1
+        """STEP_ORDERED_AGAIN: the order was repeated; one that was heard before counts once."""
+        STEP_LOOKED_AGAIN: RetryJobResponse._Step.ValueType  # 2
+        """STEP_LOOKED_AGAIN: the unknown outcome is looked for at once."""
+        STEP_FETCHED_AGAIN: RetryJobResponse._Step.ValueType  # 3
+        """STEP_FETCHED_AGAIN: the paid clip is downloaded again."""
+        STEP_MADE_ANEW: RetryJobResponse._Step.ValueType  # 4
+        """STEP_MADE_ANEW: nothing was charged, and a new job makes the take."""
+
+    class Step(_Step, metaclass=_StepEnumTypeWrapper):
+        """Step is where the job was taken up."""
+
+    STEP_UNSPECIFIED: RetryJobResponse.Step.ValueType  # 0
+    """STEP_UNSPECIFIED is never sent."""
+    STEP_ORDERED_AGAIN: RetryJobResponse.Step.ValueType  # 1
+    """STEP_ORDERED_AGAIN: the order was repeated; one that was heard before counts once."""
+    STEP_LOOKED_AGAIN: RetryJobResponse.Step.ValueType  # 2
+    """STEP_LOOKED_AGAIN: the unknown outcome is looked for at once."""
+    STEP_FETCHED_AGAIN: RetryJobResponse.Step.ValueType  # 3
+    """STEP_FETCHED_AGAIN: the paid clip is downloaded again."""
+    STEP_MADE_ANEW: RetryJobResponse.Step.ValueType  # 4
+    """STEP_MADE_ANEW: nothing was charged, and a new job makes the take."""
+
+    STEP_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    step: Global___RetryJobResponse.Step.ValueType
+    """step where it was taken up."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """job that goes on: the same, or the new one."""
+
+    def __init__(
+        self,
+        *,
+        step: Global___RetryJobResponse.Step.ValueType = ...,
+        job: _job_pb2.Job | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryJobResponse: _TypeAlias = RetryJobResponse  # noqa: Y015
+
+@_typing.final
+class GetTakeRequest(_message.Message):
+    """GetTakeRequest asks for one take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    take_id: _builtins.str
+    """take_id names it."""
+    def __init__(
+        self,
+        *,
+        take_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTakeRequest: _TypeAlias = GetTakeRequest  # noqa: Y015
+
+@_typing.final
+class GetTakeResponse(_message.Message):
+    """GetTakeResponse returns one take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def take(self) -> _job_pb2.Take:
+        """take as it stands."""
+
+    def __init__(
+        self,
+        *,
+        take: _job_pb2.Take | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTakeResponse: _TypeAlias = GetTakeResponse  # noqa: Y015
+
+@_typing.final
+class ListTakesRequest(_message.Message):
+    """ListTakesRequest asks for a page of takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    PICKED_ONLY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
+    page_token: _builtins.str
+    """page_token of the answer before; empty for the first page."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    scene_id: _builtins.str
+    """scene_id keeps only one scene's; empty for all."""
+    picked_only: _builtins.bool
+    """picked_only keeps only picked takes."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        storyboard_id: _builtins.str = ...,
+        scene_id: _builtins.str = ...,
+        picked_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "picked_only", b"picked_only", "scene_id", b"scene_id", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTakesRequest: _TypeAlias = ListTakesRequest  # noqa: Y015
+
+@_typing.final
+class ListTakesResponse(_message.Message):
+    """ListTakesResponse is a page of takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """next_page_token is empty on the last page."""
+    @_builtins.property
+    def takes(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Take]:
+        """takes, newest first."""
+
+    def __init__(
+        self,
+        *,
+        takes: _abc.Iterable[_job_pb2.Take] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "takes", b"takes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTakesResponse: _TypeAlias = ListTakesResponse  # noqa: Y015
+
+@_typing.final
+class PickTakeRequest(_message.Message):
+    """PickTakeRequest picks one take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    take_id: _builtins.str
+    """take_id names it."""
+    def __init__(
+        self,
+        *,
+        take_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PickTakeRequest: _TypeAlias = PickTakeRequest  # noqa: Y015
+
+@_typing.final
+class PickTakeResponse(_message.Message):
+    """PickTakeResponse returns the take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_FIELD_NUMBER: _builtins.int
+    STALE_TAKE_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def take(self) -> _job_pb2.Take:
+        """take as it stands."""
+
+    @_builtins.property
+    def stale_take_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """stale_take_ids name the picked takes that start on the last frame of a take that was picked before."""
+
+    def __init__(
+        self,
+        *,
+        take: _job_pb2.Take | None = ...,
+        stale_take_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stale_take_ids", b"stale_take_ids", "take", b"take"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PickTakeResponse: _TypeAlias = PickTakeResponse  # noqa: Y015
+
+@_typing.final
+class UnpickTakeRequest(_message.Message):
+    """UnpickTakeRequest unpicks one take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    take_id: _builtins.str
+    """take_id names it."""
+    def __init__(
+        self,
+        *,
+        take_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpickTakeRequest: _TypeAlias = UnpickTakeRequest  # noqa: Y015
+
+@_typing.final
+class UnpickTakeResponse(_message.Message):
+    """UnpickTakeResponse returns the take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def take(self) -> _job_pb2.Take:
+        """take as it stands."""
+
+    def __init__(
+        self,
+        *,
+        take: _job_pb2.Take | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpickTakeResponse: _TypeAlias = UnpickTakeResponse  # noqa: Y015
+
+@_typing.final
+class NoteTakeRequest(_message.Message):
+    """NoteTakeRequest writes on one take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    take_id: _builtins.str
+    """take_id names it."""
+    note: _builtins.str
+    """note to keep; up to 2000 characters, empty removes it."""
+    def __init__(
+        self,
+        *,
+        take_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteTakeRequest: _TypeAlias = NoteTakeRequest  # noqa: Y015
+
+@_typing.final
+class NoteTakeResponse(_message.Message):
+    """NoteTakeResponse returns the take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def take(self) -> _job_pb2.Take:
+        """take as it stands."""
+
+    def __init__(
+        self,
+        *,
+        take: _job_pb2.Take | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take", b"take"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteTakeResponse: _TypeAlias = NoteTakeResponse  # noqa: Y015
+
+@_typing.final
+class WatchStoryboardRequest(_message.Message):
+    """WatchStoryboardRequest follows the productions of one storyboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names it."""
+    resume_token: _builtins.str
+    """resume_token of the last message seen; empty starts with what is not finished."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStoryboardRequest: _TypeAlias = WatchStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class WatchStoryboardResponse(_message.Message):
+    """WatchStoryboardResponse is one step of a storyboard's productions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    PRODUCTION_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    RESYNC_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """resume_token takes the story up after this message."""
+    @_builtins.property
+    def production(self) -> _job_pb2.Production:
+        """production that is not finished, or has changed; its jobs are left out."""
+
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """job that is not finished, or has changed."""
+
+    @_builtins.property
+    def resync(self) -> Global___Resync:
+        """resync says that the token is of no use: forget what was seen, all that is not finished follows."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        production: _job_pb2.Production | None = ...,
+        job: _job_pb2.Job | None = ...,
+        resync: Global___Resync | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "production", b"production", "resync", b"resync"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "production", b"production", "resume_token", b"resume_token", "resync", b"resync"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["production", "job", "resync"]  # noqa: Y015
+    _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
+
+Global___WatchStoryboardResponse: _TypeAlias = WatchStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class WatchJobsRequest(_message.Message):
+    """WatchJobsRequest follows the tenant's jobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """resume_token of the last message seen; empty starts with what is not finished."""
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchJobsRequest: _TypeAlias = WatchJobsRequest  # noqa: Y015
+
+@_typing.final
+class WatchJobsResponse(_message.Message):
+    """WatchJobsResponse is one step of the jobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    RESYNC_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """resume_token takes the story up after this message."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """job that is not finished, or has changed."""
+
+    @_builtins.property
+    def resync(self) -> Global___Resync:
+        """resync says that the token is of no use: forget what was seen, all that is not finished follows."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        job: _job_pb2.Job | None = ...,
+        resync: Global___Resync | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "resync", b"resync"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "job", b"job", "resume_token", b"resume_token", "resync", b"resync"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["job", "resync"]  # noqa: Y015
+    _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
+
+Global___WatchJobsResponse: _TypeAlias = WatchJobsResponse  # noqa: Y015
+
+@_typing.final
+class GetCostsRequest(_message.Message):
+    """GetCostsRequest asks what things cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _GroupBy:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _GroupByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GetCostsRequest._GroupBy.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        GROUP_BY_UNSPECIFIED: GetCostsRequest._GroupBy.ValueType  # 0
+        """GROUP_BY_UNSPECIFIED is read as GROUP_BY_TENANT."""
+        GROUP_BY_TENANT: GetCostsRequest._GroupBy.ValueType  # 1
+        """GROUP_BY_TENANT: one line for each currency."""
+        GROUP_BY_PRODUCTION: GetCostsRequest._GroupBy.ValueType  # 2
+        """GROUP_BY_PRODUCTION: for each film."""
+        GROUP_BY_SCENE: GetCostsRequest._GroupBy.ValueType  # 3
+        """GROUP_BY_SCENE: for each scene of a storyboard."""
+        GROUP_BY_MODEL: GetCostsRequest._GroupBy.ValueType  # 4
+        """GROUP_BY_MODEL: for each model."""
+        GROUP_BY_ACCOUNT: GetCostsRequest._GroupBy.ValueType  # 5
+        """GROUP_BY_ACCOUNT: for each credential."""
+        GROUP_BY_DAY: GetCostsRequest._GroupBy.ValueType  # 6
+        """GROUP_BY_DAY: for each day on which jobs were ordered, in UTC."""
+        GROUP_BY_STORYBOARD: GetCostsRequest._GroupBy.ValueType  # 7
+        """GROUP_BY_STORYBOARD: for each storyboard."""
+
+    class GroupBy(_GroupBy, metaclass=_GroupByEnumTypeWrapper):
+        """GroupBy says what the lines are for."""
+
+    GROUP_BY_UNSPECIFIED: GetCostsRequest.GroupBy.ValueType  # 0
+    """GROUP_BY_UNSPECIFIED is read as GROUP_BY_TENANT."""
+    GROUP_BY_TENANT: GetCostsRequest.GroupBy.ValueType  # 1
+    """GROUP_BY_TENANT: one line for each currency."""
+    GROUP_BY_PRODUCTION: GetCostsRequest.GroupBy.ValueType  # 2
+    """GROUP_BY_PRODUCTION: for each film."""
+    GROUP_BY_SCENE: GetCostsRequest.GroupBy.ValueType  # 3
+    """GROUP_BY_SCENE: for each scene of a storyboard."""
+    GROUP_BY_MODEL: GetCostsRequest.GroupBy.ValueType  # 4
+    """GROUP_BY_MODEL: for each model."""
+    GROUP_BY_ACCOUNT: GetCostsRequest.GroupBy.ValueType  # 5
+    """GROUP_BY_ACCOUNT: for each credential."""
+    GROUP_BY_DAY: GetCostsRequest.GroupBy.ValueType  # 6
+    """GROUP_BY_DAY: for each day on which jobs were ordered, in UTC."""
+    GROUP_BY_STORYBOARD: GetCostsRequest.GroupBy.ValueType  # 7
+    """GROUP_BY_STORYBOARD: for each storyboard."""
+
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    group_by: Global___GetCostsRequest.GroupBy.ValueType
+    """group_by says what the lines are for."""
+    storyboard_id: _builtins.str
+    """storyboard_id keeps only one storyboard's; empty for all."""
+    production_id: _builtins.str
+    """production_id keeps only one production's; empty for all."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """start_time keeps only what was ordered since then; absent for all."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """end_time keeps only what was ordered before then; absent for all."""
+
+    def __init__(
+        self,
+        *,
+        group_by: Global___GetCostsRequest.GroupBy.ValueType = ...,
+        storyboard_id: _builtins.str = ...,
+        production_id: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "group_by", b"group_by", "production_id", b"production_id", "start_time", b"start_time", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCostsRequest: _TypeAlias = GetCostsRequest  # noqa: Y015
+
+@_typing.final
+class GetCostsResponse(_message.Message):
+    """GetCostsResponse is what things cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COSTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cost]:
+        """costs, the dearest first; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        costs: _abc.Iterable[Global___Cost] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["costs", b"costs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCostsResponse: _TypeAlias = GetCostsResponse  # noqa: Y015
+
+@_typing.final
+class Cost(_message.Message):
+    """Cost is one line: quoted at most, and of that spent, held and in suspense."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    QUOTED_FIELD_NUMBER: _builtins.int
+    SPENT_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    SUSPENSE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key is the id, model, account or day, such as "2026-11-21"; empty for the tenant, and for accounts not known."""
+    title: _builtins.str
+    """title for people, where there is one."""
+    jobs: _builtins.int
+    """jobs that are counted."""
+    @_builtins.property
+    def quoted(self) -> _money_pb2.Money:
+        """quoted is the most they could cost."""
+
+    @_builtins.property
+    def spent(self) -> _money_pb2.Money:
+        """spent is what was charged."""
+
+    @_builtins.property
+    def held(self) -> _money_pb2.Money:
+        """held is set aside for calls under way."""
+
+    @_builtins.property
+    def suspense(self) -> _money_pb2.Money:
+        """suspense is held for calls whose outcome nobody knows."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        title: _builtins.str = ...,
+        jobs: _builtins.int = ...,
+        quoted: _money_pb2.Money | None = ...,
+        spent: _money_pb2.Money | None = ...,
+        held: _money_pb2.Money | None = ...,
+        suspense: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "quoted", b"quoted", "spent", b"spent", "suspense", b"suspense"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "jobs", b"jobs", "key", b"key", "quoted", b"quoted", "spent", b"spent", "suspense", b"suspense", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cost: _TypeAlias = Cost  # noqa: Y015

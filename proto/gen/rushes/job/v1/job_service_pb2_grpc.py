@@ -36,6 +36,11 @@ class JobServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.PlanProduction = channel.unary_unary(
+                '/rushes.job.v1.JobService/PlanProduction',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PlanProductionRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PlanProductionResponse.FromString,
+                _registered_method=True)
         self.CreateProduction = channel.unary_unary(
                 '/rushes.job.v1.JobService/CreateProduction',
                 request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CreateProductionRequest.SerializeToString,
@@ -61,6 +66,21 @@ class JobServiceStub:
                 request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelProductionRequest.SerializeToString,
                 response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelProductionResponse.FromString,
                 _registered_method=True)
+        self.PauseProduction = channel.unary_unary(
+                '/rushes.job.v1.JobService/PauseProduction',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PauseProductionRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PauseProductionResponse.FromString,
+                _registered_method=True)
+        self.ResumeProduction = channel.unary_unary(
+                '/rushes.job.v1.JobService/ResumeProduction',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ResumeProductionRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ResumeProductionResponse.FromString,
+                _registered_method=True)
+        self.ApproveProduction = channel.unary_unary(
+                '/rushes.job.v1.JobService/ApproveProduction',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ApproveProductionRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ApproveProductionResponse.FromString,
+                _registered_method=True)
         self.GetJob = channel.unary_unary(
                 '/rushes.job.v1.JobService/GetJob',
                 request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetJobRequest.SerializeToString,
@@ -71,6 +91,56 @@ class JobServiceStub:
                 request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobsRequest.SerializeToString,
                 response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobsResponse.FromString,
                 _registered_method=True)
+        self.CancelJob = channel.unary_unary(
+                '/rushes.job.v1.JobService/CancelJob',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+                _registered_method=True)
+        self.RetryJob = channel.unary_unary(
+                '/rushes.job.v1.JobService/RetryJob',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.RetryJobRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.RetryJobResponse.FromString,
+                _registered_method=True)
+        self.GetTake = channel.unary_unary(
+                '/rushes.job.v1.JobService/GetTake',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetTakeRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetTakeResponse.FromString,
+                _registered_method=True)
+        self.ListTakes = channel.unary_unary(
+                '/rushes.job.v1.JobService/ListTakes',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListTakesRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListTakesResponse.FromString,
+                _registered_method=True)
+        self.PickTake = channel.unary_unary(
+                '/rushes.job.v1.JobService/PickTake',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PickTakeRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PickTakeResponse.FromString,
+                _registered_method=True)
+        self.UnpickTake = channel.unary_unary(
+                '/rushes.job.v1.JobService/UnpickTake',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.UnpickTakeRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.UnpickTakeResponse.FromString,
+                _registered_method=True)
+        self.NoteTake = channel.unary_unary(
+                '/rushes.job.v1.JobService/NoteTake',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.NoteTakeRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.NoteTakeResponse.FromString,
+                _registered_method=True)
+        self.WatchStoryboard = channel.unary_stream(
+                '/rushes.job.v1.JobService/WatchStoryboard',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchStoryboardResponse.FromString,
+                _registered_method=True)
+        self.WatchJobs = channel.unary_stream(
+                '/rushes.job.v1.JobService/WatchJobs',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchJobsRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchJobsResponse.FromString,
+                _registered_method=True)
+        self.GetCosts = channel.unary_unary(
+                '/rushes.job.v1.JobService/GetCosts',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -78,9 +148,19 @@ class JobServiceServicer:
     Every call needs a bearer token; ids of other tenants are NOT_FOUND.
     """
 
+    def PlanProduction(self, request, context):
+        """PlanProduction says for each scene of a revision whether a take is reused or made, why, and for how much; it spends nothing.
+        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, and with INVALID_ARGUMENT naming each scene that
+        cannot be joined as its seam says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateProduction(self, request, context):
-        """CreateProduction accepts one filming of one storyboard revision and returns at once.
-        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND, QUOTE_EXPIRED, or QUOTE_CHANGED when the quote does not fit the revision.
+        """CreateProduction accepts one filming of one storyboard revision and returns at once: all of it, or nothing.
+        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND, QUOTE_EXPIRED, QUOTE_CHANGED when the quote does not fit the revision,
+        or PLAN_CHANGED when the plan would not be what was shown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,6 +196,28 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseProduction(self, request, context):
+        """PauseProduction asks for nothing more; what is asked for is finished and kept. Pausing a paused one succeeds.
+        Fails with PRODUCTION_NOT_FILMING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeProduction(self, request, context):
+        """ResumeProduction goes on with a paused production; one that is not paused stays as it is. Fails with PRODUCTION_NOT_FILMING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveProduction(self, request, context):
+        """ApproveProduction lets a production that waits for it spend; approving it again succeeds. Fails with PRODUCTION_NOT_FILMING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJob(self, request, context):
         """GetJob returns one job. Fails with JOB_NOT_FOUND.
         """
@@ -130,9 +232,88 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelJob(self, request, context):
+        """CancelJob stops one job where that is free; what is paid is finished and kept. Cancelling a cancelled job succeeds.
+        Fails with JOB_ALREADY_FINISHED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryJob(self, request, context):
+        """RetryJob takes a job up where it stands and never buys again what may be paid: it looks again for an unknown outcome,
+        fetches a paid clip again, repeats a lost order, and buys a take anew only where nothing was charged.
+        Fails with JOB_SUCCEEDED, JOB_WAITS, or RETRY_NEEDS_PLAN when only a new production can make it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTake(self, request, context):
+        """GetTake returns one take. Fails with TAKE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTakes(self, request, context):
+        """ListTakes returns the takes of a storyboard, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PickTake(self, request, context):
+        """PickTake makes a take the one of its scene, here and in every production of the storyboard that still films.
+        Fails with TAKE_NOT_FOUND, or TAKE_WITHOUT_LAST_FRAME when such a production needs what was not kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpickTake(self, request, context):
+        """UnpickTake leaves the scene without a picked take; films that are made stay. Fails with TAKE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NoteTake(self, request, context):
+        """NoteTake writes a note on a take, for people. Fails with TAKE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStoryboard(self, request, context):
+        """WatchStoryboard sends the productions of a storyboard that are not finished, then what changes in any of them, without end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchJobs(self, request, context):
+        """WatchJobs sends the jobs that are not finished, then each that changes, without end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCosts(self, request, context):
+        """GetCosts adds up what jobs were quoted, were charged and hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'PlanProduction': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanProduction,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PlanProductionRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PlanProductionResponse.SerializeToString,
+            ),
             'CreateProduction': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateProduction,
                     request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CreateProductionRequest.FromString,
@@ -158,6 +339,21 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelProductionRequest.FromString,
                     response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelProductionResponse.SerializeToString,
             ),
+            'PauseProduction': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseProduction,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PauseProductionRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PauseProductionResponse.SerializeToString,
+            ),
+            'ResumeProduction': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeProduction,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ResumeProductionRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ResumeProductionResponse.SerializeToString,
+            ),
+            'ApproveProduction': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveProduction,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ApproveProductionRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ApproveProductionResponse.SerializeToString,
+            ),
             'GetJob': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJob,
                     request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetJobRequest.FromString,
@@ -167,6 +363,56 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ListJobs,
                     request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobsRequest.FromString,
                     response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'CancelJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJob,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'RetryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryJob,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.RetryJobRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.RetryJobResponse.SerializeToString,
+            ),
+            'GetTake': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTake,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetTakeRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetTakeResponse.SerializeToString,
+            ),
+            'ListTakes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTakes,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListTakesRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListTakesResponse.SerializeToString,
+            ),
+            'PickTake': grpc.unary_unary_rpc_method_handler(
+                    servicer.PickTake,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PickTakeRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.PickTakeResponse.SerializeToString,
+            ),
+            'UnpickTake': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpickTake,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.UnpickTakeRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.UnpickTakeResponse.SerializeToString,
+            ),
+            'NoteTake': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteTake,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.NoteTakeRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.NoteTakeResponse.SerializeToString,
+            ),
+            'WatchStoryboard': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStoryboard,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchStoryboardResponse.SerializeToString,
+            ),
+            'WatchJobs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJobs,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchJobsRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.WatchJobsResponse.SerializeToString,
+            ),
+            'GetCosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCosts,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +426,33 @@ class JobService:
     """JobService owns productions: it accepts them, follows their jobs and closes them.
     Every call needs a bearer token; ids of other tenants are NOT_FOUND.
     """
+
+    @staticmethod
+    def PlanProduction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/PlanProduction',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.PlanProductionRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.PlanProductionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def CreateProduction(request,
@@ -317,6 +590,87 @@ class JobService:
             _registered_method=True)
 
     @staticmethod
+    def PauseProduction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/PauseProduction',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.PauseProductionRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.PauseProductionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeProduction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/ResumeProduction',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ResumeProductionRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ResumeProductionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveProduction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/ApproveProduction',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ApproveProductionRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ApproveProductionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetJob(request,
             target,
             options=(),
@@ -360,6 +714,276 @@ class JobService:
             '/rushes.job.v1.JobService/ListJobs',
             rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobsRequest.SerializeToString,
             rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/CancelJob',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/RetryJob',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.RetryJobRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.RetryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/GetTake',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.GetTakeRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.GetTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTakes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/ListTakes',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ListTakesRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ListTakesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PickTake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/PickTake',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.PickTakeRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.PickTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpickTake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/UnpickTake',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.UnpickTakeRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.UnpickTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteTake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/NoteTake',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.NoteTakeRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.NoteTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rushes.job.v1.JobService/WatchStoryboard',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.WatchStoryboardRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.WatchStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/rushes.job.v1.JobService/WatchJobs',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.WatchJobsRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.WatchJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/GetCosts',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,9 +18,15 @@ class JobServiceStub:
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    PlanProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PlanProductionRequest, _job_service_pb2.PlanProductionResponse]
+    """PlanProduction says for each scene of a revision whether a take is reused or made, why, and for how much; it spends nothing.
+    Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, and with INVALID_ARGUMENT naming each scene that
+    cannot be joined as its seam says.
+    """
     CreateProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateProductionRequest, _job_service_pb2.CreateProductionResponse]
-    """CreateProduction accepts one filming of one storyboard revision and returns at once.
-    Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND, QUOTE_EXPIRED, or QUOTE_CHANGED when the quote does not fit the revision.
+    """CreateProduction accepts one filming of one storyboard revision and returns at once: all of it, or nothing.
+    Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND, QUOTE_EXPIRED, QUOTE_CHANGED when the quote does not fit the revision,
+    or PLAN_CHANGED when the plan would not be what was shown.
     """
     GetProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetProductionRequest, _job_service_pb2.GetProductionResponse]
     """GetProduction returns one production with its jobs. Fails with PRODUCTION_NOT_FOUND."""
@@ -34,10 +40,45 @@ class JobServiceStub:
     """CancelProduction stops what has not been sent; what is paid is finished and kept.
     Cancelling a cancelled production succeeds. Fails with PRODUCTION_ALREADY_FINISHED.
     """
+    PauseProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseProductionRequest, _job_service_pb2.PauseProductionResponse]
+    """PauseProduction asks for nothing more; what is asked for is finished and kept. Pausing a paused one succeeds.
+    Fails with PRODUCTION_NOT_FILMING.
+    """
+    ResumeProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResumeProductionRequest, _job_service_pb2.ResumeProductionResponse]
+    """ResumeProduction goes on with a paused production; one that is not paused stays as it is. Fails with PRODUCTION_NOT_FILMING."""
+    ApproveProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ApproveProductionRequest, _job_service_pb2.ApproveProductionResponse]
+    """ApproveProduction lets a production that waits for it spend; approving it again succeeds. Fails with PRODUCTION_NOT_FILMING."""
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
     """GetJob returns one job. Fails with JOB_NOT_FOUND."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobsRequest, _job_service_pb2.ListJobsResponse]
     """ListJobs returns jobs, newest first."""
+    CancelJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_service_pb2.CancelJobResponse]
+    """CancelJob stops one job where that is free; what is paid is finished and kept. Cancelling a cancelled job succeeds.
+    Fails with JOB_ALREADY_FINISHED.
+    """
+    RetryJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_service_pb2.RetryJobResponse]
+    """RetryJob takes a job up where it stands and never buys again what may be paid: it looks again for an unknown outcome,
+    fetches a paid clip again, repeats a lost order, and buys a take anew only where nothing was charged.
+    Fails with JOB_SUCCEEDED, JOB_WAITS, or RETRY_NEEDS_PLAN when only a new production can make it.
+    """
+    GetTake: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetTakeRequest, _job_service_pb2.GetTakeResponse]
+    """GetTake returns one take. Fails with TAKE_NOT_FOUND."""
+    ListTakes: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListTakesRequest, _job_service_pb2.ListTakesResponse]
+    """ListTakes returns the takes of a storyboard, newest first."""
+    PickTake: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PickTakeRequest, _job_service_pb2.PickTakeResponse]
+    """PickTake makes a take the one of its scene, here and in every production of the storyboard that still films.
+    Fails with TAKE_NOT_FOUND, or TAKE_WITHOUT_LAST_FRAME when such a production needs what was not kept.
+    """
+    UnpickTake: _aio.UnaryUnaryMultiCallable[_job_service_pb2.UnpickTakeRequest, _job_service_pb2.UnpickTakeResponse]
+    """UnpickTake leaves the scene without a picked take; films that are made stay. Fails with TAKE_NOT_FOUND."""
+    NoteTake: _aio.UnaryUnaryMultiCallable[_job_service_pb2.NoteTakeRequest, _job_service_pb2.NoteTakeResponse]
+    """NoteTake writes a note on a take, for people. Fails with TAKE_NOT_FOUND."""
+    WatchStoryboard: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchStoryboardRequest, _job_service_pb2.WatchStoryboardResponse]
+    """WatchStoryboard sends the productions of a storyboard that are not finished, then what changes in any of them, without end."""
+    WatchJobs: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]
+    """WatchJobs sends the jobs that are not finished, then each that changes, without end."""
+    GetCosts: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetCostsRequest, _job_service_pb2.GetCostsResponse]
+    """GetCosts adds up what jobs were quoted, were charged and hold."""
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """JobService owns productions: it accepts them, follows their jobs and closes them.
@@ -45,13 +86,25 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """
 
     @_abc_1.abstractmethod
+    def PlanProduction(
+        self,
+        request: _job_service_pb2.PlanProductionRequest,
+        context: _aio.ServicerContext[_job_service_pb2.PlanProductionRequest, _abc.Awaitable[_job_service_pb2.PlanProductionResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.PlanProductionResponse]:
+        """PlanProduction says for each scene of a revision whether a take is reused or made, why, and for how much; it spends nothing.
+        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, and with INVALID_ARGUMENT naming each scene that
+        cannot be joined as its seam says.
+        """
+
+    @_abc_1.abstractmethod
     def CreateProduction(
         self,
         request: _job_service_pb2.CreateProductionRequest,
         context: _aio.ServicerContext[_job_service_pb2.CreateProductionRequest, _abc.Awaitable[_job_service_pb2.CreateProductionResponse]],
     ) -> _abc.Awaitable[_job_service_pb2.CreateProductionResponse]:
-        """CreateProduction accepts one filming of one storyboard revision and returns at once.
-        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND, QUOTE_EXPIRED, or QUOTE_CHANGED when the quote does not fit the revision.
+        """CreateProduction accepts one filming of one storyboard revision and returns at once: all of it, or nothing.
+        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND, QUOTE_EXPIRED, QUOTE_CHANGED when the quote does not fit the revision,
+        or PLAN_CHANGED when the plan would not be what was shown.
         """
 
     @_abc_1.abstractmethod
@@ -91,6 +144,32 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PauseProduction(
+        self,
+        request: _job_service_pb2.PauseProductionRequest,
+        context: _aio.ServicerContext[_job_service_pb2.PauseProductionRequest, _abc.Awaitable[_job_service_pb2.PauseProductionResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.PauseProductionResponse]:
+        """PauseProduction asks for nothing more; what is asked for is finished and kept. Pausing a paused one succeeds.
+        Fails with PRODUCTION_NOT_FILMING.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeProduction(
+        self,
+        request: _job_service_pb2.ResumeProductionRequest,
+        context: _aio.ServicerContext[_job_service_pb2.ResumeProductionRequest, _abc.Awaitable[_job_service_pb2.ResumeProductionResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.ResumeProductionResponse]:
+        """ResumeProduction goes on with a paused production; one that is not paused stays as it is. Fails with PRODUCTION_NOT_FILMING."""
+
+    @_abc_1.abstractmethod
+    def ApproveProduction(
+        self,
+        request: _job_service_pb2.ApproveProductionRequest,
+        context: _aio.ServicerContext[_job_service_pb2.ApproveProductionRequest, _abc.Awaitable[_job_service_pb2.ApproveProductionResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.ApproveProductionResponse]:
+        """ApproveProduction lets a production that waits for it spend; approving it again succeeds. Fails with PRODUCTION_NOT_FILMING."""
+
+    @_abc_1.abstractmethod
     def GetJob(
         self,
         request: _job_service_pb2.GetJobRequest,
@@ -105,5 +184,92 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_job_service_pb2.ListJobsRequest, _abc.Awaitable[_job_service_pb2.ListJobsResponse]],
     ) -> _abc.Awaitable[_job_service_pb2.ListJobsResponse]:
         """ListJobs returns jobs, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelJob(
+        self,
+        request: _job_service_pb2.CancelJobRequest,
+        context: _aio.ServicerContext[_job_service_pb2.CancelJobRequest, _abc.Awaitable[_job_service_pb2.CancelJobResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.CancelJobResponse]:
+        """CancelJob stops one job where that is free; what is paid is finished and kept. Cancelling a cancelled job succeeds.
+        Fails with JOB_ALREADY_FINISHED.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryJob(
+        self,
+        request: _job_service_pb2.RetryJobRequest,
+        context: _aio.ServicerContext[_job_service_pb2.RetryJobRequest, _abc.Awaitable[_job_service_pb2.RetryJobResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.RetryJobResponse]:
+        """RetryJob takes a job up where it stands and never buys again what may be paid: it looks again for an unknown outcome,
+        fetches a paid clip again, repeats a lost order, and buys a take anew only where nothing was charged.
+        Fails with JOB_SUCCEEDED, JOB_WAITS, or RETRY_NEEDS_PLAN when only a new production can make it.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTake(
+        self,
+        request: _job_service_pb2.GetTakeRequest,
+        context: _aio.ServicerContext[_job_service_pb2.GetTakeRequest, _abc.Awaitable[_job_service_pb2.GetTakeResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.GetTakeResponse]:
+        """GetTake returns one take. Fails with TAKE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListTakes(
+        self,
+        request: _job_service_pb2.ListTakesRequest,
+        context: _aio.ServicerContext[_job_service_pb2.ListTakesRequest, _abc.Awaitable[_job_service_pb2.ListTakesResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.ListTakesResponse]:
+        """ListTakes returns the takes of a storyboard, newest first."""
+
+    @_abc_1.abstractmethod
+    def PickTake(
+        self,
+        request: _job_service_pb2.PickTakeRequest,
+        context: _aio.ServicerContext[_job_service_pb2.PickTakeRequest, _abc.Awaitable[_job_service_pb2.PickTakeResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.PickTakeResponse]:
+        """PickTake makes a take the one of its scene, here and in every production of the storyboard that still films.
+        Fails with TAKE_NOT_FOUND, or TAKE_WITHOUT_LAST_FRAME when such a production needs what was not kept.
+        """
+
+    @_abc_1.abstractmethod
+    def UnpickTake(
+        self,
+        request: _job_service_pb2.UnpickTakeRequest,
+        context: _aio.ServicerContext[_job_service_pb2.UnpickTakeRequest, _abc.Awaitable[_job_service_pb2.UnpickTakeResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.UnpickTakeResponse]:
+        """UnpickTake leaves the scene without a picked take; films that are made stay. Fails with TAKE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def NoteTake(
+        self,
+        request: _job_service_pb2.NoteTakeRequest,
+        context: _aio.ServicerContext[_job_service_pb2.NoteTakeRequest, _abc.Awaitable[_job_service_pb2.NoteTakeResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.NoteTakeResponse]:
+        """NoteTake writes a note on a take, for people. Fails with TAKE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def WatchStoryboard(
+        self,
+        request: _job_service_pb2.WatchStoryboardRequest,
+        context: _aio.ServicerContext[_job_service_pb2.WatchStoryboardRequest, _abc.AsyncIterator[_job_service_pb2.WatchStoryboardResponse]],
+    ) -> _abc.AsyncIterator[_job_service_pb2.WatchStoryboardResponse]:
+        """WatchStoryboard sends the productions of a storyboard that are not finished, then what changes in any of them, without end."""
+
+    @_abc_1.abstractmethod
+    def WatchJobs(
+        self,
+        request: _job_service_pb2.WatchJobsRequest,
+        context: _aio.ServicerContext[_job_service_pb2.WatchJobsRequest, _abc.AsyncIterator[_job_service_pb2.WatchJobsResponse]],
+    ) -> _abc.AsyncIterator[_job_service_pb2.WatchJobsResponse]:
+        """WatchJobs sends the jobs that are not finished, then each that changes, without end."""
+
+    @_abc_1.abstractmethod
+    def GetCosts(
+        self,
+        request: _job_service_pb2.GetCostsRequest,
+        context: _aio.ServicerContext[_job_service_pb2.GetCostsRequest, _abc.Awaitable[_job_service_pb2.GetCostsResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.GetCostsResponse]:
+        """GetCosts adds up what jobs were quoted, were charged and hold."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _aio.Server) -> None: ...

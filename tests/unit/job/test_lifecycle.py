@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.job import domain
+from services.job import domain, lifecycle, planning
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
@@ -21,13 +21,16 @@ PRODUCTION = domain.Production("prod_1", "tenant", "sb_1", 1, "The Letter", "quo
 
 
 def scene(number: int, on_last_frame: bool = False) -> domain.Scene:
-    return domain.Scene(f"scene_{number}", f"Scene {number}", 0, on_last_frame, b"spec", 100_000)
+    seam = domain.Seam.LAST_FRAME if on_last_frame else domain.Seam.CUT
+    return domain.Scene(f"scene_{number}", f"Scene {number}", seam, b"spec", f"digest {number}", "sandbox/reel-1", 4)
 
 
 def planned(*on_last_frame: bool) -> list[domain.Job]:
     numbers = itertools.count(1)
     scenes = [scene(number, flag) for number, flag in enumerate(on_last_frame, 1)]
-    return domain.plan(PRODUCTION, scenes, lambda prefix: f"{prefix}_{next(numbers)}")
+    planned = planning.everything(scenes, planning.Options())
+    prices = {one.scene_id: 100_000 for one in scenes}
+    return planning.jobs(PRODUCTION, planned, prices, lambda prefix: f"{prefix}_{next(numbers)}")
 
 
 def test_only_scenes_on_a_last_frame_wait() -> None:
@@ -48,82 +51,82 @@ def test_the_first_scene_has_nobody_to_wait_for() -> None:
 
 def test_a_stored_clip_becomes_the_take_and_unlocks_the_next() -> None:
     first, second = planned(False, True)
-    done = domain.clip_stored(first, TAKE, 90_000, LATER)
+    done = lifecycle.clip_stored(first, TAKE, 90_000, LATER)
     assert (done.state, done.take, done.cost_micros) == (domain.JobState.SUCCEEDED, TAKE, 90_000)
-    unlocked = domain.unlock(second, TAKE, LATER)
+    unlocked = lifecycle.unlock(second, TAKE, LATER)
     assert (unlocked.state, unlocked.first_frame) == (domain.JobState.RUNNING, STILL)
-    assert domain.unlock(unlocked, TAKE, LATER) is unlocked
+    assert lifecycle.unlock(unlocked, TAKE, LATER) is unlocked
 
 
 def test_paid_work_is_kept_though_a_cancel_was_on_its_way() -> None:
-    canceling = domain.cancel_job(planned(False)[0], NOW)
+    canceling = lifecycle.cancel_job(planned(False)[0], NOW)
     assert canceling.state is domain.JobState.CANCELING
-    assert domain.clip_stored(canceling, TAKE, 1, LATER).state is domain.JobState.SUCCEEDED
+    assert lifecycle.clip_stored(canceling, TAKE, 1, LATER).state is domain.JobState.SUCCEEDED
 
 
 def test_a_failure_is_repeated_once_and_only_when_it_helps() -> None:
     job = planned(False)[0]
-    assert domain.submission_failed(job, FAULT, 0, False, LATER).state is domain.JobState.FAILED
-    again = domain.submission_failed(job, FAULT, 0, True, LATER)
+    assert lifecycle.submission_failed(job, FAULT, 0, False, LATER).state is domain.JobState.FAILED
+    again = lifecycle.submission_failed(job, FAULT, 0, True, LATER)
     assert (again.state, again.attempt) == (domain.JobState.RUNNING, 2)
-    assert domain.submission_failed(again, FAULT, 0, True, LATER).state is domain.JobState.FAILED
+    assert lifecycle.submission_failed(again, FAULT, 0, True, LATER).state is domain.JobState.FAILED
 
 
 def test_a_failure_after_a_cancel_is_a_cancel() -> None:
-    canceling = domain.cancel_job(planned(False)[0], NOW)
-    assert domain.submission_failed(canceling, FAULT, 0, True, LATER).state is domain.JobState.CANCELED
+    canceling = lifecycle.cancel_job(planned(False)[0], NOW)
+    assert lifecycle.submission_failed(canceling, FAULT, 0, True, LATER).state is domain.JobState.CANCELED
 
 
 def test_who_waits_for_a_failed_scene_fails_without_cost() -> None:
-    stranded = domain.strand(planned(False, True)[1], LATER)
+    stranded = lifecycle.strand(planned(False, True)[1], LATER)
     assert stranded.state is domain.JobState.FAILED
     assert stranded.fault is not None
     assert stranded.fault.metadata["charged"] == "no"
 
 
 def test_old_news_change_nothing() -> None:
-    job = domain.submission_moved(planned(False)[0], "ACCEPTED", 3, None, LATER)
-    assert domain.submission_moved(job, "PARKED", 2, NO_MONEY, LATER) is job
+    job = lifecycle.submission_moved(planned(False)[0], "ACCEPTED", 3, None, LATER)
+    assert lifecycle.submission_moved(job, "PARKED", 2, NO_MONEY, LATER) is job
 
 
 def parked() -> domain.Job:
-    return domain.submission_moved(planned(False)[0], "PARKED", 1, NO_MONEY, NOW)
+    return lifecycle.submission_moved(planned(False)[0], "PARKED", 1, NO_MONEY, NOW)
 
 
 def test_what_its_submission_waits_for_is_forgotten_once_it_goes_on_or_ends() -> None:
     job = parked()
     assert (job.state, job.submission_state, job.parked) == (domain.JobState.RUNNING, "PARKED", NO_MONEY)
-    assert domain.submission_moved(job, "INTENT", 2, None, LATER).parked is None
-    assert domain.clip_stored(job, TAKE, 1, LATER).parked is None
+    assert lifecycle.submission_moved(job, "INTENT", 2, None, LATER).parked is None
+    assert lifecycle.clip_stored(job, TAKE, 1, LATER).parked is None
     for retryable in (True, False):
-        assert domain.submission_failed(job, FAULT, 0, retryable, LATER).parked is None
+        assert lifecycle.submission_failed(job, FAULT, 0, retryable, LATER).parked is None
 
 
 @pytest.mark.parametrize("state", sorted(domain.JOB_ENDS))
 def test_a_finished_job_never_changes(state: domain.JobState) -> None:
     job = dataclasses.replace(planned(False)[0], state=state, take=TAKE, ended_at=NOW)
-    assert domain.clip_stored(job, TAKE, 1, LATER) is job
-    assert domain.submission_failed(job, FAULT, 1, True, LATER) is job
-    assert domain.submission_moved(job, "UNKNOWN", 9, None, LATER) is job
-    assert domain.cancel_job(job, LATER) is job
-    assert domain.unlock(job, TAKE, LATER) is job
-    assert domain.strand(job, LATER) is job
+    assert lifecycle.clip_stored(job, TAKE, 1, LATER) is job
+    assert lifecycle.submission_failed(job, FAULT, 1, True, LATER) is job
+    assert lifecycle.submission_moved(job, "UNKNOWN", 9, None, LATER) is job
+    assert lifecycle.cancel_job(job, LATER) is job
+    assert lifecycle.unlock(job, TAKE, LATER) is job
+    assert lifecycle.strand(job, LATER) is job
 
 
 @pytest.mark.parametrize("state", [domain.JobState.FAILED, domain.JobState.CANCELED])
 def test_a_clip_that_comes_after_the_end_is_kept_as_a_take_that_nobody_picked(state: domain.JobState) -> None:
     job = dataclasses.replace(planned(False)[0], state=state, fault=FAULT, ended_at=NOW)
-    late = domain.clip_stored(job, TAKE, 90_000, LATER)
+    late = lifecycle.clip_stored(job, TAKE, 90_000, LATER)
     assert late.take == dataclasses.replace(TAKE, picked=False)
     assert (late.state, late.fault, late.ended_at) == (state, FAULT, NOW), "the job stays what it is"
     assert (late.cost_micros, late.submission_state, late.updated_at) == (90_000, "STORED", LATER)
-    assert domain.clip_stored(late, TAKE, 1, LATER) is late
+    assert lifecycle.clip_stored(late, TAKE, 1, LATER) is late
 
 
 @given(opened=st.integers(0, 3), succeeded=st.integers(0, 3), failed=st.integers(0, 3), canceling=st.booleans())
 def test_a_production_ends_when_nothing_is_open(opened: int, succeeded: int, failed: int, canceling: bool) -> None:
-    before = domain.cancel(PRODUCTION, NOW) if canceling else PRODUCTION
-    after = domain.settle(before, domain.Tally(opened, succeeded, failed), LATER)
+    before = lifecycle.cancel(PRODUCTION, NOW) if canceling else PRODUCTION
+    after = lifecycle.settle(before, domain.Tally(opened, succeeded, failed), LATER)
     if opened:
         assert after is before
     elif canceling:
@@ -133,18 +136,18 @@ def test_a_production_ends_when_nothing_is_open(opened: int, succeeded: int, fai
 
 
 def test_the_film_ends_the_production() -> None:
-    compiling = domain.settle(PRODUCTION, domain.Tally(0, 2, 0), NOW)
-    half = domain.film_progressed(compiling, "film_1", 0.5, LATER)
-    assert domain.film_progressed(half, "film_1", 0.4, LATER) is half
-    done = domain.film_completed(half, "film_1", LATER)
+    compiling = lifecycle.settle(PRODUCTION, domain.Tally(0, 2, 0), NOW)
+    half = lifecycle.film_progressed(compiling, "film_1", 0.5, LATER)
+    assert lifecycle.film_progressed(half, "film_1", 0.4, LATER) is half
+    done = lifecycle.film_completed(half, "film_1", LATER)
     assert (done.state, done.film_id, done.ended_at) == (domain.ProductionState.SUCCEEDED, "film_1", LATER)
-    assert domain.film_failed(done, "film_1", FAULT, LATER) is done
-    assert domain.film_failed(half, "film_1", FAULT, LATER).state is domain.ProductionState.FAILED
+    assert lifecycle.film_failed(done, "film_1", FAULT, LATER) is done
+    assert lifecycle.film_failed(half, "film_1", FAULT, LATER).state is domain.ProductionState.FAILED
 
 
 def test_cancel_is_repeatable_until_it_is_too_late() -> None:
-    canceling = domain.cancel(PRODUCTION, NOW)
-    assert domain.cancel(canceling, LATER) is canceling
-    compiling = domain.settle(PRODUCTION, domain.Tally(0, 1, 0), NOW)
+    canceling = lifecycle.cancel(PRODUCTION, NOW)
+    assert lifecycle.cancel(canceling, LATER) is canceling
+    compiling = lifecycle.settle(PRODUCTION, domain.Tally(0, 1, 0), NOW)
     with pytest.raises(domain.ProductionAlreadyFinished, match="COMPILING"):
-        domain.cancel(compiling, LATER)
+        lifecycle.cancel(compiling, LATER)

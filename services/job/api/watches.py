@@ -1,0 +1,153 @@
+"""Verbs that watch: what is, then what changes, in order, each change once however often the stream is cut."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator
+from typing import Any
+
+from libs import auth, paging, rpc
+from rushes.job.v1 import job_pb2
+from rushes.job.v1 import job_service_pb2 as pb
+from services.job import changes, domain, feeds, wire
+from services.job.api import desk
+
+_LOOK_EVERY_S = 0.25
+_HEARTBEAT_S = 20.0
+
+_MOST_CHANGES = 1000
+"""Productions that may have changed since a token; with more of them it is of no use."""
+
+_Steps = list[pb.WatchProductionResponse]
+_Change = job_pb2.Production | job_pb2.Job | pb.Resync | None
+
+
+class Watches(desk.Desk):
+    """Watch a production, a storyboard's productions, or the tenant's jobs."""
+
+    @functools.cached_property
+    def _feed(self) -> feeds.Feed:
+        return feeds.Feed(self.database, _LOOK_EVERY_S)
+
+    async def WatchProduction(
+        self, request: pb.WatchProductionRequest, context: desk.Context
+    ) -> AsyncIterator[pb.WatchProductionResponse]:
+        """What is, then what changes, until nothing can change any more."""
+        bound, production_id = f"watch {request.production_id}", request.production_id
+        seen = _place(paging.decode(request.resume_token, bound)) if request.resume_token else None
+        with self._feed.following(production_id):
+            while True:
+                seen, steps, is_over = await self._look(production_id, seen, bound)
+                for step in steps:
+                    yield step
+                if is_over:
+                    return
+                heartbeat = pb.WatchProductionResponse(resume_token=paging.encode(seen, bound))
+                while not await self._news(production_id, seen):
+                    yield heartbeat
+
+    async def WatchStoryboard(
+        self, request: pb.WatchStoryboardRequest, context: desk.Context
+    ) -> AsyncIterator[pb.WatchStoryboardResponse]:
+        """What films, then whatever changes in it."""
+        bound = f"storyboard {request.storyboard_id}"
+        async for token, change in self._changes(request.storyboard_id, request.resume_token, bound):
+            yield pb.WatchStoryboardResponse(resume_token=token, **_named(change))
+
+    async def WatchJobs(
+        self, request: pb.WatchJobsRequest, context: desk.Context
+    ) -> AsyncIterator[pb.WatchJobsResponse]:
+        """What is made, then whatever changes in it."""
+        async for token, change in self._changes("", request.resume_token, "jobs"):
+            if not isinstance(change, job_pb2.Production):
+                yield pb.WatchJobsResponse(resume_token=token, **_named(change))
+
+    async def _look(
+        self, production_id: str, seen: changes.Place | None, bound: str
+    ) -> tuple[changes.Place, _Steps, bool]:
+        """Where a watcher is after this, what it is told, and whether that is all."""
+        tenant_id = auth.caller().tenant_id
+        if seen is None:
+            return await self._anew(production_id, bound, [])
+
+        async def read() -> changes.Changed:
+            async with self.database.tenant(tenant_id) as conn:
+                return await changes.since(conn, tenant_id, production_id, seen)
+
+        found = await self._feed.shared((tenant_id, production_id, seen), read)
+        if seen.version > found.production.version:
+            return await self._anew(production_id, bound, [pb.WatchProductionResponse(resync=pb.Resync())])
+        steps = []
+        for job in found.jobs:
+            token = paging.encode(changes.Place(job.changed_in, job.id), bound)
+            steps.append(pb.WatchProductionResponse(resume_token=token, job=wire.job(job, self.clock())))
+        after = changes.Place(found.production.version, changes.LAST)
+        if after != seen:
+            message = wire.production(found.production, found.cost_micros)
+            steps.append(pb.WatchProductionResponse(resume_token=paging.encode(after, bound), production=message))
+        return after, steps, found.production.state in domain.PRODUCTION_ENDS
+
+    async def _anew(self, production_id: str, bound: str, before: _Steps) -> tuple[changes.Place, _Steps, bool]:
+        snapshot, version = await self.snapshot(production_id)
+        seen = changes.Place(version, changes.LAST)
+        step = pb.WatchProductionResponse(resume_token=paging.encode(seen, bound), snapshot=snapshot)
+        return seen, [*before, step], bool(snapshot.HasField("end_time"))
+
+    async def _news(self, production_id: str, seen: changes.Place) -> bool:
+        """Wait for a newer version; False when it is time to show that we are alive. Raises ServerDraining."""
+        news = asyncio.ensure_future(self._feed.newer(production_id, seen.version))
+        draining = asyncio.ensure_future(self.draining.wait())
+        try:
+            await asyncio.wait({news, draining}, timeout=_HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            if draining.done():
+                raise rpc.ServerDraining
+            return news.done()
+        finally:
+            news.cancel()
+            draining.cancel()
+            await asyncio.gather(news, draining, return_exceptions=True)
+
+    async def _changes(self, storyboard_id: str, token: str, bound: str) -> AsyncIterator[tuple[str, _Change]]:
+        """Each change with its token; None says that nothing has happened for a while."""
+        tenant_id, quiet_s = auth.caller().tenant_id, 0.0
+        seen = _place(paging.decode(token, bound)) if token else None
+        while True:
+            async with self.database.tenant(tenant_id) as conn:
+                upto = await changes.horizon(conn)
+                found = await changes.everywhere(conn, tenant_id, storyboard_id, seen, upto, _MOST_CHANGES)
+            if found is None:
+                seen = None
+                yield "", pb.Resync()
+                continue
+            for at, row in found:
+                quiet_s = 0.0
+                yield paging.encode(at, bound), self._message(row)
+            seen = max(seen or changes.Place(0, ""), changes.Place(upto - 1, changes.LAST + changes.LAST))
+            quiet_s += await self._pause()
+            if quiet_s >= _HEARTBEAT_S:
+                quiet_s = 0.0
+                yield paging.encode(seen, bound), None
+
+    def _message(self, row: changes.Row) -> job_pb2.Production | job_pb2.Job:
+        if isinstance(row, domain.Job):
+            return wire.job(row, self.clock())
+        return wire.production(row.production, row.cost_micros)
+
+    async def _pause(self) -> float:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_EVERY_S):
+                await self.draining.wait()
+            raise rpc.ServerDraining
+        return _LOOK_EVERY_S
+
+
+def _place(told: tuple[Any, ...]) -> changes.Place:
+    """The place in a token; the first release wrote down the version alone."""
+    return changes.Place(told[0], told[1] if len(told) > 1 else changes.LAST)
+
+
+def _named(change: _Change) -> dict[str, Any]:
+    """The change as the field of an answer."""
+    if change is None:
+        return {}
+    return {type(change).__name__.lower(): change}

@@ -1,0 +1,63 @@
+"""Tells those who watch a production that it has changed: one look for all of them."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from typing import Any
+
+from libs import db, errors
+from services.job import changes
+
+
+class Feed:
+    """Tells watchers that a production has changed: one query for all of them, however many there are."""
+
+    def __init__(self, database: db.Database, look_every_s: float) -> None:
+        self._database, self._look_every_s = database, look_every_s
+        self._followed: Counter[str] = Counter()
+        self._versions: dict[str, int] = {}
+        self._turn = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self._reads: dict[Hashable, asyncio.Task[Any]] = {}
+
+    @contextlib.contextmanager
+    def following(self, production_id: str) -> Iterator[None]:
+        """Look for its changes meanwhile."""
+        self._followed[production_id] += 1
+        try:
+            yield
+        finally:
+            self._followed[production_id] -= 1
+            if not self._followed[production_id]:
+                del self._followed[production_id]
+                self._versions.pop(production_id, None)
+
+    async def newer(self, production_id: str, version: int) -> None:
+        """Return once it has a newer version than this."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        while self._versions.get(production_id, version) <= version:
+            await self._turn.wait()
+
+    async def shared(self, what: Hashable, read: Callable[[], Awaitable[changes.Changed]]) -> changes.Changed:
+        """Read it once for all who ask for the same at the same time."""
+        if what not in self._reads:
+            task = self._reads[what] = asyncio.ensure_future(read())
+            task.add_done_callback(lambda _: self._reads.pop(what, None))
+        # A watcher that leaves must not end the reading of the others.
+        return await asyncio.shield(self._reads[what])
+
+    async def _look(self) -> None:
+        while self._followed:
+            with contextlib.suppress(errors.Unavailable):
+                await self._look_once()
+            await asyncio.sleep(self._look_every_s)
+
+    async def _look_once(self) -> None:
+        async with self._database.house() as conn:
+            found = await changes.versions(conn, list(self._followed))
+        if any(self._versions.get(one) != version for one, version in found.items()):
+            self._versions |= found
+            turn, self._turn = self._turn, asyncio.Event()
+            turn.set()
