@@ -7,7 +7,7 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import board_verbs, buying, credentials, environment, exits, ops, spending
+from services.cli import board_verbs, buying, credentials, environment, exits, ops, production, spending, takes
 
 app = typer.Typer(
     help="Turns a storyboard into a finished film by driving AI video providers.",
@@ -23,7 +23,11 @@ app.add_typer(board_app, name="board")
 app.add_typer(spending.app)
 app.add_typer(buying.app)
 app.add_typer(credentials.app, name="credentials")
+app.add_typer(production.app, name="production")
+app.add_typer(takes.job_app, name="job")
+app.add_typer(takes.take_app, name="take")
 app.add_typer(ops.app, name="ops")
+app.command()(production.costs)
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
 err = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)

@@ -20,11 +20,11 @@ async def storyboard(
     """The storyboard of this file, as the file is now. Raises Refused."""
     path = _path(home, of.path)
     for _ in range(_TRIES):
-        known = await _known(services, _read(path))
-        if known is None:
+        before = await _known(services, _read(path))
+        if before is None:
             break
         try:
-            return await _changed(services, known, wire.storyboard(of.board))
+            return await _changed(services, before, wire.storyboard(of.board))
         except client.Refused as refused:
             if refused.reason != "STORYBOARD_CHANGED":  # by somebody else, between our two calls
                 raise
@@ -36,6 +36,11 @@ async def storyboard(
     ).storyboard
     _write(path, created.id)
     return created
+
+
+def known(home: Path, file: Path) -> str:
+    """The id of the storyboard that this file has become here; empty when it was never filmed."""
+    return _read(_path(home, file))
 
 
 def _path(home: Path, file: Path) -> Path:

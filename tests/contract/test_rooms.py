@@ -20,14 +20,14 @@ NAMED = {
     "cli": """
         board board_calls board_fields board_file board_lines board_rules board_stills board_verbs buying calls
         check check_files check_gateway check_jobs check_provider check_said client consent credentials delivery
-        doctor download environment exits film gateway health house household issuer keeper leash locksmith
-        migrations nats ops plan_lines postgres processes progress purse runs screening shelf spending state
-        status supervisor visit warden
+        doctor download environment exits film floor gateway health house household issuer keeper leash
+        locksmith migrations nats ops plan_lines postgres processes production productions progress purse runs
+        screening shelf slate spending state status supervisor takes visit warden
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "job": """
-        api/__init__ api/costs api/desk api/jobs api/planner api/productions api/takes api/watches changes continuity
-        costs estimate feeds follow lifecycle measures planning plans retries tables takes
+        api/__init__ api/costs api/desk api/jobs api/planner api/productions api/refusals api/takes api/watches changes
+        continuity costs estimate feeds follow lifecycle measures planning plans retries tables takes
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets

@@ -13,7 +13,7 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_p
 from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as storyboard_pb2
 from services.job import continuity, domain, estimate, follow, lifecycle, planning, plans, store, takes, wire
-from services.job.api import desk
+from services.job.api import desk, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Planner(desk.Desk):
         options = plans.options(request.options, tenant_id)
         composed = await self._composed(request.storyboard_id, request.revision)
         scenes = wire.scenes(composed)
-        able = await self._able(scenes)
+        able = await self._able(scenes, context)
         async with self.database.tenant(tenant_id) as conn:
             draft = await _drafted(conn, tenant_id, request.storyboard_id, scenes, options, able)
             left = await self.time_left(conn, tenant_id, estimate.lines_planned(draft.planned), self.clock())
-        quote = await self._terms(request.quote_id, draft)
+        quote = await self._terms(request.quote_id, draft, context)
         digest = planning.digest(
             request.storyboard_id, request.revision, quote.id if quote else "", draft.planned, options
         )
@@ -68,7 +68,7 @@ class Planner(desk.Desk):
         # A revision without scenes cannot be composed, and no quote was made for it.
         composed = await self._composed(request.storyboard_id, request.revision, request.quote_id)
         scenes = wire.scenes(composed)
-        able = await self._able(scenes)
+        able = await self._able(scenes, context)
         async with self.database.tenant(tenant_id) as conn:
             await takes.queue(conn, [request.storyboard_id])
             if request.plan_digest:
@@ -142,14 +142,15 @@ class Planner(desk.Desk):
         message, _ = await self.snapshot(production.id)
         return message
 
-    async def _terms(self, quote_id: str, draft: _Draft) -> quote_pb2.Quote | None:
+    async def _terms(self, quote_id: str, draft: _Draft, context: desk.Context) -> quote_pb2.Quote | None:
         """The quote that the caller names, or one that the gateway makes now; None when nothing is made."""
         if not draft.made:
             return None
         if quote_id:
             return await self._quote(quote_id)
         request = gateway_pb2.CreateQuoteRequest(request_id=str(uuid.uuid4()), items=plans.items(draft.planned))
-        response = await self.gateway.CreateQuote(request, timeout=desk.CALL_S, metadata=rpc.bearer())
+        async with refusals.passed_on(context, refusals.scenes_of(draft.planned)):
+            response = await self.gateway.CreateQuote(request, timeout=desk.CALL_S, metadata=rpc.bearer())
         quote: quote_pb2.Quote = response.quote
         return quote
 
@@ -173,12 +174,13 @@ class Planner(desk.Desk):
         composed: storyboard_pb2.ComposePromptsResponse = response
         return composed
 
-    async def _able(self, scenes: Sequence[domain.Scene]) -> dict[str, continuity.Capability]:
-        """What the models can that seams need; those that nobody sells can nothing."""
+    async def _able(self, scenes: Sequence[domain.Scene], context: desk.Context) -> dict[str, continuity.Capability]:
+        """What the models can that seams need."""
         found = {}
         for model in sorted(continuity.joined(scenes)):
             request = gateway_pb2.GetModelRequest(model_id=model)
-            response = await self.gateway.GetModel(request, timeout=desk.CALL_S, metadata=rpc.bearer())
+            async with refusals.passed_on(context, str):
+                response = await self.gateway.GetModel(request, timeout=desk.CALL_S, metadata=rpc.bearer())
             found[model] = continuity.Capability(response.model.first_frame, response.model.last_frame)
         return found
 

@@ -150,8 +150,8 @@ class JobServiceServicer:
 
     def PlanProduction(self, request, context):
         """PlanProduction says for each scene of a revision whether a take is reused or made, why, and for how much; it spends nothing.
-        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, and with INVALID_ARGUMENT naming each scene that
-        cannot be joined as its seam says.
+        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, with INVALID_ARGUMENT naming each scene that
+        cannot be joined as its seam says, and with whatever ProviderGatewayService.CreateQuote fails with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,8 +20,8 @@ class JobServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlanProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PlanProductionRequest, _job_service_pb2.PlanProductionResponse]
     """PlanProduction says for each scene of a revision whether a take is reused or made, why, and for how much; it spends nothing.
-    Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, and with INVALID_ARGUMENT naming each scene that
-    cannot be joined as its seam says.
+    Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, with INVALID_ARGUMENT naming each scene that
+    cannot be joined as its seam says, and with whatever ProviderGatewayService.CreateQuote fails with.
     """
     CreateProduction: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateProductionRequest, _job_service_pb2.CreateProductionResponse]
     """CreateProduction accepts one filming of one storyboard revision and returns at once: all of it, or nothing.
@@ -92,8 +92,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_job_service_pb2.PlanProductionRequest, _abc.Awaitable[_job_service_pb2.PlanProductionResponse]],
     ) -> _abc.Awaitable[_job_service_pb2.PlanProductionResponse]:
         """PlanProduction says for each scene of a revision whether a take is reused or made, why, and for how much; it spends nothing.
-        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, and with INVALID_ARGUMENT naming each scene that
-        cannot be joined as its seam says.
+        Fails with STORYBOARD_NOT_FOUND, QUOTE_NOT_FOUND or QUOTE_CHANGED, with INVALID_ARGUMENT naming each scene that
+        cannot be joined as its seam says, and with whatever ProviderGatewayService.CreateQuote fails with.
         """
 
     @_abc_1.abstractmethod

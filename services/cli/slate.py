@@ -1,0 +1,133 @@
+"""Asks the job service about jobs and takes, and shows what it says to a person."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import rich.console
+
+from rushes.job.v1 import job_pb2
+from rushes.job.v1 import job_service_pb2 as pb
+from services.cli import calls, exits, floor, gateway, progress, wire
+
+_STEPS = {
+    pb.RetryJobResponse.STEP_ORDERED_AGAIN: "the order is repeated; one that was heard before counts once",
+    pb.RetryJobResponse.STEP_LOOKED_AGAIN: "its outcome is looked for at once",
+    pb.RetryJobResponse.STEP_FETCHED_AGAIN: "its clip, which is paid, is downloaded again",
+    pb.RetryJobResponse.STEP_MADE_ANEW: "nothing was charged for it, and this job makes the take anew",
+}
+
+
+def list_jobs(
+    home: Path,
+    state: str,
+    production: str,
+    stuck: bool,
+    count: int,
+    as_json: bool,
+    out: rich.console.Console,
+) -> None:
+    """Print jobs. Raises Ended with USAGE."""
+    states = job_pb2.Job.State
+    name = f"STATE_{state.upper()}" if state else "STATE_UNSPECIFIED"
+    if name not in states.keys():
+        known = ", ".join(one.removeprefix("STATE_").lower() for one in states.keys()[1:])
+        raise exits.Ended(f"--state {state}: write one of {known}.", exits.Code.USAGE)
+    request = pb.ListJobsRequest(state=states.Value(name), production_id=production, stuck_only=stuck, page_size=count)
+    gateway.show(floor.ask(home, pb.ListJobsResponse, request), lambda one: map(job, one.jobs), as_json, out)
+
+
+def show_job(home: Path, job_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Print one job."""
+    answer = floor.ask(home, pb.GetJobResponse, pb.GetJobRequest(job_id=job_id))
+    gateway.show(answer, lambda one: [job(one.job)], as_json, out)
+
+
+def retry(home: Path, job_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Take it up, and say at which step."""
+    answer = floor.ask(home, pb.RetryJobResponse, pb.RetryJobRequest(job_id=job_id))
+    gateway.show(answer, lambda one: [f"{_STEPS.get(one.step, '?')}: {job(one.job)}"], as_json, out)
+
+
+def cancel(home: Path, job_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Cancel it."""
+    answer = floor.ask(home, pb.CancelJobResponse, pb.CancelJobRequest(job_id=job_id))
+    gateway.show(answer, lambda one: [job(one.job)], as_json, out)
+
+
+def history(home: Path, job_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Print the paid calls behind it."""
+    show_job(home, job_id, as_json, out)
+    calls.submissions(home, "", job_id, 20, as_json, out)
+
+
+def list_takes(
+    home: Path, board: str, scene: str, picked: bool, count: int, as_json: bool, out: rich.console.Console
+) -> None:
+    """Print takes."""
+    request = pb.ListTakesRequest(
+        storyboard_id=floor.storyboard_id(home, board), scene_id=scene, picked_only=picked, page_size=count
+    )
+    gateway.show(floor.ask(home, pb.ListTakesResponse, request), lambda one: map(take, one.takes), as_json, out)
+
+
+def show_take(home: Path, take_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Print one take."""
+    answer = floor.ask(home, pb.GetTakeResponse, pb.GetTakeRequest(take_id=take_id))
+    gateway.show(answer, lambda one: _whole(one.take), as_json, out)
+
+
+def pick(home: Path, take_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Pick it, and say what that makes stale."""
+    answer = floor.ask(home, pb.PickTakeResponse, pb.PickTakeRequest(take_id=take_id))
+    gateway.show(answer, _picked, as_json, out)
+
+
+def unpick(home: Path, take_id: str, as_json: bool, out: rich.console.Console) -> None:
+    """Unpick it."""
+    answer = floor.ask(home, pb.UnpickTakeResponse, pb.UnpickTakeRequest(take_id=take_id))
+    gateway.show(answer, lambda one: [take(one.take)], as_json, out)
+
+
+def note(home: Path, take_id: str, text: str, as_json: bool, out: rich.console.Console) -> None:
+    """Write on it."""
+    answer = floor.ask(home, pb.NoteTakeResponse, pb.NoteTakeRequest(take_id=take_id, note=text))
+    gateway.show(answer, lambda one: [take(one.take)], as_json, out)
+
+
+def job(of: job_pb2.Job) -> str:
+    """A job in one line."""
+    number = f", take {of.take_number}" if of.take_number > 1 else ""
+    parts = [f"{of.id} scene {of.scene_number} {of.scene_title}{number}", progress.state(of)]
+    if said := progress.detail(of):
+        parts.append(said)
+    if of.HasField("held"):
+        parts.append(f"holds {wire.amount(of.held)}")
+    if of.stuck:
+        parts.append("nothing was heard of it for long: `rushes job retry` looks at once")
+    return "; ".join(parts)
+
+
+def take(of: job_pb2.Take) -> str:
+    """A take in one line."""
+    seconds = of.duration.ToTimedelta().total_seconds()
+    marks = [word for word, is_so in (("picked", of.picked), ("stale", of.stale)) if is_so]
+    parts = [f"{of.id} of {of.scene_id}", f"{seconds:.1f} s by {of.model}", *marks]
+    if of.HasField("cost"):
+        parts.append(wire.amount(of.cost))
+    if of.note:
+        parts.append(of.note)
+    return "; ".join(parts)
+
+
+def _whole(of: job_pb2.Take) -> Iterator[str]:
+    yield take(of)
+    yield f"made by {of.job_id} of {of.production_id}, at {of.create_time.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
+    yield f"clip {of.clip.key}, {of.clip.size_bytes} bytes, sha256 {of.clip.sha256}"
+    if of.input_take_id:
+        yield f"starts on the last frame of {of.input_take_id}"
+
+
+def _picked(answer: pb.PickTakeResponse) -> Iterator[str]:
+    yield take(answer.take)
+    for stale in answer.stale_take_ids:
+        yield f"{stale} starts on a take that is not picked any more; the next plan makes its scene again"
