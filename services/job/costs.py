@@ -86,13 +86,14 @@ async def lines(
         .order_by(sa.desc("spent"), sa.text("key"))
         .limit(_MOST)
     )
-    narrowed = [
-        (storyboard_id, _JOBS.c.storyboard_id == storyboard_id),
-        (production_id, _JOBS.c.production_id == production_id),
-        (since, _JOBS.c.created_at >= since),
-        (until, _JOBS.c.created_at < until),
-    ]
-    query = query.where(*(condition for given, condition in narrowed if given))
+    if storyboard_id:
+        query = query.where(_JOBS.c.storyboard_id == storyboard_id)
+    if production_id:
+        query = query.where(_JOBS.c.production_id == production_id)
+    if since:
+        query = query.where(_JOBS.c.created_at >= since)
+    if until:
+        query = query.where(_JOBS.c.created_at < until)
     return [Line(*row) for row in await conn.execute(query)]
 
 

@@ -118,7 +118,8 @@ async def _apply(
             continue
         after = decide(job, event, _when(event.event_time))
         if after is not job:
-            after = dataclasses.replace(after, submission_id=event.submission_id or after.submission_id)
+            known_by = (event.submission_id or after.submission_id, event.account or after.account)
+            after = dataclasses.replace(after, submission_id=known_by[0], account=known_by[1])
             jobs[job.id] = moved[job.id] = after
             held[job.production_id] = follow.Held(productions[job.production_id], after.updated_at, headers)
     return list(moved.values()), held

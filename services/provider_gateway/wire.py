@@ -203,6 +203,7 @@ def _moved(value: domain.Submission) -> events_pb2.SubmissionStateChanged:
         state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
         version=value.version,
         event_time=time(value.updated_at),
+        account=value.account,
     )
     if value.fault:
         event.reason, event.message = value.fault.reason, value.fault.message
@@ -223,6 +224,7 @@ def submission_failed(value: domain.Submission, fault: domain.Fault) -> events_p
         retryable=fault.retryable and value.cancel_wanted_at is None,
         cost=money(value.cost_micros, value.currency),
         event_time=time(value.updated_at),
+        account=value.account,
     )
 
 
@@ -296,6 +298,7 @@ def _clip_stored(value: domain.Submission, clip: domain.Clip) -> events_pb2.Clip
         last_frame=blob(clip.last_frame) if clip.last_frame else None,
         cost=money(value.cost_micros, value.currency),
         event_time=time(value.updated_at),
+        account=value.account,
     )
 
 

@@ -56,8 +56,9 @@ def clock() -> Clock:
 class Crew:
     """The job service: called as anybody, told the news, and looked into."""
 
-    def __init__(self, place: Any, door: Any, issuer: Any) -> None:
+    def __init__(self, place: Any, door: Any, issuer: Any, behind: api.JobApi) -> None:
         self.place, self.door, self.issuer, self.database = place, door, issuer, place.database
+        self.behind = behind
         self._stub = job_service_pb2_grpc.JobServiceStub(door.channel)
 
     async def __call__(self, verb: str, tenant: str = "acme", **fields: Any) -> Any:
@@ -145,7 +146,7 @@ async def crew(database: Any, serve: Any, issuer: Any, clock: Clock) -> Crew:
     behind = api.JobApi(place.database, None, None, clock)
     door = await serve("job", job_servicer(behind))
     door.server.draining = behind.draining
-    return Crew(place, door, issuer)
+    return Crew(place, door, issuer, behind)
 
 
 def job_servicer(behind: api.JobApi) -> rpc.Servicer:
@@ -211,7 +212,7 @@ async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> AsyncIte
     places = {name: await database(name) for name in names}
     boards = storyboard_api.StoryboardApi(places["storyboard"].database, "sandbox/reel-1", clock)
     behind = places["provider_gateway"].database
-    keys = shop.keyring_of(behind, {"sandbox-openai": shop.NOWHERE}, clock)
+    keys = shop.keyring_of(behind, {"sandbox-openai": shop.NOWHERE, "sandbox-veo": shop.NOWHERE}, clock)
     gateway = gateway_api.GatewayApi(behind, OFFER, LIMITS, clock, keys, shop.SAFE)
     doors = {
         "storyboard": await serve(
@@ -238,5 +239,5 @@ async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> AsyncIte
         clock,
     )
     doors["job"] = await serve("job", job_servicer(jobs))
-    yield Line(Crew(places["job"], doors["job"], issuer), doors, behind, admission.Admission(OFFER, keys, clock))
+    yield Line(Crew(places["job"], doors["job"], issuer, jobs), doors, behind, admission.Admission(OFFER, keys, clock))
     await keys.close()

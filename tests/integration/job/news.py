@@ -20,28 +20,28 @@ def at(moment=NOW):
     return stamp
 
 
-def blob(name):
+def blob(name, sha256="ab" * 32):
     kind = "image/png" if name.endswith(".png") else "video/mp4"
-    return media_pb2.Blob(key=f"t/acme/clips/{name}", content_type=kind, size_bytes=1200, sha256="ab" * 32)
+    return media_pb2.Blob(key=f"t/acme/clips/{name}", content_type=kind, size_bytes=1200, sha256=sha256)
 
 
-def stored(job, attempt=1):
+def stored(job, attempt=1, sha256="ab" * 32):
     """The clip is there, with its last frame if that was wanted."""
     return gateway_pb.ClipStored(
         **whose(job, attempt),
         clip=blob(f"{job.id}.mp4"),
         duration=duration_pb2.Duration(seconds=4, nanos=41_666_667),
         size=media_pb2.FrameSize(width=640, height=360),
-        last_frame=blob(f"{job.id}.last.png") if job.last_frame_wanted else None,
+        last_frame=blob(f"{job.id}.last.png", sha256) if job.last_frame_wanted else None,
         cost=money_pb2.Money(currency="XTS", micros=COST),
         event_time=at(),
     )
 
 
-def failed(job, attempt=1, retryable=False, cost=0):
+def failed(job, attempt=1, retryable=False, cost=0, **more):
     """The call ended without a clip; a cost of None is not known."""
     return gateway_pb.SubmissionFailed(
-        **whose(job, attempt),
+        **whose(job, attempt) | more,
         state=submission_pb2.Submission.STATE_PROVIDER_FAILED,
         reason="PROVIDER_FAILED",
         message="The provider could not make it.",
@@ -53,11 +53,10 @@ def failed(job, attempt=1, retryable=False, cost=0):
 
 def moved(job, state="ACCEPTED", version=3, attempt=1, **more):
     return gateway_pb.SubmissionStateChanged(
-        **whose(job, attempt),
+        **whose(job, attempt) | more,
         state=submission_pb2.Submission.State.Value(f"STATE_{state}"),
         version=version,
         event_time=at(),
-        **more,
     )
 
 
@@ -69,7 +68,8 @@ def parked(job, reason="BUDGET_EXCEEDED", version=1, attempt=1):
 
 def whose(job, attempt):
     submission_id = f"sub_{job.id}_{attempt}"
-    return {"tenant_id": job.tenant_id, "job_id": job.id, "submission_id": submission_id, "attempt": attempt}
+    known_by = {"submission_id": submission_id, "account": "endpoint:sandbox-openai"}
+    return {"tenant_id": job.tenant_id, "job_id": job.id, "attempt": attempt} | known_by
 
 
 def film_progressed(production_id, progress, tenant="acme"):

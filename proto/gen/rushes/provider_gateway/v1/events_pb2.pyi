@@ -37,6 +37,7 @@ class SubmissionStateChanged(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRY_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """tenant_id of the job."""
     job_id: _builtins.str
@@ -53,6 +54,8 @@ class SubmissionStateChanged(_message.Message):
     """reason it is parked for, an ErrorReason without its prefix; empty in other states."""
     message: _builtins.str
     """message says in a sentence what it waits for; empty in other states."""
+    account: _builtins.str
+    """account it is bought with, as in Submission.account."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """event_time is when it changed."""
@@ -74,10 +77,11 @@ class SubmissionStateChanged(_message.Message):
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         retry_time: _timestamp_pb2.Timestamp | None = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retry_time", b"retry_time", "state", b"state", "submission_id", b"submission_id", "tenant_id", b"tenant_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "attempt", b"attempt", "event_time", b"event_time", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retry_time", b"retry_time", "state", b"state", "submission_id", b"submission_id", "tenant_id", b"tenant_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -99,6 +103,7 @@ class ClipStored(_message.Message):
     LAST_FRAME_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """tenant_id of the job."""
     job_id: _builtins.str
@@ -107,6 +112,8 @@ class ClipStored(_message.Message):
     """submission_id names the paid call."""
     attempt: _builtins.int
     """attempt counts from 1."""
+    account: _builtins.str
+    """account it was bought with, as in Submission.account."""
     @_builtins.property
     def clip(self) -> _media_pb2.Blob:
         """clip is the stored media."""
@@ -144,10 +151,11 @@ class ClipStored(_message.Message):
         last_frame: _media_pb2.Blob | None = ...,
         cost: _money_pb2.Money | None = ...,
         event_time: _timestamp_pb2.Timestamp | None = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "cost", b"cost", "duration", b"duration", "event_time", b"event_time", "last_frame", b"last_frame", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "clip", b"clip", "cost", b"cost", "duration", b"duration", "event_time", b"event_time", "job_id", b"job_id", "last_frame", b"last_frame", "size", b"size", "submission_id", b"submission_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "attempt", b"attempt", "clip", b"clip", "cost", b"cost", "duration", b"duration", "event_time", b"event_time", "job_id", b"job_id", "last_frame", b"last_frame", "size", b"size", "submission_id", b"submission_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,6 +177,7 @@ class SubmissionFailed(_message.Message):
     RETRYABLE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """tenant_id of the job."""
     job_id: _builtins.str
@@ -185,6 +194,8 @@ class SubmissionFailed(_message.Message):
     """message says in a sentence what happened and what to do."""
     retryable: _builtins.bool
     """retryable says that the same request might succeed later."""
+    account: _builtins.str
+    """account it was bought with, as in Submission.account; empty when none could be opened."""
     @_builtins.property
     def cost(self) -> _money_pb2.Money:
         """cost is what was charged all the same; absent when nobody knows yet."""
@@ -206,10 +217,11 @@ class SubmissionFailed(_message.Message):
         retryable: _builtins.bool = ...,
         cost: _money_pb2.Money | None = ...,
         event_time: _timestamp_pb2.Timestamp | None = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "event_time", b"event_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cost", b"cost", "event_time", b"event_time", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retryable", b"retryable", "state", b"state", "submission_id", b"submission_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "attempt", b"attempt", "cost", b"cost", "event_time", b"event_time", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retryable", b"retryable", "state", b"state", "submission_id", b"submission_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
