@@ -103,5 +103,4 @@ async def _jobs(conn: AsyncConnection, production_ids: Sequence[str], after: int
     if not production_ids:
         return []
     theirs = (db.one_of(_JOBS.c.production_id, production_ids), _JOBS.c.changed_at >= after)
-    at = dict((await conn.execute(sa.select(_JOBS.c.id, _JOBS.c.changed_at).where(*theirs))).tuples().all())
-    return [(at[job.id], job) for job in await store.read_jobs(conn, *theirs) if job.id in at]
+    return await store.read_jobs_at(conn, *theirs)

@@ -153,6 +153,11 @@ async def read_jobs(conn: AsyncConnection, *where: sa.ColumnElement[bool]) -> li
     return [_job(row) for row in (await conn.execute(_JOB_ROWS.where(*where))).mappings()]
 
 
+async def read_jobs_at(conn: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[tuple[int, domain.Job]]:
+    """As read_jobs, each with the transaction that changed it last."""
+    return [(row["changed_at"], _job(row)) for row in (await conn.execute(_JOB_ROWS.where(*where))).mappings()]
+
+
 async def lock_filming(
     conn: AsyncConnection, tenant_id: str, storyboard_id: str, besides: Collection[str]
 ) -> dict[str, domain.Production]:
