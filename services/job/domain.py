@@ -202,7 +202,7 @@ class Job:
     """The making of one take of one scene. `spec` is a serialized ClipSpec, opaque here, and `digest` its sha256.
 
     `parked` says for what its submission waits, such as money; its metadata `retry_time` says until when.
-    `changed_in` is the version of the production in which it last changed.
+    `changed_in` is the version of the production in which it last changed, and `retries` the job it is made instead of.
     """
 
     id: str
@@ -232,6 +232,7 @@ class Job:
     submission_id: str = ""
     account: str = ""
     accepted_at: datetime | None = None
+    retries: str = ""
     submission_state: str = ""
     submission_version: int = 0
     parked: Fault | None = None

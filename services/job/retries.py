@@ -93,6 +93,7 @@ def _anew(job: domain.Job, jobs: Sequence[domain.Job], new_id: Callable[[str], s
     return dataclasses.replace(
         job,
         id=new_id("job"),
+        retries=job.id,
         take_number=highest + 1,
         state=domain.JobState.RUNNING,
         attempt=1,

@@ -61,6 +61,7 @@ JOBS = sa.Table(
     sa.Column("submission_id", sa.Text, nullable=False),
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("accepted_at", _TIME),
+    sa.Column("retries", sa.Text, nullable=False),
     sa.Column("submission_state", sa.Text, nullable=False),
     sa.Column("submission_version", sa.BigInteger, nullable=False),
     sa.Column("parked", pg.JSONB(none_as_null=True)),

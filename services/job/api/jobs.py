@@ -75,6 +75,8 @@ class Jobs(desk.Desk):
                 await _repeat(conn, job, held)
                 return job
             jobs = await store.jobs_of(conn, held.production)
+            if instead := next((one for one in jobs if one.retries == job.id), None):
+                return instead
             slots = list((await takes.slots(conn, [job.production_id])).values())
             found = await takes.by_id(conn, {slot.take_id for slot in slots if slot.take_id})
             revived = retries.revive(held.production, job, jobs, slots, found, ids.new, held.now)

@@ -42,6 +42,8 @@ async def test_what_failed_for_nothing_is_made_anew_with_all_that_hung_on_it(cre
     assert [job.state.value for job in await crew.jobs(first.production_id)][:3] == ["FAILED"] * 3
     answer = await crew("RetryJob", job_id=first.id)
     assert answer.step == Retried.STEP_MADE_ANEW
+    again = await crew("RetryJob", job_id=first.id)
+    assert (again.step, again.job.id) == (answer.step, answer.job.id), "its answer was lost: nothing is bought twice"
     jobs = await crew.jobs(first.production_id)
     assert [(job.scene_number, job.take_number, job.state.value) for job in jobs] == [
         *((1, 1, "FAILED"), (1, 2, "RUNNING"), (2, 1, "FAILED"), (2, 2, "WAITING")),

@@ -27,6 +27,7 @@ ALTER TABLE jobs
   ADD COLUMN submission_id text NOT NULL DEFAULT '',
   ADD COLUMN account text NOT NULL DEFAULT '',
   ADD COLUMN accepted_at timestamptz,
+  ADD COLUMN retries text NOT NULL DEFAULT '',
   ADD COLUMN changed_at bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint;
 CREATE INDEX jobs_measured ON jobs (tenant_id, model, id DESC) WHERE state = 'SUCCEEDED' AND accepted_at IS NOT NULL;
 CREATE INDEX jobs_open ON jobs (tenant_id, storyboard_id) WHERE ended_at IS NULL;
