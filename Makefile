@@ -63,6 +63,7 @@ bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what lo
 .PHONY: crash
 crash: $(VENV)/dev ## Kill, pause and trip the gateway at every place, and count what was lost
 	$(BIN)/python -m tests.crash
+	$(BIN)/python -m tests.crash.verbs
 
 .PHONY: storm
 storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed

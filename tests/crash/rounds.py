@@ -90,7 +90,7 @@ async def _film(rig: rigs.Rig, script: Script, fate: fates.Fates) -> None:
     wanted = [await _quoted(rig, fate, (*script.board, *plan.more))]
     if plan.cancelled:
         wanted.append(await _quoted(rig, fate, plan.cancelled))
-    async with _held_back(rig, fate) as let_go, _waking(rig):
+    async with _held_back(rig, fate) as let_go, waking(rig):
         for fault in script.faults:
             rig.faults.arm(fault)
         if plan.fresh:
@@ -178,7 +178,7 @@ async def _count(rig: rigs.Rig, service: str, query: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _waking(rig: rigs.Rig) -> Any:
+async def waking(rig: rigs.Rig) -> Any:
     """Processes that were stopped at a place go on when their leases are others'."""
     task = asyncio.create_task(_wake(rig))
     try:
