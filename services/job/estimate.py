@@ -59,8 +59,8 @@ def lines_of(jobs: Sequence[domain.Job]) -> list[Line]:
     lines: list[list[Step]] = []
     last: domain.Job | None = None
     for job in jobs:
-        if job.ended_at or job.take_number > 1:
-            continue
+        if job.ended_at or (last and last.scene_number == job.scene_number):
+            continue  # takes of one scene are made at once
         step = Step(job.model, job.accepted_at)
         hangs = job.hold is domain.Hold.SEAM and last is not None and last.scene_number == job.scene_number - 1
         if hangs:

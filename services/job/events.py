@@ -33,7 +33,7 @@ async def on_submissions_failed(conn: AsyncConnection, heard: Sequence[bus.Heard
     await follow.save_jobs(conn, [job for job in moved if job.state in domain.JOB_ENDS], held)
     for job in moved:
         if job.state is domain.JobState.RUNNING:
-            await follow.repeat(conn, job, held[job.production_id])
+            await follow.start(conn, job, held[job.production_id])
     ended = {job.production_id for job in moved if job.state in domain.JOB_ENDS}
     await follow.strand(conn, ended, held)
     await _settle(conn, moved, held)

@@ -61,7 +61,7 @@ async def unlock(conn: AsyncConnection, filled: Mapping[Place, domain.Take], hel
     for job in await store.waiting_in(conn, {production_id for production_id, _ in framed}):
         take = framed.get((job.production_id, job.scene_number - 1))
         if take is not None and job.seam == domain.Seam.LAST_FRAME:
-            await _start(conn, lifecycle.unlock(job, take, held[job.production_id].now), held[job.production_id])
+            await start(conn, lifecycle.unlock(job, take, held[job.production_id].now), held[job.production_id])
 
 
 async def release(conn: AsyncConnection, held: Held) -> None:
@@ -70,15 +70,11 @@ async def release(conn: AsyncConnection, held: Held) -> None:
     for job in jobs:
         released = lifecycle.released(job, held.now)
         if released is not job:
-            await _start(conn, released, held)
+            await start(conn, released, held)
 
 
-async def repeat(conn: AsyncConnection, job: domain.Job, held: Held) -> None:
-    """Ask for a job's next attempt, unless its production is held back."""
-    await _start(conn, job, held)
-
-
-async def _start(conn: AsyncConnection, job: domain.Job, held: Held) -> None:
+async def start(conn: AsyncConnection, job: domain.Job, held: Held) -> None:
+    """Ask for a job's clip, unless its production is held back."""
     after = lifecycle.held(job, held.production.state, held.now)
     await save_jobs(conn, [after], {held.production.id: held})
     if after.state is domain.JobState.RUNNING:

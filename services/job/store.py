@@ -232,6 +232,7 @@ async def tallies(conn: AsyncConnection, production_ids: Collection[str]) -> dic
         tables.JOBS.c.scene_number == tables.SLOTS.c.scene_number,
     )
     made = sa.func.count().filter(tables.JOBS.c.state == domain.JobState.SUCCEEDED) > 0
+    made = sa.or_(made, tables.SLOTS.c.action == domain.Action.REUSE)
     scenes = (
         sa.select(
             tables.SLOTS.c.production_id,

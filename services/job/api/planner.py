@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, failpoints, ids, outbox, rpc
+from libs import auth, errors, failpoints, ids, outbox, rpc
 from rushes.job.v1 import job_pb2
 from rushes.job.v1 import job_service_pb2 as pb
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
@@ -38,7 +38,7 @@ class Planner(desk.Desk):
         plans.check(request)
         tenant_id = auth.caller().tenant_id
         options = plans.options(request.options, tenant_id)
-        composed = await self._composed(request.storyboard_id, request.revision)
+        composed = await self._composed(request.storyboard_id, request.revision, context)
         scenes = wire.scenes(composed)
         able = await self._able(scenes, context)
         async with self.database.tenant(tenant_id) as conn:
@@ -65,8 +65,7 @@ class Planner(desk.Desk):
         quote = await self._quote(request.quote_id) if request.quote_id else None
         if quote:
             wire.check_quote_alive(quote, self.clock())
-        # A revision without scenes cannot be composed, and no quote was made for it.
-        composed = await self._composed(request.storyboard_id, request.revision, request.quote_id)
+        composed = await self._composed(request.storyboard_id, request.revision, context, request.quote_id)
         scenes = wire.scenes(composed)
         able = await self._able(scenes, context)
         async with self.database.tenant(tenant_id) as conn:
@@ -163,14 +162,16 @@ class Planner(desk.Desk):
         return quote
 
     async def _composed(
-        self, storyboard_id: str, revision: int, quote_id: str = ""
+        self, storyboard_id: str, revision: int, context: desk.Context, quote_id: str = ""
     ) -> storyboard_pb2.ComposePromptsResponse:
         asked = storyboard_pb2.ComposePromptsRequest(storyboard_id=storyboard_id, revision=revision)
         missing = domain.StoryboardNotFound(storyboard_id=storyboard_id, revision=revision)
-        unfit = domain.QuoteChanged(quote_id=quote_id)
-        told = {desk.Code.NOT_FOUND: missing, desk.Code.INVALID_ARGUMENT: missing, desk.Code.FAILED_PRECONDITION: unfit}
-        with desk.meaning(told):
-            response = await self.storyboards.ComposePrompts(asked, timeout=desk.CALL_S, metadata=rpc.bearer())
+        told: dict[desk.Code, errors.Error] = {desk.Code.NOT_FOUND: missing, desk.Code.INVALID_ARGUMENT: missing}
+        if quote_id:  # a revision without scenes cannot be composed, and no quote was made for it
+            told[desk.Code.FAILED_PRECONDITION] = domain.QuoteChanged(quote_id=quote_id)
+        async with refusals.passed_on(context, str):
+            with desk.meaning(told):
+                response = await self.storyboards.ComposePrompts(asked, timeout=desk.CALL_S, metadata=rpc.bearer())
         composed: storyboard_pb2.ComposePromptsResponse = response
         return composed
 

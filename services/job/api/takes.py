@@ -65,6 +65,7 @@ class Takes(desk.Desk):
             slots = await takes.slots(conn, [one.production.id for one in films]) if films else {}
             emptied = [dataclasses.replace(slot, take_id=None) for slot in slots.values() if slot.take_id == take.id]
             await takes.fill(conn, emptied)
+            await follow.settle(conn, {slot.production_id: held[slot.production_id] for slot in emptied})
             failpoints.reach("unpick.before_commit")
         return pb.UnpickTakeResponse(take=await self._take(take.id))
 

@@ -10,8 +10,17 @@ from tests.integration.job import news, refusals
 READ = {
     "GetProduction": ("production_id", "PRODUCTION_NOT_FOUND"),
     "CancelProduction": ("production_id", "PRODUCTION_NOT_FOUND"),
+    "PauseProduction": ("production_id", "PRODUCTION_NOT_FOUND"),
+    "ResumeProduction": ("production_id", "PRODUCTION_NOT_FOUND"),
+    "ApproveProduction": ("production_id", "PRODUCTION_NOT_FOUND"),
     "GetJob": ("job_id", "JOB_NOT_FOUND"),
+    "CancelJob": ("job_id", "JOB_NOT_FOUND"),
+    "RetryJob": ("job_id", "JOB_NOT_FOUND"),
 }
+BESIDES = (
+    *("CreateProduction", "PlanProduction", "ListProductions", "ListJobs", "GetCosts"),
+    *("GetTake", "ListTakes", "PickTake", "UnpickTake", "NoteTake"),
+)
 
 
 @pytest.mark.parametrize("verb", READ)
@@ -26,7 +35,7 @@ async def test_what_is_not_there_or_another_tenant_s(crew, verb):
     assert (await crew.production(job.production_id)).version == 1
 
 
-@pytest.mark.parametrize("verb", [*READ, "CreateProduction", "ListProductions", "ListJobs"])
+@pytest.mark.parametrize("verb", [*READ, *BESIDES])
 async def test_nobody_gets_nothing(crew, verb):
     info = await refusals.refused(crew.anonymously(verb), grpc.StatusCode.UNAUTHENTICATED)
     assert (info.reason, info.domain) == ("TOKEN_MISSING", "job.rushes")

@@ -144,6 +144,12 @@ async def test_what_the_gateway_refuses_is_refused_in_its_words_and_our_fields(l
     assert (info.reason, info.domain) == ("MODEL_NOT_FOUND", "provider_gateway.rushes")
 
 
+async def test_an_empty_board_is_refused_in_the_words_of_its_service(line):
+    empty = await line.board()
+    info = await refusals.refused(plan(line, empty), grpc.StatusCode.FAILED_PRECONDITION)
+    assert (info.reason, info.domain) == ("STORYBOARD_EMPTY", "storyboard.rushes")
+
+
 async def test_a_keyframe_is_shared_or_refused(line):
     board = await line.board(CUT, SHARED)
     assert set(await refusals.violations(plan(line, board))) == {"scenes[1].seam"}

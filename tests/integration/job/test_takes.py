@@ -4,7 +4,8 @@ import grpc
 import pytest
 
 from libs import ids
-from rushes.job.v1 import events_pb2
+from rushes.job.v1 import events_pb2, job_pb2
+from services.job import domain, planning
 from tests.integration.job import news, refusals
 
 MISSING = grpc.StatusCode.NOT_FOUND
@@ -91,13 +92,27 @@ async def test_a_take_without_its_last_frame_cannot_lead_to_another_scene(crew):
 
 
 async def test_an_unpicked_take_leaves_its_scene_empty(crew):
-    (job, _) = await crew.begin(False, False)
+    (job, other) = await crew.begin(False, False)
     await crew.hear(news.stored(job))
     (take,) = await takes(crew)
     for _ in range(2):
         assert not (await crew("UnpickTake", take_id=take.id)).take.picked
     shown = (await crew("GetProduction", production_id=job.production_id)).production
     assert [scene.take_id for scene in shown.scenes] == ["", ""]
+    await crew.hear(news.failed(other, retryable=False))
+    assert (await crew("GetProduction", production_id=job.production_id)).production.error.reason == "SCENES_FAILED"
+
+
+async def test_a_production_waits_for_another_pick_when_its_last_one_is_taken_away(crew):
+    (job,) = await crew.begin(False, options=planning.Options(auto_pick=domain.AutoPick.NEVER))
+    await crew.hear(news.stored(job))
+    (take,) = await takes(crew)
+    waiting = (await crew("GetProduction", production_id=job.production_id)).production
+    assert waiting.state == job_pb2.Production.STATE_NEEDS_PICK
+    await crew("UnpickTake", take_id=take.id)
+    await crew("PickTake", take_id=take.id)
+    done = (await crew("GetProduction", production_id=job.production_id)).production
+    assert done.state == job_pb2.Production.STATE_COMPILING
 
 
 async def test_a_note_is_kept(crew):

@@ -178,7 +178,7 @@ class Production(_message.Message):
 
     @_builtins.property
     def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductionScene]:
-        """scenes in film order, with the takes that fill them; absent in lists."""
+        """scenes in film order, with the takes that fill them; absent in lists and in changes that a watch sends."""
 
     @_builtins.property
     def time_left(self) -> Global___TimeLeft:

@@ -1,0 +1,114 @@
+"""The verbs of productions, jobs, takes and costs against a house."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.cli import __main__ as command
+from services.cli import visit
+
+Run = Callable[..., tuple[int, str, str]]
+BOARD = """\
+name: Doors
+size: 640x360
+scenes:
+  - {title: One, subject: A red door, duration: 1}
+  - {title: Two, subject: A blue door, duration: 1, seam: last_frame}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
+        at = Path(made) / "home"
+        asyncio.run(visit.ensure(at, print))
+        try:
+            yield at
+        finally:
+            asyncio.run(visit.stop(at))
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    def invoke(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["rushes", *words, "--home", str(folder)])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        return (int(ended.value.code or 0), *capfd.readouterr())
+
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "doors.yaml").write_text(BOARD)
+    return invoke
+
+
+def told(run: Run, *words: str) -> Any:
+    code, out, err = run(*words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
+    assert run("production", "plan", "doors.yaml")[0] == 3, "it was not filmed yet"
+    assert run("film", "doors.yaml")[0] == 0
+    code, out, _ = run("production", "plan", "doors.yaml")
+    assert (code, out.count("reuse, unchanged"), "Nothing has to be bought." in out) == (0, 2, True)
+
+    code, out, err = run("production", "create", "doors.yaml", "--remake", "2", "--takes", "2")
+    assert code == 0
+    assert "scene 2 Two: make again, asked for; 2 takes; at most 0.20 in play money" in err
+    assert "2 clips to make, 2 s, at most 0.20 in play money" in err
+    production = out.strip()
+    assert run("production", "watch", production)[0] == 0
+    shown = run("production", "show", production)[1]
+    assert "succeeded; 0.20 of up to 0.20 in play money" in shown
+    listed = told(run, "production", "list")["productions"]
+    assert listed[0]["id"] == production
+    assert len(listed) == 2
+
+    takes = told(run, "take", "list", "doors.yaml")["takes"]
+    assert len(takes) == 4
+    of_two = [take for take in takes if take["scene_id"] == takes[0]["scene_id"]]
+    assert sum(bool(take.get("picked")) for take in of_two) == 1
+    other = next(take for take in of_two if not take.get("picked"))["id"]
+    assert "; picked" in run("take", "pick", other)[1]
+    assert "The light is right." in run("take", "note", other, "The light is right.")[1]
+    assert "The light is right." in run("take", "show", other)[1]
+    assert "picked" not in run("take", "unpick", other)[1]
+
+    jobs = told(run, "job", "list", "--production", production)["jobs"]
+    assert [job["take_number"] for job in sorted(jobs, key=lambda one: one["id"])] == [1, 2]
+    assert "done 0.10 in play money" in run("job", "show", jobs[0]["id"])[1]
+    assert "STORED" in run("job", "history", jobs[0]["id"])[1]
+    code, _, err = run("job", "retry", jobs[0]["id"])
+    assert (code, "has succeeded" in err) == (5, True)
+    assert run("job", "cancel", jobs[0]["id"])[0] == 5
+    assert run("production", "pause", production)[0] == 5
+
+    assert "all: 4 jobs, quoted 0.40 in play money, spent 0.40 in play money" in run("costs")[1]
+    assert run("costs", "--by", "scene")[1].count("jobs") == 2
+    assert run("costs", "--by", "weather")[0] == 2
+
+
+def test_a_production_waits_for_approval_is_held_and_stopped(run: Run) -> None:
+    assert run("film", "doors.yaml")[0] == 0
+    words = ("production", "create", "doors.yaml", "--remake", "all", "--approve-above", "0.10")
+    code, out, err = run(*words)
+    assert (code, "It will wait for `rushes production approve`." in err) == (0, True)
+    production = out.strip()
+    assert "needs approval" in run("production", "show", production)[1]
+    code, out, _ = run("production", "cancel", production)
+    assert (code, "saved 0.20 in play money" in out, "spent 0.00 in play money" in out) == (0, True, True)
+    code, _, err = run("production", "approve", production)
+    assert (code, "CANCELED" in err) == (5, True)
+    assert run("production", "create", "doors.yaml", "--remake", "9")[0] == 2
+    code, _, err = run("production", "create", "doors.yaml", "--remake", "all", "--max-cost", "0.10")
+    assert (code, "more than --max-cost 0.10" in err) == (6, True)
