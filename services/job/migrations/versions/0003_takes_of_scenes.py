@@ -14,6 +14,7 @@ ALTER TABLE productions
   ADD COLUMN approved_by text NOT NULL DEFAULT '',
   ADD COLUMN changed_at bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint;
 CREATE INDEX productions_changed ON productions (tenant_id, changed_at);
+CREATE INDEX productions_open ON productions (tenant_id) WHERE ended_at IS NULL;
 CREATE INDEX productions_of_storyboard ON productions (tenant_id, storyboard_id, id DESC);
 
 ALTER TABLE jobs
@@ -31,6 +32,7 @@ ALTER TABLE jobs
   ADD COLUMN changed_at bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint;
 CREATE INDEX jobs_measured ON jobs (tenant_id, model, id DESC) WHERE state = 'SUCCEEDED' AND accepted_at IS NOT NULL;
 CREATE INDEX jobs_open ON jobs (tenant_id, storyboard_id) WHERE ended_at IS NULL;
+CREATE INDEX jobs_lost ON jobs (tenant_id, state, id DESC) WHERE state IN ('FAILED', 'CANCELED');
 
 ALTER TABLE takes
   ADD COLUMN storyboard_id text NOT NULL DEFAULT '',

@@ -759,7 +759,7 @@ class Take(_message.Message):
     scene_id: _builtins.str
     """scene_id names the scene."""
     picked: _builtins.bool
-    """picked says that it is the one in the film."""
+    """picked says that it is the one of its scene: the next film shows it."""
     storyboard_id: _builtins.str
     """storyboard_id names the storyboard; a take belongs to its scene for ever, whatever production made it."""
     production_id: _builtins.str
