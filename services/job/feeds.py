@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from libs import db, errors
 from services.job import changes
+
+Read = TypeVar("Read")
 
 
 class Feed:
@@ -40,24 +43,31 @@ class Feed:
         while self._versions.get(production_id, version) <= version:
             await self._turn.wait()
 
-    async def shared(self, what: Hashable, read: Callable[[], Awaitable[changes.Changed]]) -> changes.Changed:
-        """Read it once for all who ask for the same at the same time."""
+    async def shared(self, what: Hashable, read: Callable[[], Awaitable[Read]]) -> Read:
+        """Read it once for all who ask for the same before anything changes again."""
         if what not in self._reads:
             task = self._reads[what] = asyncio.ensure_future(read())
-            task.add_done_callback(lambda _: self._reads.pop(what, None))
+            task.add_done_callback(functools.partial(self._forget_failure, what))
         # A watcher that leaves must not end the reading of the others.
-        return await asyncio.shield(self._reads[what])
+        found: Read = await asyncio.shield(self._reads[what])
+        return found
+
+    def _forget_failure(self, what: Hashable, task: asyncio.Task[Any]) -> None:
+        if task.cancelled() or task.exception():
+            self._reads.pop(what, None)
 
     async def _look(self) -> None:
         while self._followed:
             with contextlib.suppress(errors.Unavailable):
                 await self._look_once()
             await asyncio.sleep(self._look_every_s)
+        self._reads.clear()
 
     async def _look_once(self) -> None:
         async with self._database.house() as conn:
             found = await changes.versions(conn, list(self._followed))
         if any(self._versions.get(one) != version for one, version in found.items()):
             self._versions |= found
+            self._reads.clear()
             turn, self._turn = self._turn, asyncio.Event()
             turn.set()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from libs import auth, paging, rpc
 from rushes.job.v1 import job_pb2
@@ -19,6 +19,16 @@ _MOST_CHANGES = 1000
 """Productions that may have changed since a token; with more of them it is of no use."""
 
 _Steps = list[pb.WatchProductionResponse]
+
+
+class _Looked(NamedTuple):
+    """Where a watcher is after this, what it is told, and whether that is all."""
+
+    seen: changes.Place
+    steps: _Steps
+    is_over: bool
+
+
 _Change = job_pb2.Production | job_pb2.Job | pb.Resync | None
 
 
@@ -62,21 +72,23 @@ class Watches(desk.Desk):
             if not isinstance(change, job_pb2.Production):
                 yield pb.WatchJobsResponse(resume_token=token, **_named(change))
 
-    async def _look(
-        self, production_id: str, seen: changes.Place | None, bound: str
-    ) -> tuple[changes.Place, _Steps, bool]:
-        """Where a watcher is after this, what it is told, and whether that is all."""
+    async def _look(self, production_id: str, seen: changes.Place | None, bound: str) -> _Looked:
         tenant_id = auth.caller().tenant_id
         if seen is None:
             return await self._anew(production_id, bound, [])
 
-        async def read() -> changes.Changed:
+        async def read() -> _Looked | None:
             async with self.database.tenant(tenant_id) as conn:
-                return await changes.since(conn, tenant_id, production_id, seen)
+                found = await changes.since(conn, tenant_id, production_id, seen)
+            return None if seen.version > found.production.version else self._looked(found, seen, bound)
 
-        found = await self._feed.shared((tenant_id, production_id, seen), read)
-        if seen.version > found.production.version:
+        looked = await self._feed.shared((tenant_id, production_id, seen), read)
+        if looked is None:
             return await self._anew(production_id, bound, [pb.WatchProductionResponse(resync=pb.Resync())])
+        return looked
+
+    def _looked(self, found: changes.Changed, seen: changes.Place, bound: str) -> _Looked:
+        """The same messages for all who are at the same place."""
         steps = []
         for job in found.jobs:
             token = paging.encode(changes.Place(job.changed_in, job.id), bound)
@@ -85,13 +97,13 @@ class Watches(desk.Desk):
         if after != seen:
             message = wire.production(found.production, found.cost_micros)
             steps.append(pb.WatchProductionResponse(resume_token=paging.encode(after, bound), production=message))
-        return after, steps, found.production.state in domain.PRODUCTION_ENDS
+        return _Looked(after, steps, found.production.state in domain.PRODUCTION_ENDS)
 
-    async def _anew(self, production_id: str, bound: str, before: _Steps) -> tuple[changes.Place, _Steps, bool]:
+    async def _anew(self, production_id: str, bound: str, before: _Steps) -> _Looked:
         snapshot, version = await self.snapshot(production_id)
         seen = changes.Place(version, changes.LAST)
         step = pb.WatchProductionResponse(resume_token=paging.encode(seen, bound), snapshot=snapshot)
-        return seen, [*before, step], bool(snapshot.HasField("end_time"))
+        return _Looked(seen, [*before, step], snapshot.HasField("end_time"))
 
     async def _news(self, production_id: str, seen: changes.Place) -> bool:
         """Wait for a newer version; False when it is time to show that we are alive. Raises ServerDraining."""
