@@ -22,6 +22,11 @@ class Place(NamedTuple):
     upto: str
 
 
+def place(job: domain.Job) -> Place:
+    """Where a job's last change is in the story of its production: in film order."""
+    return Place(job.changed_in, f"{job.scene_number:05}/{job.take_number:03}")
+
+
 class Changed(NamedTuple):
     """A production, what it has cost, and the jobs that have changed in it."""
 
@@ -45,11 +50,10 @@ async def since(conn: AsyncConnection, tenant_id: str, production_id: str, seen:
     if seen >= (production.version, LAST):
         return Changed(production, 0)
     # Not what has changed after the production was read: that comes with its own version.
-    after = sa.tuple_(_JOBS.c.changed_in, _JOBS.c.id) > sa.tuple_(sa.literal(seen.version), sa.literal(seen.upto))
-    theirs = (_JOBS.c.production_id == production_id, _JOBS.c.changed_in <= production.version, after)
-    jobs = await store.read_jobs(conn, *theirs)
+    between = (_JOBS.c.changed_in >= seen.version, _JOBS.c.changed_in <= production.version)
+    jobs = await store.read_jobs(conn, _JOBS.c.production_id == production_id, *between)
     costs = await store.cost_micros(conn, [production_id])
-    in_order = sorted(jobs, key=lambda job: (job.changed_in, job.id))
+    in_order = [job for job in sorted(jobs, key=place) if place(job) > seen]
     return Changed(production, costs.get(production_id, 0), in_order)
 
 

@@ -91,7 +91,7 @@ class Watches(desk.Desk):
         """The same messages for all who are at the same place."""
         steps = []
         for job in found.jobs:
-            token = paging.encode(changes.Place(job.changed_in, job.id), bound)
+            token = paging.encode(changes.place(job), bound)
             steps.append(pb.WatchProductionResponse(resume_token=token, job=wire.job(job, self.clock())))
         after = changes.Place(found.production.version, changes.LAST)
         if after != seen:
