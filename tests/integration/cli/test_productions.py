@@ -85,8 +85,8 @@ def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     assert "picked" not in run("take", "unpick", other)[1]
 
     jobs = told(run, "job", "list", "--production", production)["jobs"]
-    assert [job["take_number"] for job in sorted(jobs, key=lambda one: one["id"])] == [1, 2]
-    assert "done 0.10 in play money" in run("job", "show", jobs[0]["id"])[1]
+    assert sorted(job["take_number"] for job in jobs) == [1, 2]
+    assert "; done; 0.10 in play money" in run("job", "show", jobs[0]["id"])[1]
     assert "STORED" in run("job", "history", jobs[0]["id"])[1]
     code, _, err = run("job", "retry", jobs[0]["id"])
     assert (code, "has succeeded" in err) == (5, True)
