@@ -100,7 +100,9 @@ class Watches(desk.Desk):
         return _Looked(after, steps, found.production.state in domain.PRODUCTION_ENDS)
 
     async def _anew(self, production_id: str, bound: str, before: _Steps) -> _Looked:
-        snapshot, version = await self.snapshot(production_id)
+        # Many begin at once: they share one reading, and go on from its version.
+        whose = (auth.caller().tenant_id, production_id)
+        snapshot, version = await self._feed.shared(whose, functools.partial(self.snapshot, production_id))
         seen = changes.Place(version, changes.LAST)
         step = pb.WatchProductionResponse(resume_token=paging.encode(seen, bound), snapshot=snapshot)
         return _Looked(seen, [*before, step], snapshot.HasField("end_time"))
