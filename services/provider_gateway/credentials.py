@@ -11,8 +11,8 @@ from datetime import datetime
 
 import yarl
 
-from libs import errors
-from services.provider_gateway import egress, vault
+from libs import egress, errors
+from services.provider_gateway import vault
 
 _HINT = 4
 _WHOLE_HINT_FROM = 16

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import aiohttp
 
-from libs import blobs, errors, failpoints
-from services.provider_gateway import domain, egress, intake, media
+from libs import blobs, egress, errors, failpoints
+from services.provider_gateway import domain, downloads, intake, media
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Fetcher:
     What a broken download has brought waits there for the next try of this process; another process begins anew.
     """
 
-    def __init__(self, store: blobs.Blobs, max_bytes: int, door: egress.Egress | None = None) -> None:
-        self._store, self._max_bytes, self._door = store, max_bytes, door or egress.Egress()
+    def __init__(self, store: blobs.Blobs, max_bytes: int, door: downloads.Egress | None = None) -> None:
+        self._store, self._max_bytes, self._door = store, max_bytes, door or downloads.Egress()
         self._intake = intake.Intake(store)
         self._scratch_space = tempfile.TemporaryDirectory(prefix="rushes-gateway-")
         self.folder = pathlib.Path(self._scratch_space.name)
@@ -162,7 +162,7 @@ class _Part:
         """The headers that ask for the rest, if it is still the same file."""
         return {"Range": f"bytes={self.received}-", "If-Range": self._etag} if self.is_usable else {}
 
-    def begin(self, answer: egress.Answer) -> None:
+    def begin(self, answer: downloads.Answer) -> None:
         """Go on or begin anew, as the answer says. Raises FetchFailed."""
         if answer.status == 200:
             self._begin_anew()
@@ -177,7 +177,7 @@ class _Part:
         else:
             raise FetchFailed(f"the provider answered {answer.status}")
 
-    def _goes_on(self, answer: egress.Answer) -> bool:
+    def _goes_on(self, answer: downloads.Answer) -> bool:
         span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
         if span is None or answer.headers.get("ETag", self._etag) != self._etag:
             return False

@@ -18,8 +18,8 @@ import aiohttp.abc
 import httpx2
 import yarl
 
-from libs import failpoints
-from services.provider_gateway import egress, providers
+from libs import egress, failpoints
+from services.provider_gateway import providers
 from services.provider_gateway.providers import refusals, waits
 
 log = logging.getLogger(__name__)

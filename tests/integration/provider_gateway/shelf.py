@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from libs import blobs
-from services.provider_gateway import domain, egress, fetch
+from services.provider_gateway import domain, downloads, fetch
 from tests.unit.provider_gateway import servers
 
 MOST = 1 << 20
@@ -106,7 +106,7 @@ class Home:
 async def at_home(folder, content, *plan, store=None, most=MOST, pace=None, **more):
     shelf = Shelf(content, *plan, **more)
     async with servers.serving(shelf.serve) as port:
-        door = egress.Egress(pace)
+        door = downloads.Egress(pace)
         fetcher = fetch.Fetcher(blobs.open_store(store or (folder / "kept").as_uri()), most, door)
         try:
             yield Home(folder / "kept", shelf, port, fetcher)

@@ -8,7 +8,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from services.provider_gateway import domain, egress, fetch
+from services.provider_gateway import domain, downloads, fetch
 from tests.integration.provider_gateway.shelf import at_home, breaks, says, submission
 from tests.unit.provider_gateway import clips, servers
 
@@ -239,7 +239,7 @@ async def test_a_dripping_server_loses_its_place_and_not_what_it_brought(tmp_pat
             await asyncio.sleep(0.05)
         return response
 
-    async with at_home(tmp_path, clip, drip, pace=egress.Pace(grace_s=0.1, least_bytes_per_s=50_000)) as home:
+    async with at_home(tmp_path, clip, drip, pace=downloads.Pace(grace_s=0.1, least_bytes_per_s=50_000)) as home:
         await home.fails("more slowly")
         assert home.waiting()["sub_one.part"] >= 100
         assert (await home.bring()).media.sha256 == sha256(clip)

@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from services.provider_gateway import egress
+from libs import egress
+from services.provider_gateway import downloads
 from tests.unit.provider_gateway import addresses, servers
 
 REFUSALS = (egress.Refused, aiohttp.InvalidURL, aiohttp.ClientConnectorDNSError)
@@ -24,7 +25,7 @@ def sink():
 @contextlib.asynccontextmanager
 async def door(**more):
     """The way out; what cannot be resolved here is nowhere."""
-    made = egress.Egress(**{"resolver": servers.Names()} | more)
+    made = downloads.Egress(**{"resolver": servers.Names()} | more)
     try:
         yield made
     finally:
@@ -43,22 +44,6 @@ def knows():
 
 def test_the_corpus_is_large():
     assert len(set(addresses.CORPUS)) > 300
-
-
-@pytest.mark.parametrize("host", [*addresses.RANGES, *addresses.RANGES_6])
-def test_a_number_that_is_not_public(host):
-    assert not egress.is_public(host)
-
-
-@pytest.mark.parametrize(
-    "host",
-    """8.8.8.8 1.1.1.1 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0 169.253.255.255
-    169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.0 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0
-    223.255.255.255 168.63.129.15 2001:4860:4860::8888 2606:4700:4700::1111 2a00:1450:4001::1 2001:200::1 2003::1
-    2620:4f:8001::1 3ffe::1""".split(),
-)
-def test_a_number_that_is_public(host):
-    assert egress.is_public(host)
 
 
 async def test_nothing_inside_is_called_when_a_provider_names_it(sink):
@@ -335,9 +320,9 @@ async def test_an_answer_may_have_so_many_bytes_and_no_more():
 @pytest.mark.parametrize(
     ("pace", "fault"),
     [
-        (egress.Pace(grace_s=0.05, least_bytes_per_s=1000), egress.Refused),
-        (egress.Pace(silence_s=0.05), aiohttp.SocketTimeoutError),
-        (egress.Pace(whole_s=0.2), TimeoutError),
+        (downloads.Pace(grace_s=0.05, least_bytes_per_s=1000), egress.Refused),
+        (downloads.Pace(silence_s=0.05), aiohttp.SocketTimeoutError),
+        (downloads.Pace(whole_s=0.2), TimeoutError),
     ],
     ids=["too slow on average", "silent for too long", "too long in all"],
 )
@@ -358,7 +343,7 @@ async def test_redirects_count_into_the_time_of_the_whole():
         await asyncio.sleep(0.1)
         return web.Response(status=302, headers={"Location": "/"})
 
-    async with servers.serving(slowly) as port, door(pace=egress.Pace(whole_s=0.25)) as way:
+    async with servers.serving(slowly) as port, door(pace=downloads.Pace(whole_s=0.25)) as way:
         place = f"http://127.0.0.1:{port}"
         with pytest.raises(TimeoutError):
             await body(way, place, home=place)
