@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import pathlib
+import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import nats
+import nats.errors
 import nats.js.errors
 import prometheus_client
 from google.protobuf.message import DecodeError, Message
@@ -43,6 +46,7 @@ _BATCH = 64
 _PUBLISH_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 5.0
 _AWAY_S = 1.0
+_HOME = pathlib.Path(__file__).parent.parent
 
 _PUBLISHED = prometheus_client.Counter("rushes_outbox_published", "Events JetStream has acknowledged.", ["subject"])
 _HANDLED = prometheus_client.Counter("rushes_events_handled", "Events taken from the bus.", ["subject", "result"])
@@ -125,14 +129,18 @@ class _Relay:
             results = await asyncio.gather(*map(self._publish, events), return_exceptions=True)
             failpoints.reach("outbox.published")
             published = [event.id for event, result in zip(events, results, strict=True) if result is None]
-            if published:
-                await outbox.mark_published(conn, published)
+            too_large = [event for event, result in zip(events, results, strict=True) if _is_too_large(result)]
+            for event in too_large:  # no later try can succeed, and those that come after would wait for it
+                log.error("event_too_large", extra={"subject": event.subject, "event_id": event.id})
+                await outbox.bury(conn, event, outbox.Fault("MaxPayloadError", "", 1))
+            if published or too_large:
+                await outbox.mark_published(conn, [*published, *(event.id for event in too_large)])
         failpoints.reach("outbox.marked")
-        faults = [result for result in results if isinstance(result, Exception)]
+        faults = [result for result in results if isinstance(result, Exception) and not _is_too_large(result)]
         if faults:
             self._looked_at = 0.0
             raise faults[0]
-        return len(published)
+        return len(published) + len(too_large)
 
     async def _publish(self, event: outbox.Event) -> None:
         headers = {**event.headers, "Nats-Msg-Id": event.id}
@@ -150,6 +158,10 @@ class _Relay:
                 log.warning("stream_lost_publishing_again", extra={"stream": self._service, "events": again})
             await outbox.sweep(conn)
         self._looked_at = now
+
+
+def _is_too_large(result: object) -> bool:
+    return isinstance(result, nats.errors.MaxPayloadError)
 
 
 class _Inlet:
@@ -241,8 +253,30 @@ class _Inlet:
         _HANDLED.labels(message.subject, "buried").inc()
         async with self._database.house() as conn:
             event = outbox.Event(_event_id(message), message.subject, message.data, dict(message.headers or {}))
-            await outbox.bury(conn, event, type(fault).__name__, attempts)
+            await outbox.bury(conn, event, outbox.Fault(type(fault).__name__, place_of(fault), attempts))
         await message.term()
+
+
+async def handle_again(conn: AsyncConnection, handlers: Handlers, event: outbox.Event) -> None:
+    """Handle a buried event, unless it has been handled since, or say it again when it is our own.
+
+    Raises DecodeError, KeyError when nobody here knows it any more, and what the handler raises.
+    """
+    known = {kind.DESCRIPTOR.full_name: (kind, handler) for kind, handler in handlers.items()}
+    if event.subject not in known and await outbox.say_again(conn, event.id):
+        return
+    kind, handler = known[event.subject]
+    heard = Heard(kind.FromString(event.payload), event.headers)
+    if await outbox.first_times(conn, [event.id]):
+        await _handle(conn, handler, event.subject, [heard])
+
+
+def place_of(fault: BaseException) -> str:
+    """Where in our own code a fault came up, as `services/job/events.py:31 on_clips_stored`; values are not shown."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    own = [(frame, path) for frame in frames if (path := pathlib.Path(frame.filename)).is_relative_to(_HOME)]
+    frame, path = next(iter(reversed([(f, p) for f, p in own if ".venv" not in p.parts])), (None, _HOME))
+    return f"{path.relative_to(_HOME)}:{frame.lineno} {frame.name}" if frame else ""
 
 
 async def _handle(conn: AsyncConnection, handler: Handler, subject: str, heard: Sequence[Heard]) -> None:

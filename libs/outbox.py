@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from google.protobuf.message import Message
+from google.protobuf import symbol_database
+from google.protobuf.message import DecodeError, Message
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,6 +42,12 @@ DEAD_LETTERS = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("died_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("settled_at", sa.DateTime(timezone=True)),
+    sa.Column("settled_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
 )
 
 STREAM = sa.Table(
@@ -55,6 +62,9 @@ KEPT = timedelta(days=7)
 
 HEARD_FOR = timedelta(days=14)
 """How long handled event ids stay: longer than any event can come again."""
+
+SETTLED_FOR = timedelta(days=90)
+"""How long a dead letter stays after somebody has decided about it."""
 
 DDL = """
 CREATE TABLE outbox (
@@ -85,6 +95,19 @@ CREATE TABLE outbox_stream (
 );
 """
 """The tables above, for a service's first migration."""
+
+SETTLED_DDL = """
+ALTER TABLE dead_letters
+  ADD COLUMN tenant_id text NOT NULL DEFAULT '',
+  ADD COLUMN place text NOT NULL DEFAULT '',
+  ADD COLUMN state text NOT NULL DEFAULT 'DEAD' CHECK (state IN ('DEAD', 'HANDLED', 'DISCARDED')),
+  ADD COLUMN settled_at timestamptz,
+  ADD COLUMN settled_by text NOT NULL DEFAULT '',
+  ADD COLUMN note text NOT NULL DEFAULT '';
+CREATE INDEX dead_letters_by_state ON dead_letters (state, event_id DESC);
+CREATE INDEX dead_letters_of_tenant ON dead_letters (tenant_id, state, event_id DESC);
+"""
+"""Whose dead letters are, and what became of them: for a second migration, before `guard_tenants("dead_letters")`."""
 
 
 class Said(NamedTuple):
@@ -155,17 +178,44 @@ async def first_times(conn: AsyncConnection, event_ids: Collection[str]) -> set[
     return set((await conn.execute(query, {"event_ids": list(event_ids)})).scalars())
 
 
-async def bury(conn: AsyncConnection, event: Event, reason: str, attempts: int) -> None:
-    """Keep an event that cannot be handled where a person can see it."""
+class Fault(NamedTuple):
+    """Why an event cannot be handled: the kind of the fault, where it came up, and after how many attempts."""
+
+    reason: str
+    place: str
+    attempts: int
+
+
+def read(event: Event) -> Message | None:
+    """What an event says; None when this process does not know its kind, or it is no such message."""
+    try:
+        kind: type[Message] = symbol_database.Default().GetSymbol(event.subject)
+        return kind.FromString(event.payload)
+    except (KeyError, DecodeError):
+        return None
+
+
+async def say_again(conn: AsyncConnection, event_id: str) -> bool:
+    """Publish an event of our own once more; whether it is still kept."""
+    again = await conn.execute(sa.update(OUTBOX).where(OUTBOX.c.id == event_id).values(published_at=None))
+    conn.info["spoken"] = True
+    return again.rowcount == 1
+
+
+async def bury(conn: AsyncConnection, event: Event, fault: Fault) -> None:
+    """Keep an event that cannot be handled, or not be said, where a person can see it; a discarded one stays so."""
     row = {
         "event_id": event.id,
         "subject": event.subject,
         "payload": event.payload,
         "headers": event.headers,
-        "reason": reason,
-        "attempts": attempts,
+        "tenant_id": getattr(read(event), "tenant_id", ""),
+        **fault._asdict(),
     }
-    await conn.execute(pg.insert(DEAD_LETTERS).values(row).on_conflict_do_nothing())
+    added = pg.insert(DEAD_LETTERS).values(row)
+    anew = {"state": "DEAD", "settled_at": None, "settled_by": "", "died_at": sa.func.now()} | fault._asdict()
+    is_open = DEAD_LETTERS.c.state != "DISCARDED"
+    await conn.execute(added.on_conflict_do_update(index_elements=["event_id"], set_=anew, where=is_open))
 
 
 async def publish_again_if_lost(conn: AsyncConnection, incarnation: str) -> int:
@@ -188,3 +238,4 @@ async def sweep(conn: AsyncConnection) -> None:
     """Forget what is older than it can matter."""
     await conn.execute(sa.delete(OUTBOX).where(OUTBOX.c.published_at < sa.func.now() - KEPT))
     await conn.execute(sa.delete(INBOX).where(INBOX.c.handled_at < sa.func.now() - HEARD_FOR))
+    await conn.execute(sa.delete(DEAD_LETTERS).where(DEAD_LETTERS.c.settled_at < sa.func.now() - SETTLED_FOR))

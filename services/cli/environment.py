@@ -1,5 +1,6 @@
 """What each child of a house is told through its environment, and nothing more."""
 
+import json
 import os
 import sys
 import urllib.parse
@@ -79,6 +80,9 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         told["RUSHES_CALLBACKS_LISTEN"] = of.address("callbacks")
         told["RUSHES_CALLBACKS_SECRET"] = of.secrets["callbacks"]
         told["RUSHES_PUBLIC_URL"] = f"http://{of.address('callbacks')}"
+    if service == "job":
+        told["RUSHES_WEBHOOK_KEYS"] = json.dumps({"current": "house", "keys": {"house": of.secrets["webhooks"]}})
+        told["RUSHES_WEBHOOKS_PRIVATE"] = "true"
     if service == "sandbox":
         told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
     for neighbour in _NEIGHBOURS.get(service, ()):

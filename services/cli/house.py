@@ -36,6 +36,7 @@ SECRETS = (
     "nats",
     "blobs",
     "callbacks",
+    "webhooks",
     *SANDBOX,
 )
 # Below the ephemeral range (32768 and up on Linux), so that no outgoing connection takes a remembered port.

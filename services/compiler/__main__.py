@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from datetime import UTC, datetime
 
-from libs import auth, blobs, bus, db, rpc, run, telemetry
+from libs import auth, blobs, bus, db, dead_letters, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
 from services.compiler import api, events, settings, ticks
@@ -32,7 +32,8 @@ async def main() -> None:
         "rushes.compiler.v1.CompilerService",
     )
     verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
-    server = rpc.Server(told.listen, "compiler", [servicer], verifier, database.answers, told.reflection)
+    servicers = [servicer, dead_letters.servicer(database, events.HANDLERS)]
+    server = rpc.Server(told.listen, "compiler", servicers, verifier, database.answers, told.reflection)
     compiler_api.draining = server.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:

@@ -8,7 +8,12 @@ from libs import settings as settings_reader
 from rushes.job.v1 import job_service_pb2_grpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc
-from services.job import api, events, settings
+from services.job import api, events, settings, works
+
+
+def clock() -> datetime:
+    """The time now."""
+    return datetime.now(UTC)
 
 
 async def main() -> None:
@@ -22,11 +27,14 @@ async def main() -> None:
         database,
         storyboard_service_pb2_grpc.StoryboardServiceStub(rpc.connect(told.storyboard_address)),
         provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(rpc.connect(told.provider_gateway_address)),
-        clock=lambda: datetime.now(UTC),
+        clock,
         approve_above_micros=told.approve_above_micros,
     )
     servicer = rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, job_api, "rushes.job.v1.JobService")
-    server = rpc.Server(told.listen, "job", [servicer], verifier, database.answers, told.reflection)
+    moving = works.Works(database, told, clock)
+    server = rpc.Server(
+        told.listen, "job", [servicer, *moving.servicers()], verifier, database.answers, told.reflection
+    )
     server.draining = job_api.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
@@ -36,10 +44,12 @@ async def main() -> None:
                 "relay": channel.relay(database, "job"),
                 "deliver": channel.deliver(database, "job", events.HANDLERS),
                 "loop": telemetry.watch_loop,
+                **moving.parts(),
             }
         )
     finally:
         metrics.close()
+        await moving.close()
         await channel.close()
         await database.close()
 

@@ -34,12 +34,12 @@ async def main() -> None:
     limits = {wire.CURRENCY: told.budget_micros, wire.PLAY_CURRENCY: told.play_budget_micros}
     answers = api.GatewayApi(database, offer, limits, _clock, keys, safe)
     add = provider_gateway_service_pb2_grpc.add_ProviderGatewayServiceServicer_to_server
-    servicer = rpc.Servicer(add, answers, "rushes.provider_gateway.v1.ProviderGatewayService")
+    heard = events.Events(moving.admission, _clock).handlers()
+    served = [rpc.Servicer(add, answers, "rushes.provider_gateway.v1.ProviderGatewayService"), moving.letters(heard)]
     verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
-    server = rpc.Server(told.listen, "provider_gateway", [servicer], verifier, database.answers, told.reflection)
+    server = rpc.Server(told.listen, "provider_gateway", served, verifier, database.answers, told.reflection)
     server.draining = answers.draining
     channel = await bus.Bus.connect(told.nats_url, "provider_gateway")
-    heard = events.Events(moving.admission, _clock).handlers()
     parts = {
         "rpc": server.run,
         "relay": channel.relay(database, "provider_gateway"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs import db, run
+from libs import bus, db, dead_letters, rpc, run
 from services.provider_gateway import (
     admission,
     callbacks,
@@ -14,6 +14,7 @@ from services.provider_gateway import (
     fetch,
     keyring,
     rescue,
+    stakes,
     steps,
     ticks,
     traffic,
@@ -48,6 +49,10 @@ class Works:
         self.census = census.Census(means.database, means.offer, means.keys, means.clock)
         self.rescue = rescue.Watch(means.database, means.clock)
         self.driver = ticks.Driver(means.database, taking, means.keys, self.gates, means.clock, owner, lease_s, most)
+
+    def letters(self, heard: bus.Handlers) -> rpc.Servicer:
+        """What these handlers could not handle, seen from outside."""
+        return dead_letters.servicer(self._means.database, heard, stakes.of)
 
     def parts(self) -> Mapping[str, run.Part]:
         """Everything that time moves."""

@@ -26,8 +26,10 @@ NAMED = {
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "job": """
-        api/__init__ api/costs api/desk api/jobs api/planner api/productions api/refusals api/takes api/watches changes
-        continuity costs estimate feeds follow lifecycle measures planning plans retries tables takes
+        api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
+        api/takes api/watches api/webhooks changes
+        continuity costs estimate feeds follow history lifecycle measures planning plans queues retries stakes
+        tables takes webhook_sender webhook_store webhook_wire webhooks works
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
@@ -36,8 +38,8 @@ NAMED = {
         providers/exchange
         providers/fal providers/forms providers/google providers/listing providers/openai_videos providers/openrouter
         providers/refusals providers/registry providers/replicate providers/runware providers/sdk
-        providers/service_account providers/signatures providers/veo providers/waits recorder rescue resolver statements
-        steps switches traffic vault walls works
+        providers/service_account providers/signatures providers/veo providers/waits recorder rescue resolver
+        stakes statements steps switches traffic vault walls works
     """,
     "sandbox": """
         brush bucket camera cast cels coast content disaster fal fal_queue fields flavour google lab land

@@ -1,7 +1,7 @@
 """JobService: one method per RPC, in a room for each noun."""
 
 from rushes.job.v1 import job_service_pb2_grpc
-from services.job.api import costs, jobs, planner, productions, takes, watches
+from services.job.api import costs, history, jobs, planner, productions, queues, takes, watches
 
 
 class JobApi(
@@ -11,6 +11,8 @@ class JobApi(
     takes.Takes,
     watches.Watches,
     costs.Costs,
+    history.History,
+    queues.Queues,
     job_service_pb2_grpc.JobServiceServicer,
 ):
     """Answers callers."""

@@ -21,11 +21,11 @@ from rushes.provider_gateway.v1 import (
 )
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2, storyboard_service_pb2_grpc
 from rushes.type.v1 import clip_pb2
-from services.job import api, domain, events, planning, store
+from services.job import api, domain, events, planning, store, webhook_sender
 from services.provider_gateway import admission
 from services.provider_gateway import api as gateway_api
 from services.storyboard import api as storyboard_api
-from tests.integration.job import news
+from tests.integration.job import hooks, news
 from tests.integration.provider_gateway import shop
 
 OFFER = shop.OFFER
@@ -241,3 +241,26 @@ async def line(database: Any, serve: Any, issuer: Any, clock: Clock) -> AsyncIte
     doors["job"] = await serve("job", job_servicer(jobs))
     yield Line(Crew(places["job"], doors["job"], issuer, jobs), doors, behind, admission.Admission(OFFER, keys, clock))
     await keys.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[hooks.Receiver]:
+    async with hooks.receiving() as made:
+        yield made
+
+
+@pytest.fixture
+def private() -> bool:
+    """Whether webhooks may go to private addresses."""
+    return True
+
+
+@pytest.fixture
+async def hooked(database: Any, serve: Any, issuer: Any, clock: Clock, private: bool) -> AsyncIterator[hooks.Hooks]:
+    """The job service with its webhooks, whose sender a test turns by hand."""
+    place, post = await database("job"), webhook_sender.Post(private)
+    made = hooks.Hooks(place.database, clock, post)
+    jobs = job_servicer(api.JobApi(place.database, None, None, clock))
+    made.crew = Crew(place, await serve("job", jobs, made.servicer()), issuer)
+    yield made
+    await post.close()

@@ -60,6 +60,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_JOB_WAITS: the job has not started, so there is nothing to retry. Metadata: job_id, hold."""
     ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: _ErrorReason.ValueType  # 18
     """ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: a production that films needs the take's last frame. Metadata: take_id, production_id."""
+    ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: no webhook endpoint of this tenant has that id. Metadata: webhook_endpoint_id."""
+    ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 41
+    """ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: no delivery of this tenant has that id. Metadata: webhook_delivery_id."""
+    ERROR_REASON_WEBHOOK_ENDPOINT_STALE: _ErrorReason.ValueType  # 42
+    """ERROR_REASON_WEBHOOK_ENDPOINT_STALE: the endpoint changed since it was read. Metadata: webhook_endpoint_id."""
+    ERROR_REASON_WEBHOOK_ENDPOINTS_FULL: _ErrorReason.ValueType  # 43
+    """ERROR_REASON_WEBHOOK_ENDPOINTS_FULL: the tenant has as many endpoints as it may have. Metadata: most."""
+    ERROR_REASON_WEBHOOKS_OFF: _ErrorReason.ValueType  # 44
+    """ERROR_REASON_WEBHOOKS_OFF: the installation has no key to sign with."""
+    ERROR_REASON_OPERATOR_NEEDED: _ErrorReason.ValueType  # 45
+    """ERROR_REASON_OPERATOR_NEEDED: only an operator may do this for the whole house."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in JobService; it is ErrorInfo.reason, domain "job.rushes"."""
@@ -102,4 +114,16 @@ ERROR_REASON_JOB_WAITS: ErrorReason.ValueType  # 17
 """ERROR_REASON_JOB_WAITS: the job has not started, so there is nothing to retry. Metadata: job_id, hold."""
 ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: ErrorReason.ValueType  # 18
 """ERROR_REASON_TAKE_WITHOUT_LAST_FRAME: a production that films needs the take's last frame. Metadata: take_id, production_id."""
+ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: ErrorReason.ValueType  # 40
+"""ERROR_REASON_WEBHOOK_ENDPOINT_NOT_FOUND: no webhook endpoint of this tenant has that id. Metadata: webhook_endpoint_id."""
+ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 41
+"""ERROR_REASON_WEBHOOK_DELIVERY_NOT_FOUND: no delivery of this tenant has that id. Metadata: webhook_delivery_id."""
+ERROR_REASON_WEBHOOK_ENDPOINT_STALE: ErrorReason.ValueType  # 42
+"""ERROR_REASON_WEBHOOK_ENDPOINT_STALE: the endpoint changed since it was read. Metadata: webhook_endpoint_id."""
+ERROR_REASON_WEBHOOK_ENDPOINTS_FULL: ErrorReason.ValueType  # 43
+"""ERROR_REASON_WEBHOOK_ENDPOINTS_FULL: the tenant has as many endpoints as it may have. Metadata: most."""
+ERROR_REASON_WEBHOOKS_OFF: ErrorReason.ValueType  # 44
+"""ERROR_REASON_WEBHOOKS_OFF: the installation has no key to sign with."""
+ERROR_REASON_OPERATOR_NEEDED: ErrorReason.ValueType  # 45
+"""ERROR_REASON_OPERATOR_NEEDED: only an operator may do this for the whole house."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -9,7 +9,9 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from rushes.job.v1 import job_history_pb2 as _job_history_pb2
 from rushes.job.v1 import job_pb2 as _job_pb2
+from rushes.job.v1 import queue_pb2 as _queue_pb2
 from rushes.type.v1 import media_pb2 as _media_pb2
 from rushes.type.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
@@ -1435,3 +1437,138 @@ class Cost(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Cost: _TypeAlias = Cost  # noqa: Y015
+
+@_typing.final
+class GetQueueStatsRequest(_message.Message):
+    """GetQueueStatsRequest asks what waits and runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _GroupBy:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _GroupByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GetQueueStatsRequest._GroupBy.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        GROUP_BY_UNSPECIFIED: GetQueueStatsRequest._GroupBy.ValueType  # 0
+        """GROUP_BY_UNSPECIFIED is read as GROUP_BY_MODEL."""
+        GROUP_BY_PROVIDER: GetQueueStatsRequest._GroupBy.ValueType  # 1
+        """GROUP_BY_PROVIDER: for each provider."""
+        GROUP_BY_MODEL: GetQueueStatsRequest._GroupBy.ValueType  # 2
+        """GROUP_BY_MODEL: for each model."""
+        GROUP_BY_TENANT: GetQueueStatsRequest._GroupBy.ValueType  # 3
+        """GROUP_BY_TENANT: for each tenant; one line for who is no operator."""
+
+    class GroupBy(_GroupBy, metaclass=_GroupByEnumTypeWrapper):
+        """GroupBy says what the lines are for."""
+
+    GROUP_BY_UNSPECIFIED: GetQueueStatsRequest.GroupBy.ValueType  # 0
+    """GROUP_BY_UNSPECIFIED is read as GROUP_BY_MODEL."""
+    GROUP_BY_PROVIDER: GetQueueStatsRequest.GroupBy.ValueType  # 1
+    """GROUP_BY_PROVIDER: for each provider."""
+    GROUP_BY_MODEL: GetQueueStatsRequest.GroupBy.ValueType  # 2
+    """GROUP_BY_MODEL: for each model."""
+    GROUP_BY_TENANT: GetQueueStatsRequest.GroupBy.ValueType  # 3
+    """GROUP_BY_TENANT: for each tenant; one line for who is no operator."""
+
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    EVERY_TENANT_FIELD_NUMBER: _builtins.int
+    group_by: Global___GetQueueStatsRequest.GroupBy.ValueType
+    """group_by says what the lines are for."""
+    every_tenant: _builtins.bool
+    """every_tenant counts the jobs of all; an operator may ask for that, for others it is PERMISSION_DENIED."""
+    def __init__(
+        self,
+        *,
+        group_by: Global___GetQueueStatsRequest.GroupBy.ValueType = ...,
+        every_tenant: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["every_tenant", b"every_tenant", "group_by", b"group_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueueStatsRequest: _TypeAlias = GetQueueStatsRequest  # noqa: Y015
+
+@_typing.final
+class GetQueueStatsResponse(_message.Message):
+    """GetQueueStatsResponse is what waits and runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_queue_pb2.QueueLine]:
+        """lines, the longest queue first; at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_queue_pb2.QueueLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueueStatsResponse: _TypeAlias = GetQueueStatsResponse  # noqa: Y015
+
+@_typing.final
+class ListJobHistoryRequest(_message.Message):
+    """ListJobHistoryRequest asks for the history of one job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
+    page_token: _builtins.str
+    """page_token of the answer before; empty for the first page."""
+    job_id: _builtins.str
+    """job_id names the job."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListJobHistoryRequest: _TypeAlias = ListJobHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ListJobHistoryResponse(_message.Message):
+    """ListJobHistoryResponse is a page of a job's history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """next_page_token is empty on the last page."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_job_history_pb2.JobChange]:
+        """changes, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[_job_history_pb2.JobChange] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListJobHistoryResponse: _TypeAlias = ListJobHistoryResponse  # noqa: Y015

@@ -141,6 +141,16 @@ class JobServiceStub:
                 request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsRequest.SerializeToString,
                 response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsResponse.FromString,
                 _registered_method=True)
+        self.GetQueueStats = channel.unary_unary(
+                '/rushes.job.v1.JobService/GetQueueStats',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetQueueStatsRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetQueueStatsResponse.FromString,
+                _registered_method=True)
+        self.ListJobHistory = channel.unary_unary(
+                '/rushes.job.v1.JobService/ListJobHistory',
+                request_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobHistoryRequest.SerializeToString,
+                response_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobHistoryResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -306,6 +316,20 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQueueStats(self, request, context):
+        """GetQueueStats counts the jobs that are not finished. Fails with OPERATOR_NEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobHistory(self, request, context):
+        """ListJobHistory returns what happened to a job, oldest first. Fails with JOB_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -413,6 +437,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetCosts,
                     request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsRequest.FromString,
                     response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsResponse.SerializeToString,
+            ),
+            'GetQueueStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueueStats,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetQueueStatsRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.GetQueueStatsResponse.SerializeToString,
+            ),
+            'ListJobHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobHistory,
+                    request_deserializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobHistoryRequest.FromString,
+                    response_serializer=rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobHistoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -984,6 +1018,60 @@ class JobService:
             '/rushes.job.v1.JobService/GetCosts',
             rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsRequest.SerializeToString,
             rushes_dot_job_dot_v1_dot_job__service__pb2.GetCostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueueStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/GetQueueStats',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.GetQueueStatsRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.GetQueueStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.job.v1.JobService/ListJobHistory',
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobHistoryRequest.SerializeToString,
+            rushes_dot_job_dot_v1_dot_job__service__pb2.ListJobHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,6 +79,10 @@ class JobServiceStub:
     """WatchJobs sends the jobs that are not finished, then each that changes, without end."""
     GetCosts: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetCostsRequest, _job_service_pb2.GetCostsResponse]
     """GetCosts adds up what jobs were quoted, were charged and hold."""
+    GetQueueStats: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetQueueStatsRequest, _job_service_pb2.GetQueueStatsResponse]
+    """GetQueueStats counts the jobs that are not finished. Fails with OPERATOR_NEEDED."""
+    ListJobHistory: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobHistoryRequest, _job_service_pb2.ListJobHistoryResponse]
+    """ListJobHistory returns what happened to a job, oldest first. Fails with JOB_NOT_FOUND."""
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """JobService owns productions: it accepts them, follows their jobs and closes them.
@@ -271,5 +275,21 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_job_service_pb2.GetCostsRequest, _abc.Awaitable[_job_service_pb2.GetCostsResponse]],
     ) -> _abc.Awaitable[_job_service_pb2.GetCostsResponse]:
         """GetCosts adds up what jobs were quoted, were charged and hold."""
+
+    @_abc_1.abstractmethod
+    def GetQueueStats(
+        self,
+        request: _job_service_pb2.GetQueueStatsRequest,
+        context: _aio.ServicerContext[_job_service_pb2.GetQueueStatsRequest, _abc.Awaitable[_job_service_pb2.GetQueueStatsResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.GetQueueStatsResponse]:
+        """GetQueueStats counts the jobs that are not finished. Fails with OPERATOR_NEEDED."""
+
+    @_abc_1.abstractmethod
+    def ListJobHistory(
+        self,
+        request: _job_service_pb2.ListJobHistoryRequest,
+        context: _aio.ServicerContext[_job_service_pb2.ListJobHistoryRequest, _abc.Awaitable[_job_service_pb2.ListJobHistoryResponse]],
+    ) -> _abc.Awaitable[_job_service_pb2.ListJobHistoryResponse]:
+        """ListJobHistory returns what happened to a job, oldest first. Fails with JOB_NOT_FOUND."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _aio.Server) -> None: ...

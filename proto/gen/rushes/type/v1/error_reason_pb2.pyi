@@ -54,6 +54,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_FAULTY: a fault of ours; tell the operator the error id. Metadata: error_id."""
     ERROR_REASON_TEXT_INVALID: _ErrorReason.ValueType  # 15
     """ERROR_REASON_TEXT_INVALID: a text holds a character that cannot be kept, such as NUL."""
+    ERROR_REASON_DEAD_LETTER_NOT_FOUND: _ErrorReason.ValueType  # 16
+    """ERROR_REASON_DEAD_LETTER_NOT_FOUND: the service has no dead letter of this tenant for that event. Metadata: event_id."""
+    ERROR_REASON_DEAD_LETTER_DISCARDED: _ErrorReason.ValueType  # 17
+    """ERROR_REASON_DEAD_LETTER_DISCARDED: it was discarded, and never counts. Metadata: event_id."""
+    ERROR_REASON_DEAD_LETTER_HANDLED: _ErrorReason.ValueType  # 18
+    """ERROR_REASON_DEAD_LETTER_HANDLED: it was handled, and cannot be discarded any more. Metadata: event_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists what can go wrong in any service, whatever is asked of it; it is ErrorInfo.reason beside the
@@ -92,4 +98,10 @@ ERROR_REASON_FAULTY: ErrorReason.ValueType  # 14
 """ERROR_REASON_FAULTY: a fault of ours; tell the operator the error id. Metadata: error_id."""
 ERROR_REASON_TEXT_INVALID: ErrorReason.ValueType  # 15
 """ERROR_REASON_TEXT_INVALID: a text holds a character that cannot be kept, such as NUL."""
+ERROR_REASON_DEAD_LETTER_NOT_FOUND: ErrorReason.ValueType  # 16
+"""ERROR_REASON_DEAD_LETTER_NOT_FOUND: the service has no dead letter of this tenant for that event. Metadata: event_id."""
+ERROR_REASON_DEAD_LETTER_DISCARDED: ErrorReason.ValueType  # 17
+"""ERROR_REASON_DEAD_LETTER_DISCARDED: it was discarded, and never counts. Metadata: event_id."""
+ERROR_REASON_DEAD_LETTER_HANDLED: ErrorReason.ValueType  # 18
+"""ERROR_REASON_DEAD_LETTER_HANDLED: it was handled, and cannot be discarded any more. Metadata: event_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,51 @@
+"""What waits and runs, counted from the rows of jobs."""
+
+import grpc
+import pytest
+import sqlalchemy as sa
+
+from libs import rpc
+from rushes.job.v1 import job_service_pb2
+from tests.integration.job import news, refusals
+
+BY = job_service_pb2.GetQueueStatsRequest
+
+
+async def stats(crew, tenant="acme", roles=(), **fields):
+    metadata = rpc.bearer(crew.issuer.token(tenant, "ada", roles))
+    return (await crew._stub.GetQueueStats(BY(**fields), metadata=metadata, timeout=15)).lines
+
+
+@pytest.fixture
+async def busy(crew, clock):
+    """Three jobs of acme and one of another tenant: one runs, one waits, one is parked."""
+    _, _, parked = await crew.begin(False, True, False)
+    await crew.begin(False, tenant="other")
+    async with crew.database.house() as conn:
+        change = 'UPDATE jobs SET parked = \'{"reason": "BUDGET_EXCEEDED", "message": "", "metadata": {}}\''
+        await conn.execute(sa.text(change + " WHERE id = :id"), {"id": parked.id})
+    return crew
+
+
+async def test_the_jobs_of_a_model_are_counted_by_what_they_do(busy, clock):
+    (line,) = await stats(busy)
+    assert (line.key, line.waiting, line.parked, line.running, line.stuck) == ("sandbox/reel-1", 1, 1, 1, 0)
+    assert line.oldest_waiting_time == line.oldest_running_time == news.at()
+    clock.forward(minutes=16)
+    (line,) = await stats(busy, group_by=BY.GROUP_BY_PROVIDER)
+    assert (line.key, line.stuck) == ("sandbox", 1)
+
+
+async def test_what_has_ended_is_not_counted(busy):
+    jobs = await busy.jobs((await busy("ListProductions")).productions[0].id)
+    await busy.hear(news.stored(jobs[0]))
+    (line,) = await stats(busy)
+    assert (line.waiting, line.running) == (0, 1)  # the take that came has unlocked the job that waited for it
+
+
+async def test_only_an_operator_counts_every_tenant(busy):
+    found = await stats(busy, roles=["operator"], group_by=BY.GROUP_BY_TENANT, every_tenant=True)
+    assert [(line.key, line.waiting + line.parked + line.running) for line in found] == [("acme", 3), ("other", 1)]
+    assert [line.key for line in await stats(busy, group_by=BY.GROUP_BY_TENANT)] == ["acme"]
+    told = await refusals.refused(stats(busy, every_tenant=True), grpc.StatusCode.PERMISSION_DENIED)
+    assert told.reason == "OPERATOR_NEEDED"
