@@ -7,7 +7,7 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import board_verbs, buying, credentials, environment, exits, ops, production, spending, takes
+from services.cli import board_verbs, buying, credentials, environment, exits, ops, production, spending, takes, webhook
 
 app = typer.Typer(
     help="Turns a storyboard into a finished film by driving AI video providers.",
@@ -26,6 +26,7 @@ app.add_typer(credentials.app, name="credentials")
 app.add_typer(production.app, name="production")
 app.add_typer(takes.job_app, name="job")
 app.add_typer(takes.take_app, name="take")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(ops.app, name="ops")
 app.command()(production.costs)
 

@@ -1,4 +1,4 @@
-"""The verbs of operating, as a person types them: check."""
+"""The verbs of operating, as a person types them: check, and what dead letters need."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,10 @@ from typing import Annotated
 import rich.console
 import typer
 
+from services.cli import dead
+
 app = typer.Typer(help="Operate an installation.", no_args_is_help=True)
+app.add_typer(dead.app, name="dead")
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
 

@@ -19,10 +19,10 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 NAMED = {
     "cli": """
         board board_calls board_fields board_file board_lines board_rules board_stills board_verbs buying calls
-        check check_files check_gateway check_jobs check_provider check_said client consent credentials delivery
-        doctor download environment exits film floor gateway health house household issuer keeper leash
-        locksmith migrations nats ops plan_lines postgres processes production productions progress purse runs
-        screening shelf slate spending state status supervisor takes visit warden
+        check check_files check_gateway check_jobs check_provider check_said client consent credentials dead
+        delivery doctor download environment exits film floor gateway health house household issuer keeper leash
+        locksmith migrations nats ops plan_lines postbox postgres processes production productions progress
+        purse runs screening shelf slate spending state status supervisor takes undertaker visit warden webhook
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "job": """
