@@ -201,44 +201,46 @@ class _Inlet:
         return 1
 
     async def _handle(self, messages: list[Msg]) -> None:
-        """All in one transaction; when one of them fails, each in its own, so that it cannot hold up the others."""
+        """All in one transaction; when one of them fails, in halves, until it is alone and holds up no other."""
         try:
             await self._transact(messages)
         except errors.Unavailable:  # no event is to blame for that, and none is buried for it
             for message in messages:
                 await message.nak(delay=_AWAY_S)
             raise
-        except Exception:
-            for message in messages:
-                await self._handle_alone(message)
-            return
-        for message in messages:
-            await message.ack()
-
-    async def _handle_alone(self, message: Msg) -> None:
-        try:
-            await self._transact([message])
-        except errors.Unavailable:
-            await message.nak(delay=_AWAY_S)
         except Exception as fault:
-            await self._failed(message, fault)
+            await self._part(messages, fault)
         else:
-            await message.ack()
+            for message in messages:
+                await message.ack()
+
+    async def _part(self, messages: list[Msg], fault: Exception) -> None:
+        if len(messages) == 1:
+            await self._failed(messages[0], fault)
+            return
+        half = len(messages) // 2
+        try:
+            await self._handle(messages[:half])
+        finally:
+            await self._handle(messages[half:])
 
     async def _transact(self, messages: list[Msg]) -> None:
         async with self._database.house() as conn:
             fresh = await outbox.first_times(conn, {_event_id(message) for message in messages})
             by_subject: dict[str, list[Heard]] = defaultdict(list)
+            results = list[tuple[str, str]]()
             for message in messages:
                 is_new = _event_id(message) in fresh
                 fresh.discard(_event_id(message))
                 if is_new:
                     event = self._heard[message.subject][0].FromString(message.data)
                     by_subject[message.subject].append(Heard(event, message.headers or {}))
-                _HANDLED.labels(message.subject, "handled" if is_new else "duplicate").inc()
+                results.append((message.subject, "handled" if is_new else "duplicate"))
             for subject, heard in by_subject.items():
                 await _handle(conn, self._heard[subject][1], subject, heard)
             failpoints.reach("inbox.before_commit")
+        for labels in results:
+            _HANDLED.labels(*labels).inc()
         failpoints.reach("inbox.committed")
 
     async def _failed(self, message: Msg, fault: Exception) -> None:
