@@ -5,7 +5,8 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -35,10 +36,19 @@ class ServiceAway(errors.Unavailable):
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """The one interceptor; `domain` is `<service>.rushes`, `open_to_all` the paths of methods that need no token."""
+    """The one interceptor; `domain` is `<service>.rushes`, `open_to_all` the paths of methods that need no token, and
+    `deadlines` the seconds of those that may take longer than others.
+    """
 
-    def __init__(self, verifier: auth.Verifies, domain: str, open_to_all: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        verifier: auth.Verifies,
+        domain: str,
+        open_to_all: Collection[str] = (),
+        deadlines: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self._verifier, self._domain, self._open_to_all = verifier, domain, open_to_all
+        self._deadlines = deadlines
 
     async def intercept_service(
         self,
@@ -68,10 +78,12 @@ class Gate(grpc.aio.ServerInterceptor):
         )
 
     def _unary(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        most = self._deadlines.get(method, UNARY_DEADLINE_S)
+
         async def call(request: Any, context: Context) -> Any:
             async with self._pass("unary", method, context):
                 remaining = context.time_remaining()
-                async with asyncio.timeout(min(remaining or UNARY_DEADLINE_S, UNARY_DEADLINE_S)):
+                async with asyncio.timeout(min(remaining or most, most)):
                     return await behaviour(request, context)
 
         return call

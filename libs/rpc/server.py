@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import grpc.aio
@@ -37,14 +38,15 @@ class ServerDraining(errors.Unavailable):
 
 
 class Servicer(NamedTuple):
-    """One gRPC service: the generated `add_…_to_server`, our implementation, the full name; and the methods that need
-    no token.
+    """One gRPC service: the generated `add_…_to_server`, our implementation, the full name; the methods that need no
+    token; and the seconds of those that may take longer than others.
     """
 
     add: Callable[[Any, Any], None]
     api: Any
     name: str
     open_to_all: frozenset[str] = frozenset()
+    deadlines: Mapping[str, float] = MappingProxyType({})
 
 
 class Server:
@@ -64,7 +66,8 @@ class Server:
     ) -> None:
         self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
         open_to_all = {f"/{servicer.name}/{method}" for servicer in servicers for method in servicer.open_to_all}
-        self._gate = gate.Gate(verifier, f"{service}.rushes", open_to_all)
+        deadlines = {f"/{it.name}/{method}": most for it in servicers for method, most in it.deadlines.items()}
+        self._gate = gate.Gate(verifier, f"{service}.rushes", open_to_all, deadlines)
         self.draining = asyncio.Event()
         self.port = 0
 
