@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from services.sandbox import (
+    chat,
     content,
     domain,
     fal,
@@ -42,6 +43,7 @@ def app(films: lab.Lab) -> Starlette:
         *openrouter.routes(films),
         *runware.routes(films),
         *replicate.routes(films),
+        *chat.routes(films),
         *content.routes(films),
     ]
     return Starlette(routes=routes)
