@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from libs import auth, blobs, db, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
-from services.storyboard import api, guests, settings, ticks
+from services.storyboard import api, guests, settings, ticks, writer
 
 _FORGET_EVERY_S = 3600.0
 
@@ -14,6 +14,15 @@ _FORGET_EVERY_S = 3600.0
 def clock() -> datetime:
     """The time now."""
     return datetime.now(UTC)
+
+
+def _author(told: settings.Settings) -> writer.Writer:
+    """The language model; its SDK is large, and stays on the disk where there is no key."""
+    if told.writer_key is None:
+        return writer.Nobody()
+    from services.storyboard import chat
+
+    return chat.Model(told.writer_key, told.writer_base_url, told.writer_model)
 
 
 async def main() -> None:
@@ -25,9 +34,10 @@ async def main() -> None:
     visitors = guests.Reception(told.guests_secret)
     issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
     verifier = guests.Verifier(issuer, visitors, clock)
-    answers = api.StoryboardApi(database, told.default_model, clock, media, visitors)
+    author = _author(told)
+    answers = api.StoryboardApi(database, told.default_model, clock, media, visitors, author)
     add = pb_grpc.add_StoryboardServiceServicer_to_server
-    servicer = rpc.Servicer(add, answers, api.NAME, api.OPEN_TO_ALL)
+    servicer = rpc.Servicer(add, answers, api.NAME, api.OPEN_TO_ALL, api.DEADLINES)
     server = rpc.Server(told.listen, "storyboard", [servicer], verifier, database.answers, told.reflection)
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
@@ -41,6 +51,7 @@ async def main() -> None:
         )
     finally:
         metrics.close()
+        await author.close()
         await database.close()
 
 

@@ -15,13 +15,22 @@ from google.protobuf.message import Message
 from libs import errors, ids, paging
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
-from services.storyboard import domain, edits, flaws, stills, wire
+from services.storyboard import domain, edits, files, flaws, proposals, stills, wire
 
 EDITABLE = (
     "name", "logline", "preset", "size", "model", "characters", "locations", "props", "scenes", "silent"
 )  # fmt: skip
 EDITABLE_OF_SCENE = tuple(field.name for field in pb.Scene.DESCRIPTOR.fields if field.name != "id")
 _LONGEST_NAME = 200
+_SCENES = 30
+_FORMATS = {
+    service_pb.FILE_FORMAT_YAML: files.Format.YAML,
+    service_pb.FILE_FORMAT_JSON: files.Format.JSON,
+    service_pb.FILE_FORMAT_FOUNTAIN: files.Format.FOUNTAIN,
+    service_pb.FILE_FORMAT_CSV: files.Format.CSV,
+    service_pb.FILE_FORMAT_BROWSER_JSON: files.Format.BROWSER_JSON,
+    service_pb.FILE_FORMAT_HTML: files.Format.HTML,
+}
 Whole = TypeVar("Whole", pb.Storyboard, pb.Scene)
 
 
@@ -71,6 +80,51 @@ def copy(request: service_pb.DuplicateStoryboardRequest) -> Copy:
         storyboard_id=request.storyboard_id, revision=request.revision, name=name
     )
     return Copy(request_id, digest(body).hex(), request.revision or None, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What ImportStoryboard asks, but for the file."""
+
+    request_id: str
+    format: files.Format
+    name: str
+
+
+def importing(request: service_pb.ImportStoryboardRequest) -> Import:
+    """The request as a domain value. Raises Invalid."""
+    faults = wire.Faults()
+    request_id = "" if request.validate_only else _uuid(request.request_id, faults)
+    name = faults.text(request.name, "name", _LONGEST_NAME)
+    format = _FORMATS.get(request.format)
+    faults.check(format in files.READABLE, "format", "should be a format that can be imported, such as YAML")
+    faults.end()
+    return Import(request_id, format or files.Format.YAML, name)
+
+
+def file_format(asked: service_pb.FileFormat.ValueType) -> files.Format:
+    """The format. Raises Invalid."""
+    if asked not in _FORMATS:
+        known = "should be a format that this server knows, such as FILE_FORMAT_YAML"
+        raise wire.BadRequest([errors.Violation("format", known)])
+    return _FORMATS[asked]
+
+
+def script(request: service_pb.ProposeScenesRequest) -> tuple[str, int]:
+    """The script, and how many scenes at most. Raises Invalid."""
+    faults = wire.Faults()
+    text = faults.text(request.script, "script", proposals.LONGEST_SCRIPT, least=1)
+    faults.check(0 <= request.most_scenes <= 100, "most_scenes", "should be 1 to 100, or 0 for 30")
+    faults.end()
+    return text, request.most_scenes or _SCENES
+
+
+def instruction(request: service_pb.RefineSceneRequest) -> str:
+    """What should become better. Raises Invalid."""
+    faults = wire.Faults()
+    text = faults.text(request.instruction, "instruction", proposals.LONGEST_INSTRUCTION)
+    faults.end()
+    return text
 
 
 def name_of_copy(original: str) -> str:

@@ -32,6 +32,10 @@ class SignInFirst(errors.Denied):
     """That is not for guests; sign in first, and claim the storyboard with its claim code."""
 
 
+class WriterNeedsAccount(errors.Denied):
+    """A guest cannot ask the language model, which costs money; sign in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guest:
     """A guest with the code that proves who they are, good until then."""

@@ -1,7 +1,7 @@
 """StoryboardService: one method for each RPC, documented in the contract, in a room for each noun."""
 
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
-from services.storyboard.api import boards, history, prompts, scenes, things, visitors
+from services.storyboard.api import boards, files, history, prompts, proposing, scenes, things, visitors
 
 
 class StoryboardApi(
@@ -11,6 +11,8 @@ class StoryboardApi(
     prompts.Prompts,
     things.Things,
     visitors.Visitors,
+    files.Files,
+    proposing.Proposing,
     pb_grpc.StoryboardServiceServicer,
 ):
     """Someone asked: load, decide, save, answer."""
@@ -19,3 +21,5 @@ class StoryboardApi(
 NAME = "rushes.storyboard.v1.StoryboardService"
 OPEN_TO_ALL = frozenset({"CreateGuestStoryboard"})
 """What needs no token."""
+DEADLINES = {"ProposeScenes": 75.0, "RefineScene": 75.0}
+"""Seconds of what waits for a language model, which has 60."""

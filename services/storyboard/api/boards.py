@@ -2,7 +2,7 @@
 
 from libs import auth, ids, paging
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
-from services.storyboard import asks, domain, edits, guests, store, wire, words
+from services.storyboard import asks, domain, edits, store, wire, words
 from services.storyboard.api import desk
 
 
@@ -82,11 +82,3 @@ class Boards(desk.Desk):
         content = edits.copied(original, name, ids.new)
         board = await self._create(content, "DuplicateStoryboard", asked.request_id, asked.digest)
         return pb.DuplicateStoryboardResponse(storyboard=wire.from_storyboard(board))
-
-    async def _create(self, content: domain.Content, origin: str, request_id: str, digest: str) -> domain.Storyboard:
-        caller = auth.caller()
-        now = self._clock()
-        expires_at = now + guests.KEPT if guests.is_guest(caller.tenant_id) else None
-        board = domain.created(content, caller.tenant_id, ids.new, now, expires_at)
-        async with self._database.tenant(caller.tenant_id) as conn:
-            return await store.insert_once(conn, board, caller.subject, origin, request_id, digest)

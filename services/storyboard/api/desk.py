@@ -10,11 +10,12 @@ from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import auth, blobs, db, errors, ids
-from services.storyboard import asks, diff, domain, guests, merge, store, wire
+from services.storyboard import asks, diff, domain, guests, merge, store, wire, writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _NO_GUESTS = guests.Reception(None)
+_NOBODY = writer.Nobody()
 _TOLD_BACK = 50
 """How many revisions are searched for who changed what clashes."""
 
@@ -22,7 +23,8 @@ _TOLD_BACK = 50
 class Desk:
     """Where callers are answered; `default_model` is for scenes that name none, neither they nor their storyboard.
 
-    Without a store for them no reference images are taken; without a secret for their codes, no guests.
+    Without a store for them no reference images are taken; without a secret for their codes, no guests; without a
+    language model nothing is proposed.
     """
 
     def __init__(
@@ -32,9 +34,19 @@ class Desk:
         clock: Callable[[], datetime],
         media: blobs.Blobs | None = None,
         visitors: guests.Reception = _NO_GUESTS,
+        author: writer.Writer = _NOBODY,
     ) -> None:
         self._database, self._default_model, self._clock = database, default_model, clock
-        self._blobs, self._guests = media, visitors
+        self._blobs, self._guests, self._writer = media, visitors, author
+
+    async def _create(self, content: domain.Content, origin: str, request_id: str, digest: str) -> domain.Storyboard:
+        """A new storyboard of the caller, or what the same request made before. Raises RequestIdReused."""
+        caller = auth.caller()
+        now = self._clock()
+        expires_at = now + guests.KEPT if guests.is_guest(caller.tenant_id) else None
+        board = domain.created(content, caller.tenant_id, ids.new, now, expires_at)
+        async with self._database.tenant(caller.tenant_id) as conn:
+            return await store.insert_once(conn, board, caller.subject, origin, request_id, digest)
 
     async def _edit(
         self, storyboard_id: str, etag: str, request: Message, edit: Callable[[domain.Content], domain.Content]

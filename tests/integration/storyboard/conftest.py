@@ -11,7 +11,7 @@ import pytest
 from libs import blobs, rpc
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
-from services.storyboard import api, guests
+from services.storyboard import api, guests, writer
 
 
 class Client:
@@ -36,7 +36,13 @@ class Client:
 
 
 @pytest.fixture
-async def client(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> Client:
+def author() -> writer.Writer:
+    """No language model; a test of proposals has one."""
+    return writer.Nobody()
+
+
+@pytest.fixture
+async def client(database: Any, serve: Any, issuer: Any, tmp_path: Path, author: writer.Writer) -> Client:
     """The service on a database of its own; its clock moves one second with each look."""
     seconds = itertools.count()
     start = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
@@ -46,8 +52,8 @@ async def client(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> Clie
     def clock() -> datetime.datetime:
         return start + datetime.timedelta(seconds=next(seconds))
 
-    storyboard_api = api.StoryboardApi(place.database, "sandbox/reel-1", clock, media, visitors)
+    storyboard_api = api.StoryboardApi(place.database, "sandbox/reel-1", clock, media, visitors, author)
     add = pb_grpc.add_StoryboardServiceServicer_to_server
-    servicer = rpc.Servicer(add, storyboard_api, api.NAME, api.OPEN_TO_ALL)
+    servicer = rpc.Servicer(add, storyboard_api, api.NAME, api.OPEN_TO_ALL, api.DEADLINES)
     verifier = guests.Verifier(issuer.verifier(), visitors, lambda: start)
     return Client(await serve("storyboard", servicer, verifier=verifier), issuer, place, media)

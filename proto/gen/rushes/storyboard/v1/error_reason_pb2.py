@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rushes/storyboard/v1/error_reason.proto\x12\x14rushes.storyboard.v1*\xf2\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12%\n!ERROR_REASON_STORYBOARD_NOT_FOUND\x10\x01\x12#\n\x1f\x45RROR_REASON_REVISION_NOT_FOUND\x10\x02\x12#\n\x1f\x45RROR_REASON_STORYBOARD_CHANGED\x10\x03\x12!\n\x1d\x45RROR_REASON_STORYBOARD_EMPTY\x10\x04\x12#\n\x1f\x45RROR_REASON_STORYBOARD_DELETED\x10\x05\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x06\x12 \n\x1c\x45RROR_REASON_SCENE_NOT_FOUND\x10\x07\x12 \n\x1c\x45RROR_REASON_NOTHING_TO_UNDO\x10\x08\x12 \n\x1c\x45RROR_REASON_NOTHING_TO_REDO\x10\t\x12\x1b\n\x17\x45RROR_REASON_GUESTS_OFF\x10\n\x12#\n\x1f\x45RROR_REASON_CLAIM_CODE_INVALID\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_SIGN_IN_FIRST\x10\r\x12 \n\x1c\x45RROR_REASON_THING_NOT_FOUND\x10\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rushes/storyboard/v1/error_reason.proto\x12\x14rushes.storyboard.v1*\x96\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12%\n!ERROR_REASON_STORYBOARD_NOT_FOUND\x10\x01\x12#\n\x1f\x45RROR_REASON_REVISION_NOT_FOUND\x10\x02\x12#\n\x1f\x45RROR_REASON_STORYBOARD_CHANGED\x10\x03\x12!\n\x1d\x45RROR_REASON_STORYBOARD_EMPTY\x10\x04\x12#\n\x1f\x45RROR_REASON_STORYBOARD_DELETED\x10\x05\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x06\x12 \n\x1c\x45RROR_REASON_SCENE_NOT_FOUND\x10\x07\x12 \n\x1c\x45RROR_REASON_NOTHING_TO_UNDO\x10\x08\x12 \n\x1c\x45RROR_REASON_NOTHING_TO_REDO\x10\t\x12\x1b\n\x17\x45RROR_REASON_GUESTS_OFF\x10\n\x12#\n\x1f\x45RROR_REASON_CLAIM_CODE_INVALID\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_SIGN_IN_FIRST\x10\r\x12 \n\x1c\x45RROR_REASON_THING_NOT_FOUND\x10\x0c\x12\x1b\n\x17\x45RROR_REASON_WRITER_OFF\x10\x0e\x12\x1f\n\x1b\x45RROR_REASON_WRITER_UNCLEAR\x10\x0f\x12\x1c\n\x18\x45RROR_REASON_WRITER_BUSY\x10\x10\x12%\n!ERROR_REASON_WRITER_NEEDS_ACCOUNT\x10\x11\x12\x1f\n\x1b\x45RROR_REASON_WRITER_REFUSED\x10\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.storyboard.v1.error_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=66
-  _globals['_ERRORREASON']._serialized_end=564
+  _globals['_ERRORREASON']._serialized_end=728
 # @@protoc_insertion_point(module_scope)

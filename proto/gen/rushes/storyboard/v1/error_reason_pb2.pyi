@@ -52,6 +52,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_SIGN_IN_FIRST: not for guests: they can neither claim nor upload; use the token of an account."""
     ERROR_REASON_THING_NOT_FOUND: _ErrorReason.ValueType  # 12
     """ERROR_REASON_THING_NOT_FOUND: no character or location of the storyboard has that id. Metadata: storyboard_id, id."""
+    ERROR_REASON_WRITER_OFF: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_WRITER_OFF: this installation has no language model; its operator sets RUSHES_WRITER_KEY."""
+    ERROR_REASON_WRITER_UNCLEAR: _ErrorReason.ValueType  # 15
+    """ERROR_REASON_WRITER_UNCLEAR: the language model answered with nothing that can be used. Metadata: why."""
+    ERROR_REASON_WRITER_BUSY: _ErrorReason.ValueType  # 16
+    """ERROR_REASON_WRITER_BUSY: the language model takes no more for now; wait."""
+    ERROR_REASON_WRITER_NEEDS_ACCOUNT: _ErrorReason.ValueType  # 17
+    """ERROR_REASON_WRITER_NEEDS_ACCOUNT: a guest cannot ask the language model; sign in."""
+    ERROR_REASON_WRITER_REFUSED: _ErrorReason.ValueType  # 18
+    """ERROR_REASON_WRITER_REFUSED: the language model's server refused the call; its operator corrects what RUSHES_WRITER_…
+    says. Metadata: status.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in StoryboardService; it is ErrorInfo.reason, domain "storyboard.rushes"."""
@@ -86,4 +98,16 @@ ERROR_REASON_SIGN_IN_FIRST: ErrorReason.ValueType  # 13
 """ERROR_REASON_SIGN_IN_FIRST: not for guests: they can neither claim nor upload; use the token of an account."""
 ERROR_REASON_THING_NOT_FOUND: ErrorReason.ValueType  # 12
 """ERROR_REASON_THING_NOT_FOUND: no character or location of the storyboard has that id. Metadata: storyboard_id, id."""
+ERROR_REASON_WRITER_OFF: ErrorReason.ValueType  # 14
+"""ERROR_REASON_WRITER_OFF: this installation has no language model; its operator sets RUSHES_WRITER_KEY."""
+ERROR_REASON_WRITER_UNCLEAR: ErrorReason.ValueType  # 15
+"""ERROR_REASON_WRITER_UNCLEAR: the language model answered with nothing that can be used. Metadata: why."""
+ERROR_REASON_WRITER_BUSY: ErrorReason.ValueType  # 16
+"""ERROR_REASON_WRITER_BUSY: the language model takes no more for now; wait."""
+ERROR_REASON_WRITER_NEEDS_ACCOUNT: ErrorReason.ValueType  # 17
+"""ERROR_REASON_WRITER_NEEDS_ACCOUNT: a guest cannot ask the language model; sign in."""
+ERROR_REASON_WRITER_REFUSED: ErrorReason.ValueType  # 18
+"""ERROR_REASON_WRITER_REFUSED: the language model's server refused the call; its operator corrects what RUSHES_WRITER_…
+says. Metadata: status.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

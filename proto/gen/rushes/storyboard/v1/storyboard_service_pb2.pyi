@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rushes.storyboard.v1 import storyboard_pb2 as _storyboard_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +21,46 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FileFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FileFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FileFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILE_FORMAT_UNSPECIFIED: _FileFormat.ValueType  # 0
+    """FILE_FORMAT_UNSPECIFIED is refused."""
+    FILE_FORMAT_YAML: _FileFormat.ValueType  # 1
+    """FILE_FORMAT_YAML is a board file, as `rushes film` takes it."""
+    FILE_FORMAT_JSON: _FileFormat.ValueType  # 2
+    """FILE_FORMAT_JSON holds the fields of a board file as JSON."""
+    FILE_FORMAT_FOUNTAIN: _FileFormat.ValueType  # 3
+    """FILE_FORMAT_FOUNTAIN is a screenplay (https://fountain.io/syntax); [[rushes: {…}]] notes hold what it has no words for."""
+    FILE_FORMAT_CSV: _FileFormat.ValueType  # 4
+    """FILE_FORMAT_CSV is a shot list (RFC 4180), one row for each scene; the column "board" holds what is around them."""
+    FILE_FORMAT_BROWSER_JSON: _FileFormat.ValueType  # 5
+    """FILE_FORMAT_BROWSER_JSON is the storyboard that the browser app of old keeps in its storage."""
+    FILE_FORMAT_HTML: _FileFormat.ValueType  # 6
+    """FILE_FORMAT_HTML is a printable shot list; it is only exported."""
+
+class FileFormat(_FileFormat, metaclass=_FileFormatEnumTypeWrapper):
+    """FileFormat is a way to write a storyboard down."""
+
+FILE_FORMAT_UNSPECIFIED: FileFormat.ValueType  # 0
+"""FILE_FORMAT_UNSPECIFIED is refused."""
+FILE_FORMAT_YAML: FileFormat.ValueType  # 1
+"""FILE_FORMAT_YAML is a board file, as `rushes film` takes it."""
+FILE_FORMAT_JSON: FileFormat.ValueType  # 2
+"""FILE_FORMAT_JSON holds the fields of a board file as JSON."""
+FILE_FORMAT_FOUNTAIN: FileFormat.ValueType  # 3
+"""FILE_FORMAT_FOUNTAIN is a screenplay (https://fountain.io/syntax); [[rushes: {…}]] notes hold what it has no words for."""
+FILE_FORMAT_CSV: FileFormat.ValueType  # 4
+"""FILE_FORMAT_CSV is a shot list (RFC 4180), one row for each scene; the column "board" holds what is around them."""
+FILE_FORMAT_BROWSER_JSON: FileFormat.ValueType  # 5
+"""FILE_FORMAT_BROWSER_JSON is the storyboard that the browser app of old keeps in its storage."""
+FILE_FORMAT_HTML: FileFormat.ValueType  # 6
+"""FILE_FORMAT_HTML is a printable shot list; it is only exported."""
+Global___FileFormat: _TypeAlias = FileFormat  # noqa: Y015
 
 @_typing.final
 class CreateStoryboardRequest(_message.Message):
@@ -1383,3 +1424,307 @@ class ComposePromptsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ComposePromptsResponse: _TypeAlias = ComposePromptsResponse  # noqa: Y015
+
+@_typing.final
+class FileWarning(_message.Message):
+    """FileWarning is what a person should know of a file that is not faulty: what was read otherwise, or has no place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """line of the file, from 1; 0 when it is about the whole."""
+    field: _builtins.str
+    """field of the storyboard, such as "scenes[2].duration", counted from 0; empty when it is about none."""
+    text: _builtins.str
+    """text says it in a sentence."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        field: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "line", b"line", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileWarning: _TypeAlias = FileWarning  # noqa: Y015
+
+@_typing.final
+class ImportStoryboardRequest(_message.Message):
+    """ImportStoryboardRequest brings a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """request_id is a UUID chosen by the caller; the same id returns the same storyboard. Not needed with validate_only."""
+    format: Global___FileFormat.ValueType
+    """format of the file."""
+    data: _builtins.bytes
+    """data is the file, in UTF-8; up to 2 MB (2000000)."""
+    name: _builtins.str
+    """name of the storyboard if the file has none, up to 200 characters; without either it is "Untitled"."""
+    validate_only: _builtins.bool
+    """validate_only reads the file and keeps nothing."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        format: Global___FileFormat.ValueType = ...,
+        data: _builtins.bytes = ...,
+        name: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "format", b"format", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportStoryboardRequest: _TypeAlias = ImportStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class ImportStoryboardResponse(_message.Message):
+    """ImportStoryboardResponse returns what became of the file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard as it is kept; with validate_only without an id."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileWarning]:
+        """warnings in the order of the file; of very many, the first 100."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+        warnings: _abc.Iterable[Global___FileWarning] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportStoryboardResponse: _TypeAlias = ImportStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class ExportStoryboardRequest(_message.Message):
+    """ExportStoryboardRequest asks for a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names it."""
+    revision: _builtins.int
+    """revision to write; 0 means the newest."""
+    format: Global___FileFormat.ValueType
+    """format of the file."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        format: Global___FileFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportStoryboardRequest: _TypeAlias = ExportStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class ExportStoryboardResponse(_message.Message):
+    """ExportStoryboardResponse is the file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """data is the file, in UTF-8."""
+    file_name: _builtins.str
+    """file_name is made from the name of the storyboard, and safe on any disk."""
+    content_type: _builtins.str
+    """content_type of the file."""
+    revision: _builtins.int
+    """revision that was written."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileWarning]:
+        """warnings tell what cannot be brought back from it."""
+
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+        file_name: _builtins.str = ...,
+        content_type: _builtins.str = ...,
+        warnings: _abc.Iterable[Global___FileWarning] | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "data", b"data", "file_name", b"file_name", "revision", b"revision", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportStoryboardResponse: _TypeAlias = ExportStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class ProposeScenesRequest(_message.Message):
+    """ProposeScenesRequest brings a script."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
+    MOST_SCENES_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard that the scenes are for."""
+    script: _builtins.str
+    """script is prose, a treatment or a screenplay; 1 to 50000 characters."""
+    most_scenes: _builtins.int
+    """most_scenes is how many scenes at most; 1 to 100, 0 means 30."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        script: _builtins.str = ...,
+        most_scenes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["most_scenes", b"most_scenes", "script", b"script", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeScenesRequest: _TypeAlias = ProposeScenesRequest  # noqa: Y015
+
+@_typing.final
+class ProposeScenesResponse(_message.Message):
+    """ProposeScenesResponse is a proposal; nothing was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def update(self) -> Global___UpdateStoryboardRequest:
+        """update is ready to be sent: the new scenes behind those that are there, new characters behind theirs, and the etag
+        of what the model saw.
+        """
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_storyboard_pb2.Change]:
+        """changes that it would make."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """warnings tell what of the model's answer was left out."""
+
+    def __init__(
+        self,
+        *,
+        update: Global___UpdateStoryboardRequest | None = ...,
+        changes: _abc.Iterable[_storyboard_pb2.Change] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "update", b"update", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeScenesResponse: _TypeAlias = ProposeScenesResponse  # noqa: Y015
+
+@_typing.final
+class RefineSceneRequest(_message.Message):
+    """RefineSceneRequest asks for better words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    SCENE_ID_FIELD_NUMBER: _builtins.int
+    INSTRUCTION_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard."""
+    scene_id: _builtins.str
+    """scene_id names the scene."""
+    instruction: _builtins.str
+    """instruction says what should become better; up to 2000 characters, empty for more precision."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+        scene_id: _builtins.str = ...,
+        instruction: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instruction", b"instruction", "scene_id", b"scene_id", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefineSceneRequest: _TypeAlias = RefineSceneRequest  # noqa: Y015
+
+@_typing.final
+class RefineSceneResponse(_message.Message):
+    """RefineSceneResponse is a proposal; nothing was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def update(self) -> Global___UpdateSceneRequest:
+        """update is ready to be sent: the words that would change, and the etag of what the model saw.
+        Its update_mask is empty when the model would change nothing.
+        """
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_storyboard_pb2.Change]:
+        """changes that it would make."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """warnings tell what of the model's answer was left out."""
+
+    def __init__(
+        self,
+        *,
+        update: Global___UpdateSceneRequest | None = ...,
+        changes: _abc.Iterable[_storyboard_pb2.Change] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "update", b"update", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefineSceneResponse: _TypeAlias = RefineSceneResponse  # noqa: Y015

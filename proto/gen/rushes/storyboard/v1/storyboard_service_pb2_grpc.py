@@ -160,6 +160,26 @@ class StoryboardServiceStub:
                 request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ComposePromptsRequest.SerializeToString,
                 response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ComposePromptsResponse.FromString,
                 _registered_method=True)
+        self.ImportStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/ImportStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ImportStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ImportStoryboardResponse.FromString,
+                _registered_method=True)
+        self.ExportStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/ExportStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ExportStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ExportStoryboardResponse.FromString,
+                _registered_method=True)
+        self.ProposeScenes = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/ProposeScenes',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ProposeScenesRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ProposeScenesResponse.FromString,
+                _registered_method=True)
+        self.RefineScene = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/RefineScene',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RefineSceneRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RefineSceneResponse.FromString,
+                _registered_method=True)
 
 
 class StoryboardServiceServicer:
@@ -348,6 +368,37 @@ class StoryboardServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportStoryboard(self, request, context):
+        """ImportStoryboard makes a storyboard of a file, or with validate_only tells what it would make.
+        Fails with INVALID_ARGUMENT naming every faulty field, its line and the remedy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportStoryboard(self, request, context):
+        """ExportStoryboard writes a revision as a file. What ImportStoryboard makes of it is equal in all but ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeScenes(self, request, context):
+        """ProposeScenes lets the language model of the installation break a script into scenes. It changes nothing: the answer
+        is an update to look at, and to send. Fails with WRITER_OFF, WRITER_UNCLEAR, WRITER_BUSY or WRITER_NEEDS_ACCOUNT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefineScene(self, request, context):
+        """RefineScene lets the language model of the installation rewrite the words of one scene; as ProposeScenes it changes
+        nothing. Fails with SCENE_NOT_FOUND, and as ProposeScenes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StoryboardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -470,6 +521,26 @@ def add_StoryboardServiceServicer_to_server(servicer, server):
                     servicer.ComposePrompts,
                     request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ComposePromptsRequest.FromString,
                     response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ComposePromptsResponse.SerializeToString,
+            ),
+            'ImportStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ImportStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ImportStoryboardResponse.SerializeToString,
+            ),
+            'ExportStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ExportStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ExportStoryboardResponse.SerializeToString,
+            ),
+            'ProposeScenes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeScenes,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ProposeScenesRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ProposeScenesResponse.SerializeToString,
+            ),
+            'RefineScene': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefineScene,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RefineSceneRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RefineSceneResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1126,6 +1197,114 @@ class StoryboardService:
             '/rushes.storyboard.v1.StoryboardService/ComposePrompts',
             rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ComposePromptsRequest.SerializeToString,
             rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ComposePromptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/ImportStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ImportStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ImportStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/ExportStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ExportStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ExportStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeScenes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/ProposeScenes',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ProposeScenesRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ProposeScenesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefineScene(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/RefineScene',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RefineSceneRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.RefineSceneResponse.FromString,
             options,
             channel_credentials,
             insecure,

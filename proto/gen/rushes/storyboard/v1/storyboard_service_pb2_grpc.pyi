@@ -87,6 +87,20 @@ class StoryboardServiceStub:
     """ComposePrompts returns what would reach the provider for each scene of a revision; it spends nothing.
     Fails with STORYBOARD_EMPTY when the revision has no scenes.
     """
+    ImportStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ImportStoryboardRequest, _storyboard_service_pb2.ImportStoryboardResponse]
+    """ImportStoryboard makes a storyboard of a file, or with validate_only tells what it would make.
+    Fails with INVALID_ARGUMENT naming every faulty field, its line and the remedy.
+    """
+    ExportStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ExportStoryboardRequest, _storyboard_service_pb2.ExportStoryboardResponse]
+    """ExportStoryboard writes a revision as a file. What ImportStoryboard makes of it is equal in all but ids."""
+    ProposeScenes: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ProposeScenesRequest, _storyboard_service_pb2.ProposeScenesResponse]
+    """ProposeScenes lets the language model of the installation break a script into scenes. It changes nothing: the answer
+    is an update to look at, and to send. Fails with WRITER_OFF, WRITER_UNCLEAR, WRITER_BUSY or WRITER_NEEDS_ACCOUNT.
+    """
+    RefineScene: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.RefineSceneRequest, _storyboard_service_pb2.RefineSceneResponse]
+    """RefineScene lets the language model of the installation rewrite the words of one scene; as ProposeScenes it changes
+    nothing. Fails with SCENE_NOT_FOUND, and as ProposeScenes.
+    """
 
 class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
     """StoryboardService keeps storyboards and every revision of them, and composes their prompts.
@@ -304,6 +318,44 @@ class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_storyboard_service_pb2.ComposePromptsResponse]:
         """ComposePrompts returns what would reach the provider for each scene of a revision; it spends nothing.
         Fails with STORYBOARD_EMPTY when the revision has no scenes.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportStoryboard(
+        self,
+        request: _storyboard_service_pb2.ImportStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.ImportStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.ImportStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.ImportStoryboardResponse]:
+        """ImportStoryboard makes a storyboard of a file, or with validate_only tells what it would make.
+        Fails with INVALID_ARGUMENT naming every faulty field, its line and the remedy.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportStoryboard(
+        self,
+        request: _storyboard_service_pb2.ExportStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.ExportStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.ExportStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.ExportStoryboardResponse]:
+        """ExportStoryboard writes a revision as a file. What ImportStoryboard makes of it is equal in all but ids."""
+
+    @_abc_1.abstractmethod
+    def ProposeScenes(
+        self,
+        request: _storyboard_service_pb2.ProposeScenesRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.ProposeScenesRequest, _abc.Awaitable[_storyboard_service_pb2.ProposeScenesResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.ProposeScenesResponse]:
+        """ProposeScenes lets the language model of the installation break a script into scenes. It changes nothing: the answer
+        is an update to look at, and to send. Fails with WRITER_OFF, WRITER_UNCLEAR, WRITER_BUSY or WRITER_NEEDS_ACCOUNT.
+        """
+
+    @_abc_1.abstractmethod
+    def RefineScene(
+        self,
+        request: _storyboard_service_pb2.RefineSceneRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.RefineSceneRequest, _abc.Awaitable[_storyboard_service_pb2.RefineSceneResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.RefineSceneResponse]:
+        """RefineScene lets the language model of the installation rewrite the words of one scene; as ProposeScenes it changes
+        nothing. Fails with SCENE_NOT_FOUND, and as ProposeScenes.
         """
 
 def add_StoryboardServiceServicer_to_server(servicer: StoryboardServiceServicer, server: _aio.Server) -> None: ...
