@@ -7,7 +7,7 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import board_verbs, buying, credentials, environment, exits, ops, production, spending, takes, webhook
+from services.cli import board_files, board_verbs, buying, credentials, environment, exits, ops, production, spending, takes, webhook
 
 app = typer.Typer(
     help="Turns a storyboard into a finished film by driving AI video providers.",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 board_app = typer.Typer(help="Check board files; keep, edit and find boards.", no_args_is_help=True)
 board_app.add_typer(board_verbs.app)
+board_app.add_typer(board_files.app)
 app.add_typer(board_app, name="board")
 app.add_typer(spending.app)
 app.add_typer(buying.app)

@@ -27,6 +27,20 @@ FewWords = Annotated[str, Field(max_length=1000)]
 _WRITTEN_BY_HAND = pydantic.ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+class Still(pydantic.BaseModel):
+    """A reference image as an export names it: it is kept in the house, and not in the file."""
+
+    model_config = _WRITTEN_BY_HAND
+
+    key: Annotated[str, Field(min_length=1, max_length=1024)]
+    content_type: str
+    size_bytes: Annotated[int, Field(ge=1)]
+    sha256: str
+
+
+Stills = Annotated[list[Still], Field(max_length=20, description="Stills, newest last, as an export names them.")]
+
+
 class Character(pydantic.BaseModel):
     """A person of the film, kept recognisable from scene to scene."""
 
@@ -34,6 +48,8 @@ class Character(pydantic.BaseModel):
 
     name: Name = Field(description="What the scenes' cast calls the person; unique in the board.")
     profile: Words = Field("", description="What the camera sees: age, build, hair, clothes.")
+    identity_tag: Annotated[str, Field(max_length=2100)] = Field("", description="Who it stays, as an export tells.")
+    references: Stills = []
 
 
 class Location(pydantic.BaseModel):
@@ -43,6 +59,7 @@ class Location(pydantic.BaseModel):
 
     name: Name = Field(description="What a scene's location calls the place; unique in the board.")
     description: Words = Field("", description="What the camera sees there.")
+    references: Stills = []
 
 
 class Prop(pydantic.BaseModel):

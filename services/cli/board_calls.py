@@ -12,7 +12,7 @@ from google.protobuf import field_mask_pb2, message
 
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
-from services.cli import board_fields, board_file, client, exits, gateway, wire
+from services.cli import board_fields, board_file, client, exits, gateway
 
 Answer = TypeVar("Answer", bound=message.Message)
 _MOST_BYTES = 4096
@@ -43,9 +43,13 @@ def new(home: Path, file: Path | None, name: str) -> storyboard_pb2.Storyboard:
     """A board from a file, or an empty one of this name. Raises Ended or board_file.Faulty."""
     if (file is None) == (not name):
         raise exits.Ended("Give a board file, or --name for an empty board.", exits.Code.USAGE)
-    board = wire.storyboard(board_file.read(file).board) if file else storyboard_pb2.Storyboard(name=name)
-    request = pb.CreateStoryboardRequest(request_id=str(uuid.uuid4()), storyboard=board)
-    return ask(home, pb.CreateStoryboardResponse, request).storyboard
+    request_id = str(uuid.uuid4())
+    if file:
+        data = board_file.read(file).data
+        brought = pb.ImportStoryboardRequest(request_id=request_id, format=pb.FILE_FORMAT_YAML, data=data)
+        return ask(home, pb.ImportStoryboardResponse, brought).storyboard
+    empty = pb.CreateStoryboardRequest(request_id=request_id, storyboard=storyboard_pb2.Storyboard(name=name))
+    return ask(home, pb.CreateStoryboardResponse, empty).storyboard
 
 
 def get(home: Path, board_id: str, revision: int = 0) -> storyboard_pb2.Storyboard:

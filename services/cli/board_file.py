@@ -41,6 +41,7 @@ class BoardFile:
     """A faultless board and where each of its fields stands."""
 
     path: Path
+    data: bytes
     board: board.Board
     lines: Mapping[Loc, int]
 
@@ -53,7 +54,8 @@ def read(path: Path) -> BoardFile:
     """The board of this file. Raises Faulty with every fault."""
     lines: dict[Loc, int] = {}
     faults: list[Fault] = []
-    raw = _raw(path, lines, faults)
+    data = _data(path)
+    raw = _raw(path, data, lines, faults)
     broken = [*board_rules.broken(raw)]
     try:
         read_board = board.Board.model_validate(raw)
@@ -62,7 +64,7 @@ def read(path: Path) -> BoardFile:
     faults += [Fault(_line(lines, loc), dotted(loc), wrong, remedy) for loc, wrong, remedy in broken]
     if faults:
         raise Faulty(path, faults)
-    return BoardFile(path, read_board, lines)
+    return BoardFile(path, data, read_board, lines)
 
 
 def dotted(loc: Loc) -> str:
@@ -84,9 +86,9 @@ def _line(lines: Mapping[Loc, int], loc: Loc) -> int:
     return lines.get(loc, 1)
 
 
-def _raw(path: Path, lines: dict[Loc, int], faults: list[Fault]) -> Any:
+def _raw(path: Path, data: bytes, lines: dict[Loc, int], faults: list[Fault]) -> Any:
     """The file as dicts, lists and texts. Raises Faulty when it is no YAML at all."""
-    text = _text(path)
+    text = _text(path, data)
     try:
         if _too_deep(text):
             raise Faulty(path, [Fault(1, "", f"it is nested more than {_DEEPEST} levels deep", "Flatten it.")])
@@ -106,7 +108,7 @@ def _raw(path: Path, lines: dict[Loc, int], faults: list[Fault]) -> Any:
     return _Unfolding(path, lines, faults).value(root, ())
 
 
-def _text(path: Path) -> str:
+def _data(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
@@ -115,10 +117,14 @@ def _text(path: Path) -> str:
     if len(content) > _LARGEST_BYTES:
         wrong = f"it is larger than {_LARGEST_BYTES // 1000} kB"
         raise Faulty(path, [Fault(1, "", wrong, "Split the film into several boards.")])
+    return content
+
+
+def _text(path: Path, data: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + 1
         raise Faulty(path, [Fault(line, "", "it is not UTF-8 text", "Save the file as UTF-8.")]) from None
 
 

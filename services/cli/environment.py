@@ -14,7 +14,13 @@ _PASSED_ON = (
     "RUSHES_SANDBOX_LATENCY",
     "RUSHES_SANDBOX_INSTANT",
     "RUSHES_CATALOGUE_OVERRIDES_PATH",
+)
+_OF_STORYBOARDS = (
     "RUSHES_GUESTS_SECRET",
+    "RUSHES_WRITER_KEY",
+    "RUSHES_WRITER_KEY_FILE",
+    "RUSHES_WRITER_BASE_URL",
+    "RUSHES_WRITER_MODEL",
 )
 _NEIGHBOURS = {
     "job": ("storyboard", "provider_gateway"),
@@ -83,6 +89,8 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
     if service == "job":
         told["RUSHES_WEBHOOK_KEYS"] = json.dumps({"current": "house", "keys": {"house": of.secrets["webhooks"]}})
         told["RUSHES_WEBHOOKS_PRIVATE"] = "true"
+    if service == "storyboard":
+        told |= of_storyboards()
     if service == "sandbox":
         told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
     for neighbour in _NEIGHBOURS.get(service, ()):
@@ -93,3 +101,8 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
 def passed_on() -> dict[str, str]:
     """Those of our settings that every child gets."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
+def of_storyboards() -> dict[str, str]:
+    """Those of our settings that the storyboard service alone gets, for there are secrets among them."""
+    return {name: os.environ[name] for name in _OF_STORYBOARDS if name in os.environ}

@@ -8,10 +8,11 @@ from typing import Any
 from google.protobuf import field_mask_pb2
 
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
-from services.cli import board_file, client, exits, runs, wire
+from services.cli import board_file, client, exits, runs
 
 _FIELDS = ("name", "logline", "preset", "size", "model", "characters", "locations", "props", "scenes", "silent")
 _TRIES = 3
+_YAML = storyboard_service_pb2.FILE_FORMAT_YAML
 
 
 async def storyboard(
@@ -24,15 +25,15 @@ async def storyboard(
         if before is None:
             break
         try:
-            return await _changed(services, before, wire.storyboard(of.board))
+            return await _changed(services, before, await _read_by_the_service(services, of))
         except client.Refused as refused:
             if refused.reason != "STORYBOARD_CHANGED":  # by somebody else, between our two calls
                 raise
-    request = storyboard_service_pb2.CreateStoryboardRequest(
-        request_id=run.request_id("storyboard"), storyboard=wire.storyboard(of.board)
+    request = storyboard_service_pb2.ImportStoryboardRequest(
+        request_id=run.request_id("storyboard"), format=_YAML, data=of.data
     )
     created: storyboard_pb2.Storyboard = (
-        await services.call(services.storyboards.CreateStoryboard, request)
+        await services.call(services.storyboards.ImportStoryboard, request)
     ).storyboard
     _write(path, created.id)
     return created
@@ -74,6 +75,12 @@ async def _known(services: client.Client, storyboard_id: str) -> storyboard_pb2.
     return None if found.state == storyboard_pb2.Storyboard.STATE_DELETED else found
 
 
+async def _read_by_the_service(services: client.Client, of: board_file.BoardFile) -> storyboard_pb2.Storyboard:
+    request = storyboard_service_pb2.ImportStoryboardRequest(format=_YAML, data=of.data, validate_only=True)
+    read: storyboard_pb2.Storyboard = (await services.call(services.storyboards.ImportStoryboard, request)).storyboard
+    return read
+
+
 async def _changed(
     services: client.Client, known: storyboard_pb2.Storyboard, wanted: storyboard_pb2.Storyboard
 ) -> storyboard_pb2.Storyboard:
@@ -99,7 +106,7 @@ def keep_ids(known: Sequence[Any], wanted: Sequence[Any]) -> None:
         if before := by_name.get(one.name):
             one.id = before.id
             for field in ("identity_tag", "references"):
-                if field in one.DESCRIPTOR.fields_by_name:
+                if field in one.DESCRIPTOR.fields_by_name and not getattr(one, field):
                     one.MergeFrom(type(one)(**{field: getattr(before, field)}))
 
 

@@ -98,7 +98,7 @@ def _spawn(command: tuple[str, ...], notes: int) -> int:
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
         (os.POSIX_SPAWN_DUP2, notes, 2),
     ]
-    told = environment.base() | environment.passed_on()
+    told = environment.base() | environment.passed_on() | environment.of_storyboards()
     return os.posix_spawn(command[0], command, told, file_actions=actions, setsid=True)
 
 

@@ -18,11 +18,12 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 
 NAMED = {
     "cli": """
-        board board_calls board_fields board_file board_lines board_rules board_stills board_verbs buying calls
-        check check_files check_gateway check_jobs check_provider check_said client consent credentials dead
-        delivery doctor download environment exits film floor gateway health house household issuer keeper leash
-        locksmith migrations nats ops plan_lines postbox postgres processes production productions progress
-        purse runs screening shelf slate spending state status supervisor takes undertaker visit warden webhook
+        board board_calls board_exchange board_fields board_file board_files board_lines board_rules
+        board_stills board_verbs buying calls check check_files check_gateway check_jobs check_provider
+        check_said client consent credentials dead delivery doctor download environment exits film floor gateway
+        health house household issuer keeper leash locksmith migrations nats ops plan_lines postbox postgres
+        processes production productions progress purse runs screening shelf slate spending state status
+        supervisor takes undertaker visit warden webhook
     """,
     "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
     "job": """
@@ -42,13 +43,15 @@ NAMED = {
         stakes statements steps switches traffic vault walls works
     """,
     "sandbox": """
-        brush bucket camera cast cels coast content disaster fal fal_queue fields flavour google lab land
+        brush bucket camera cast cels chat coast content disaster fal fal_queue fields flavour google lab land
         ledger openai openrouter palette pool refusal render replicate room runware script shot sky slate sound stage
         still town veo vocabulary weather web webhooks
     """,
     "storyboard": """
-        api/__init__ api/boards api/desk api/history api/prompts api/scenes api/things api/visitors asks compose
-        dialects diff edits flaws guests merge parts presets steps stills templates words
+        api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/things
+        api/visitors asks chat compose dialects diff edits files/__init__ files/board files/browser files/draft
+        files/extras files/fountain files/page files/plain files/screenplay files/script files/shots files/tree
+        flaws guests merge parts presets proposals steps stills templates words writer
     """,
     "studio": "web",
 }

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 from typing import get_args
@@ -6,8 +7,9 @@ import jsonschema
 import pytest
 import yaml
 
-from services.cli import board, board_file, wire
-from services.storyboard import presets
+from services.cli import board, board_file
+from services.storyboard import domain, files, presets, wire
+from tests.unit.storyboard import boards
 
 DOCS = Path(__file__).parents[3] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.yaml"))
@@ -46,11 +48,29 @@ def test_the_examples_are_what_the_guide_says() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_word_of_a_board_reaches_the_storyboard(path: Path) -> None:
-    read = board_file.read(path).board
-    sent = wire.storyboard(read)
-    assert (sent.name, sent.preset, sent.size.width) == (read.name, read.preset, read.frame[0])
-    for scene, message in zip(read.scenes, sent.scenes, strict=True):
-        for name, value in scene.model_dump(exclude={"duration", "seam"}, exclude_defaults=True).items():
-            assert getattr(message, name) == value
-        assert message.duration.seconds == scene.duration
-    assert [one.profile for one in sent.characters] == [one.profile for one in read.characters]
+    file = board_file.read(path)
+    read = file.board
+    kept, warnings = files.read(file.data, files.Format.YAML, "")
+    assert not warnings
+    assert (kept.name, kept.preset, kept.size) == (
+        read.name,
+        read.preset,
+        domain.Size(width=read.frame[0], height=read.frame[1]),
+    )
+    for scene, kept_scene in zip(read.scenes, kept.scenes, strict=True):
+        for name, value in scene.model_dump(exclude={"duration", "cast", "props"}).items():
+            assert getattr(kept_scene, name) == value
+        assert (kept_scene.seconds, [*kept_scene.cast]) == (scene.duration, scene.cast)
+        assert [*kept_scene.props] == scene.props
+    assert [one.profile for one in kept.characters] == [one.profile for one in read.characters]
+
+
+def test_an_export_is_a_board_file(tmp_path: Path) -> None:
+    path = tmp_path / "the-letter.yaml"
+    kept = wire.content(boards.the_letter(), wire.Faults())
+    path.write_bytes(files.write(dataclasses.replace(kept, scenes=kept.scenes[1:]), files.Format.YAML).data)
+    with pytest.raises(board_file.Faulty) as caught:
+        board_file.read(path)
+    assert [fault.field for fault in caught.value.faults] == ["scenes[0].seam"]
+    path.write_text(path.read_text().replace("  seam: shared_keyframe\n", "", 1))
+    assert board_file.read(path).board.characters[0].references[1].key == "stills/mara"

@@ -1,7 +1,7 @@
 import pytest
 
-from rushes.type.v1 import clip_pb2, money_pb2
-from services.cli import board, wire
+from rushes.type.v1 import money_pb2
+from services.cli import wire
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,3 @@ def test_a_field_of_a_request_is_a_place_in_the_board(field: str, loc: tuple[str
 )
 def test_money_for_a_person(currency: str, micros: int, told: str) -> None:
     assert wire.amount(money_pb2.Money(currency=currency, micros=micros)) == told
-
-
-def test_a_scene_without_a_seed_has_none() -> None:
-    sent = wire.storyboard(board.Board(name="x", scenes=[board.Scene(subject="a", duration=1, seam="cut")]))
-    assert not sent.scenes[0].HasField("seed")
-    assert sent.scenes[0].seam == clip_pb2.SEAM_CUT
