@@ -15,7 +15,7 @@ def left(wanted: Mapping[str, Any], read: Mapping[str, Any], but: Sequence[str] 
     return {
         name: wanted.get(name, "")
         for name in names
-        if name not in but and plain.texts(wanted.get(name)) != plain.texts(read.get(name))
+        if name not in but and plain.texts(wanted.get(name, "")) != plain.texts(read.get(name, ""))
     }
 
 

@@ -98,7 +98,7 @@ def test_scenes_come_and_go(run: Run, board: str) -> None:
 
 def test_the_history_is_shown_named_and_walked(run: Run, board: str) -> None:
     fine(run("edit", board, "name", "Two"))
-    assert fine(run("name", board, "1", "First cut"))[0].startswith('1 "First cut": CreateStoryboard by ')
+    assert fine(run("name", board, "1", "First cut"))[0].startswith('1 "First cut": ImportStoryboard by ')
     assert fine(run("diff", board)) == ['name changed: "The Letter" -> "Two"']
     assert " The Letter; " in fine(run("undo", board))[0]
     assert " Two; " in fine(run("redo", board))[0]

@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from services.storyboard import files
+from services.storyboard import domain, files
 from services.storyboard.files import draft
 from tests.unit.storyboard import contents
 
@@ -57,3 +57,13 @@ def test_a_damaged_export_is_read_or_refused_by_name(format, content, cut, snare
     damaged = text[: cut % (len(text) + 1)] + snare + text[cut % (len(text) + 1) :]
     damaged_content, faults = judged(damaged, format)
     assert (damaged_content is None) == bool(faults)
+
+
+@pytest.mark.parametrize("format", READABLE)
+@pytest.mark.parametrize(
+    "word", ["None", "true", "null", "0", "~", "[]", "{}", "=1", "'", "[[rushes: {}]]", "*/", "TO:"]
+)
+def test_words_that_look_like_something_else_stay_words(format, word):
+    scene = domain.Scene(subject=word, action=word, dialogue=word, negative_prompt=word, model=word, seconds=4)
+    board = domain.Content(name=word, logline=word, scenes=(scene,))
+    assert read(files.write(board, format).data, format)[0] == board
