@@ -7,7 +7,19 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import board_files, board_verbs, buying, credentials, environment, exits, ops, production, spending, takes, webhook
+from services.cli import (
+    board_files,
+    board_verbs,
+    buying,
+    credentials,
+    environment,
+    exits,
+    ops,
+    production,
+    spending,
+    takes,
+    webhook,
+)
 
 app = typer.Typer(
     help="Turns a storyboard into a finished film by driving AI video providers.",
