@@ -110,7 +110,7 @@ def test_the_history_is_shown_named_and_walked(run: Run, board: str) -> None:
         "4: Redo, back to 2",
         "3: Undo, back to 1",
         "2: UpdateStoryboard",
-        '1 "First cut": CreateStoryboard',
+        '1 "First cut": ImportStoryboard',
     ]
     code, _, err = run("redo", board)
     assert (code, "Nothing" in err) == (exits.Code.CONFLICT, True)

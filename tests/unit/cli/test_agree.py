@@ -10,7 +10,7 @@ from rushes.type.v1 import money_pb2
 from services.cli import board, board_file, exits, film
 
 BOARD = board.Board(name="x", scenes=[board.Scene(subject="a", duration=4, seam="cut")])
-FILE = board_file.BoardFile(Path("x.yaml"), BOARD, {})
+FILE = board_file.BoardFile(Path("x.yaml"), b"", BOARD, {})
 WANTED = film.Wanted(FILE, Path("x.mp4"), Path("home"), yes=False, max_cost_micros=None, keep=False, as_json=False)
 PLAN = job_pb2.Plan(
     scenes=[job_pb2.ScenePlan(model="google/veo", action=job_pb2.ScenePlan.ACTION_MAKE)],
