@@ -56,6 +56,12 @@ test: $(VENV)/dev ## Every test, with branch coverage
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-many
+bench-many: $(VENV)/dev ## Ask among a million jobs and 100,000 boards, and print what a call costs beside the same among few
+	$(BIN)/python -m tests.bench.jobs
+	$(BIN)/python -m tests.bench.boards
+	$(BIN)/python -m tests.bench.watchers
+
 .PHONY: bench-flight
 bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what looking after them costs
 	$(BIN)/python -m tests.bench.flight

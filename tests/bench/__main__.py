@@ -10,6 +10,7 @@ from services.cli import client, environment, house
 from tests.bench import census, home, limits, line
 
 # The compiler is left out: it would cut films out of the one second of every clip while the clips are still counted.
+_CALLS = 4000
 _SERVICES = ("sandbox", "provider_gateway", "storyboard", "job", "studio")
 
 
@@ -35,10 +36,11 @@ async def _measure(of: house.House, jobs: int, scenes: int) -> None:
         before = census.take(home.processes(of))
         run = await line.drive(services, jobs, scenes)
         after = census.take(home.processes(of))
-    _report(bare, run, {name: (after[name].cpu_s - before[name].cpu_s, after[name].rss_bytes) for name in after})
+        got = await line.got_jobs(services, _CALLS)
+    _report(bare, got, run, {name: (after[name].cpu_s - before[name].cpu_s, after[name].rss_bytes) for name in after})
 
 
-def _report(bare: dict[str, float], run: line.Run, used: dict[str, tuple[float, int]]) -> None:
+def _report(bare: dict[str, float], got: float, run: line.Run, used: dict[str, tuple[float, int]]) -> None:
     jobs = len(run.latencies_s)
     cuts = statistics.quantiles(run.latencies_s, n=100)
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {jobs} jobs in {run.elapsed_s:.1f} s\n")
@@ -46,6 +48,8 @@ def _report(bare: dict[str, float], run: line.Run, used: dict[str, tuple[float, 
     for name, rate in bare.items():
         print(f"| {name} | {rate:,.0f} |")
     print("\n| the line | |\n|---|---|")
+    print(f"| GetJob, per second; of the echo RPC's | {got:,.0f}; {got / bare['echo RPC']:.2f} |")
+    print(f"| jobs accepted per second, all productions asked for at once | {jobs / run.accepted_s:,.0f} |")
     print(f"| jobs per second | {jobs / run.elapsed_s:.0f} |")
     print(f"| create to stored, p50 / p99 | {cuts[49]:.2f} s / {cuts[98]:.2f} s |")
     print("\n| process | CPU-ms per job | memory |\n|---|---|---|")

@@ -11,14 +11,16 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2, quote_pb2
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
 from rushes.type.v1 import media_pb2
 from services.cli import client
+from tests.bench import limits
 
 _CALL_S = 60
 
 
 class Run(NamedTuple):
-    """How long it took from the first create to the last clip stored, and how long each job took, in seconds."""
+    """From the first create to the last clip stored, to the last create answered, and for each job; in seconds."""
 
     elapsed_s: float
+    accepted_s: float
     latencies_s: list[float]
 
 
@@ -32,11 +34,20 @@ async def drive(services: client.Client, jobs: int, scenes: int) -> Run:
             for request in ready
         )
     )
+    accepted = time.monotonic()
     production_ids = {one.production.id for one in made}
     await _filmed(services, production_ids)
     ended = time.monotonic()
     latencies = [await _latencies(services, production_id) for production_id in production_ids]
-    return Run(ended - began, [latency for production in latencies for latency in production])
+    return Run(ended - began, accepted - began, [latency for production in latencies for latency in production])
+
+
+async def got_jobs(services: client.Client, calls: int) -> float:
+    """How many times a second one job is read."""
+    metadata = rpc.bearer(services.token)
+    (job,) = (await services.call(services.jobs.ListJobs, job_service_pb2.ListJobsRequest(page_size=1))).jobs
+    request = job_service_pb2.GetJobRequest(job_id=job.id)
+    return await limits.rate(lambda: services.jobs.GetJob(request, timeout=_CALL_S, metadata=metadata), calls)
 
 
 async def _quoted(services: client.Client, scenes: int, number: int) -> job_service_pb2.CreateProductionRequest:
