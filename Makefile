@@ -49,7 +49,11 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 	git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)"
 
 .PHONY: test
-test: $(VENV)/dev ## Every test, with branch coverage
+test: $(VENV)/dev ## Every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: cover
+cover: $(VENV)/dev ## Every test, with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=80
 
 .PHONY: bench

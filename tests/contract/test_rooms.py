@@ -34,7 +34,7 @@ NAMED = {
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
-        callbacks catalogue census claims credential_store credential_wire credentials downloads egress evidence
+        callbacks catalogue census claims credential_store credential_wire credentials downloads evidence
         fetch intake keyring ledger lifecycle limits media models orders pace prices providers/__init__
         providers/exchange
         providers/fal providers/forms providers/google providers/listing providers/openai_videos providers/openrouter

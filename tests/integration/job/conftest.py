@@ -260,7 +260,7 @@ async def hooked(database: Any, serve: Any, issuer: Any, clock: Clock, private: 
     """The job service with its webhooks, whose sender a test turns by hand."""
     place, post = await database("job"), webhook_sender.Post(private)
     made = hooks.Hooks(place.database, clock, post)
-    jobs = job_servicer(api.JobApi(place.database, None, None, clock))
-    made.crew = Crew(place, await serve("job", jobs, made.servicer()), issuer)
+    behind = api.JobApi(place.database, None, None, clock)
+    made.crew = Crew(place, await serve("job", job_servicer(behind), made.servicer()), issuer, behind)
     yield made
     await post.close()

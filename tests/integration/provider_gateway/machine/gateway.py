@@ -14,6 +14,7 @@ from rushes.job.v1 import events_pb2 as job_pb
 from rushes.provider_gateway.v1 import events_pb2, quote_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from services.job import domain as job_domain
+from services.job import lifecycle as job_lifecycle
 from services.provider_gateway import (
     api,
     budgets,
@@ -115,7 +116,7 @@ class Gateway:
 
     def cancel(self, job: job_domain.Job) -> None:
         """A person does not want it any more."""
-        self.jobs[job.id] = after = job_domain.cancel_job(job, self.clock())
+        self.jobs[job.id] = after = job_lifecycle.cancel_job(job, self.clock())
         if after is not job:
             self.messages.append(job_pb.CancelRequested(tenant_id=job.tenant_id, job_id=job.id))
 
@@ -142,10 +143,10 @@ class Gateway:
     def _learn(self, event: Any) -> None:
         job = self.jobs[event.job_id]
         if isinstance(event, events_pb2.ClipStored):
-            self.jobs[job.id] = job_domain.clip_stored(job, _TAKE, event.cost.micros, self.clock())
+            self.jobs[job.id] = job_lifecycle.clip_stored(job, _TAKE, event.cost.micros, self.clock())
         elif isinstance(event, events_pb2.SubmissionFailed) and event.attempt == job.attempt:
             fault = job_domain.Fault(event.reason, event.message)
-            after = job_domain.submission_failed(job, fault, event.cost.micros, event.retryable, self.clock())
+            after = job_lifecycle.submission_failed(job, fault, event.cost.micros, event.retryable, self.clock())
             self.jobs[job.id] = after
             if after.attempt > job.attempt:
                 self._ask(after)

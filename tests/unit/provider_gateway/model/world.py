@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.job import domain as job_domain
+from services.job import lifecycle as job_lifecycle
 from services.provider_gateway import domain
 from tests.unit.provider_gateway.model import protocol
 from tests.unit.provider_gateway.model.calls import PAID, Call, Calls, Config, Move
@@ -142,7 +143,7 @@ class Model:
     def _cancel(self, world: World) -> Iterator[tuple[str, World]]:
         job = self._jobs[world.job]
         if world.left[-1] and job.state is J.RUNNING:
-            wanted = self._job(job_domain.cancel_job(job, BORN))
+            wanted = self._job(job_lifecycle.cancel_job(job, BORN))
             left = (*world.left[:-1], world.left[-1] - 1)
             yield "a person cancels", world._replace(job=wanted, news=world.news | {("cancel", 0)}, left=left)
 
@@ -194,13 +195,13 @@ class Model:
 def _decided(job: job_domain.Job, kind: str, attempt: int, attempts: int) -> job_domain.Job:
     """The job service's own decision; a job that may try more often than its rules say counts from further below."""
     if kind == "stored":
-        return job_domain.clip_stored(job, _take(), HELD, BORN)
+        return job_lifecycle.clip_stored(job, _take(), HELD, BORN)
     if attempt != job.attempt:
         return job
-    below = attempts - job_domain.MOST_ATTEMPTS
+    below = attempts - job_lifecycle.MOST_ATTEMPTS
     fault = job_domain.Fault("PROVIDER_REJECTED", "")
     shifted = dataclasses.replace(job, attempt=job.attempt - below)
-    after = job_domain.submission_failed(shifted, fault, 0, kind != "failed", BORN)
+    after = job_lifecycle.submission_failed(shifted, fault, 0, kind != "failed", BORN)
     return dataclasses.replace(after, attempt=after.attempt + below)
 
 
