@@ -39,8 +39,8 @@ def _in(source: str) -> Iterable[str]:
             yield name
 
 
-OF_VERBS = ("approve.", "cancel_job.", "pause.", "pick.", "resume.", "retry.", "unpick.")
-"""How the places of verbs begin to which `verbs` alone leads."""
+OF_VERBS = ("approve.", "cancel_job.", "pause.", "pick.", "resume.", "retry.", "unpick.", "webhook.")
+"""How the places begin to which `verbs` alone leads."""
 
 
 def every() -> list[str]:

@@ -34,6 +34,9 @@ _STUCK = f"""
     FROM submissions s WHERE state NOT IN {_FINAL}"""
 _PARKED = "SELECT count(*) FROM submissions WHERE state = 'PARKED' AND scene_id = ANY($1)"
 _UNSAID = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+_UNTOLD = """
+    SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+    WHERE d.state = 'PENDING' AND e.state = 'ENABLED'"""
 _FORGET_TRAFFIC = "WITH gone AS (DELETE FROM account_calls) DELETE FROM accounts"
 _HOLD_BACK = """
     INSERT INTO accounts (name, breaker, reason, probe_at, opened)
@@ -169,6 +172,7 @@ async def still_open(rig: rigs.Rig) -> dict[str, int]:
         "submissions": await _count(rig, fates.GATEWAY, _OPEN),
         "jobs unsaid": await _count(rig, "job", _UNSAID),
         "gateway unsaid": await _count(rig, fates.GATEWAY, _UNSAID),
+        "webhooks untold": await _count(rig, "job", _UNTOLD),
     }
     return {name: count for name, count in found.items() if count}
 

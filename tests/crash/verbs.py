@@ -19,7 +19,7 @@ from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
 from rushes.type.v1 import clip_pb2, media_pb2
 from services.cli import client
 from tests.crash import __main__ as crash
-from tests.crash import armed, fates, places, rounds, stories
+from tests.crash import armed, fates, hearing, places, rounds, stories
 from tests.crash import rig as rigs
 from tests.e2e import waiting
 
@@ -129,27 +129,28 @@ async def play(rig: rigs.Rig, *faults: armed.Fault) -> tuple[tuple[str, ...], li
     act, fate = Act(rig), fates.Fates(rig)
     rig.forgive()
     await rig.rows(fates.GATEWAY, "WITH gone AS (DELETE FROM account_calls) DELETE FROM accounts")
-    async with rounds.waking(rig):
+    async with hearing.hearing(rig) as heard, rounds.waking(rig):
         for fault in faults:
             rig.faults.arm(fault)
         wrong: tuple[str, ...] = ()
         try:
             async with asyncio.timeout(_WITHIN_S):
-                await _film(rig, act, fate)
+                await _film(rig, act, fate, heard)
                 await rig.healthy()
         except TimeoutError:
             wrong = (f"not quiet within {_WITHIN_S:.0f} s: {await rounds.still_open(rig)}",)
-        wrong = (*wrong, *await rounds.verdict(rig), *await _bought_twice(rig))
+        wrong = (*wrong, *await rounds.verdict(rig), *await _bought_twice(rig), *await heard.wrong(act.begun))
         missed = rig.faults.disarm()
     return wrong, missed
 
 
-async def _film(rig: rigs.Rig, act: Act, fate: fates.Fates) -> None:
+async def _film(rig: rigs.Rig, act: Act, fate: fates.Fates, heard: hearing.Hearing) -> None:
     """Everything that persons do, and the time that passes meanwhile."""
     acting = asyncio.gather(by_hand(act), against_odds(act))
     try:
-        while not acting.done() or await rounds.still_open(rig) or not await _all_over(act):
+        while not (acting.done() and await _all_over(act)) or await rounds.still_open(rig):
             await fate.pass_by()
+            await heard.pass_by()
             await asyncio.sleep(0.25)
         await acting
     finally:

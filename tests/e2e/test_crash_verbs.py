@@ -11,7 +11,10 @@ from tests.crash import __main__ as crash
 from tests.crash import armed, verbs
 from tests.crash import rig as rigs
 
-_PLACES = ("approve.before_commit", "take.kept", "pick.before_commit", "retry.committed", "production.committed")
+_PLACES = (
+    *("approve.before_commit", "take.kept", "pick.before_commit", "retry.committed", "production.committed"),
+    "webhook.sent",
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
