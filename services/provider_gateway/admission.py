@@ -32,7 +32,7 @@ Refusal = tuple[bus.Heard, errors.Error]
 
 
 class Admission:
-    """Who may buy: the order must be quoted, its model sold, a key there, and the money left."""
+    """Who may buy: the order must be quoted, its stills one's own, its model sold, a key there, and the money left."""
 
     def __init__(self, offer: catalogue.Catalogue, keys: keyring.Keyring, clock: Callable[[], datetime]) -> None:
         self._offer, self._keys, self._clock = offer, keys, clock
@@ -49,6 +49,7 @@ class Admission:
             try:
                 if (one.event.tenant_id, one.event.job_id) in cancelled:
                     raise domain.Canceled
+                wire.check_order(one.event)
                 item = wire.quoted_item(terms.get((one.event.tenant_id, one.event.quote_id), {}), one.event)
                 account = _account(
                     accounts[one.event.tenant_id, one.event.spec.model], refused_by.get(one.event.job_id)

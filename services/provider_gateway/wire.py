@@ -3,7 +3,7 @@
 import hashlib
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -29,8 +29,10 @@ class BadRequest(errors.Invalid):
     """The request cannot be accepted as it is; correct these fields."""
 
 
-def check_create_quote(request: provider_gateway_service_pb2.CreateQuoteRequest) -> list[errors.Violation]:
-    """What is wrong with a request before any model is looked at."""
+def check_create_quote(
+    request: provider_gateway_service_pb2.CreateQuoteRequest, tenant_id: str
+) -> list[errors.Violation]:
+    """What is wrong with a request of this tenant before any model is looked at."""
     found = []
     try:
         uuid.UUID(request.request_id)
@@ -45,7 +47,23 @@ def check_create_quote(request: provider_gateway_service_pb2.CreateQuoteRequest)
         elif item.scene_id in seen:
             found.append(errors.Violation(f"items[{index}].scene_id", f"{item.scene_id} is named twice"))
         seen.add(item.scene_id)
+        found += _foreign_stills(item.spec, tenant_id, f"items[{index}].spec")
     return found
+
+
+def check_order(event: job_events_pb2.ClipRequested) -> None:
+    """See that its stills are its tenant's own. Raises BadRequest."""
+    if found := list(_foreign_stills(event.spec, event.tenant_id, "spec")):
+        raise BadRequest(found)
+
+
+def _foreign_stills(spec: clip_pb2.ClipSpec, tenant_id: str, at: str) -> Iterator[errors.Violation]:
+    """A key says whose it is: nobody films what lies with another tenant."""
+    stills = {name: getattr(spec, name) for name in ("first_frame", "last_frame") if spec.HasField(name)}
+    stills |= {f"references[{index}]": still for index, still in enumerate(spec.references)}
+    for name, still in stills.items():
+        if not still.key.startswith(f"t/{tenant_id}/"):
+            yield errors.Violation(f"{at}.{name}.key", "should be the key of a still of yours")
 
 
 def digest(message: Message) -> bytes:

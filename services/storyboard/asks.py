@@ -22,6 +22,7 @@ EDITABLE = (
 )  # fmt: skip
 EDITABLE_OF_SCENE = tuple(field.name for field in pb.Scene.DESCRIPTOR.fields if field.name != "id")
 _LONGEST_NAME = 200
+_NOTHING = domain.Content()
 _SCENES = 30
 _FORMATS = {
     service_pb.FILE_FORMAT_YAML: files.Format.YAML,
@@ -43,19 +44,21 @@ class Creation:
     content: domain.Content
 
 
-def creation(request: service_pb.CreateStoryboardRequest) -> Creation:
-    """The request as a domain value. Raises Invalid."""
+def creation(request: service_pb.CreateStoryboardRequest, tenant_id: str) -> Creation:
+    """The request of this tenant as a domain value. Raises Invalid."""
     faults = wire.Faults()
     request_id = _uuid(request.request_id, faults)
     asked = wire.content(request.storyboard, faults)
+    _own(asked, tenant_id, faults, "storyboard.")
     faults.end()
     return Creation(request_id, digest(_of_fields(request.storyboard, EDITABLE)).hex(), asked)
 
 
-def guest(request: service_pb.CreateGuestStoryboardRequest) -> domain.Content:
-    """What a guest asks to keep. Raises Invalid."""
+def guest(request: service_pb.CreateGuestStoryboardRequest, tenant_id: str) -> domain.Content:
+    """What a guest, who is this tenant, asks to keep. Raises Invalid."""
     faults = wire.Faults()
     asked = wire.content(request.storyboard, faults)
+    _own(asked, tenant_id, faults, "storyboard.")
     faults.end()
     return asked
 
@@ -102,6 +105,13 @@ def importing(request: service_pb.ImportStoryboardRequest) -> Import:
     return Import(request_id, format or files.Format.YAML, name)
 
 
+def imported(content: domain.Content, tenant_id: str) -> None:
+    """See that what a file of this tenant holds is its own. Raises Invalid."""
+    faults = wire.Faults()
+    _own(content, tenant_id, faults)
+    faults.end()
+
+
 def file_format(asked: service_pb.FileFormat.ValueType) -> files.Format:
     """The format. Raises Invalid."""
     if asked not in _FORMATS:
@@ -132,13 +142,14 @@ def name_of_copy(original: str) -> str:
     return f"{original[: _LONGEST_NAME - 7]} (copy)"
 
 
-def change(request: service_pb.UpdateStoryboardRequest, content: domain.Content) -> domain.Content:
-    """The content with the masked fields of the request. Raises Invalid."""
+def change(request: service_pb.UpdateStoryboardRequest, content: domain.Content, tenant_id: str) -> domain.Content:
+    """The content with the masked fields of this tenant's request. Raises Invalid."""
     paths = _masked(request.update_mask, EDITABLE)
     merged = _of_fields(wire.from_content(content), set(EDITABLE) - set(paths))
     merged.MergeFrom(_of_fields(request.storyboard, paths))
     faults = wire.Faults()
     changed = wire.content(merged, faults)
+    _own(changed, tenant_id, faults, "storyboard.", content)
     faults.end()
     return changed
 
@@ -285,6 +296,13 @@ def _check(content: domain.Content, scene_id: str) -> None:
     for kind, wrong in flaws.too_many(content):
         faults.add(f"storyboard.{kind}", wrong)
     faults.end()
+
+
+def _own(
+    content: domain.Content, tenant_id: str, faults: wire.Faults, at: str = "", before: domain.Content = _NOTHING
+) -> None:
+    for flaw in flaws.foreign(content, tenant_id, before):
+        faults.add(f"{at}{flaw.at}.key", flaw.wrong)
 
 
 def _masked(mask: FieldMask, editable: Sequence[str]) -> list[str]:

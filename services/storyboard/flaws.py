@@ -56,6 +56,20 @@ def too_many(content: domain.Content) -> Iterator[tuple[str, str]]:
             yield kind, f"should have at most {most} entries, and has {count}; remove some"
 
 
+def foreign(content: domain.Content, tenant_id: str, before: domain.Content) -> Iterator[Flaw]:
+    """Every still that is not this tenant's own, which its key says, and was not there before."""
+    known = {still.key for _, _, thing in _shown(before) for still in thing.references}
+    for kind, index, thing in _shown(content):
+        for place, still in enumerate(thing.references):
+            if still.key not in known and not still.key.startswith(f"t/{tenant_id}/"):
+                yield Flaw(kind, index, thing.id, "references", "should be the key of a still of yours", place)
+
+
+def _shown(content: domain.Content) -> Iterator[tuple[str, int, domain.Character | domain.Location]]:
+    yield from (("characters", index, it) for index, it in enumerate(content.characters))
+    yield from (("locations", index, it) for index, it in enumerate(content.locations))
+
+
 def _twice(kind: str, things: Sequence[Any], field: str) -> Iterator[Flaw]:
     seen: dict[str, int] = {}
     for index, thing in enumerate(things):

@@ -81,7 +81,7 @@ class Offer(desk.Desk):
     def _priced(
         self, request: provider_gateway_service_pb2.CreateQuoteRequest, configured: Collection[str], now: datetime
     ) -> tuple[list[quote_pb2.QuoteItem], list[str]]:
-        found = wire.check_create_quote(request)
+        found = wire.check_create_quote(request, auth.caller().tenant_id)
         priced, warnings = [], dict[str, None]()
         for index, item in enumerate(request.items):
             model = self.offer.usable(item.spec.model or self.offer.default_model, configured, now.date())

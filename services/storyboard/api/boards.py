@@ -13,7 +13,7 @@ class Boards(desk.Desk):
         self, request: pb.CreateStoryboardRequest, context: desk.Context
     ) -> pb.CreateStoryboardResponse:
         """A replay is answered with what it made."""
-        asked = asks.creation(request)
+        asked = asks.creation(request, auth.caller().tenant_id)
         board = await self._create(asked.content, "CreateStoryboard", asked.request_id, asked.digest)
         return pb.CreateStoryboardResponse(storyboard=wire.from_storyboard(board))
 
@@ -46,7 +46,7 @@ class Boards(desk.Desk):
         """The whole storyboard must still hold together afterwards: a scene may not lose its cast."""
 
         def edit(content: domain.Content) -> domain.Content:
-            return asks.change(request, content)
+            return asks.change(request, content, auth.caller().tenant_id)
 
         board = await self._edit(request.storyboard.id, request.storyboard.etag, request, edit)
         return pb.UpdateStoryboardResponse(storyboard=wire.from_storyboard(board))

@@ -19,6 +19,7 @@ class Files(desk.Desk):
         """A replay is answered with what it made; what is not told in a board, such as a comment, makes no other."""
         asked = asks.importing(request)
         content, warnings = await asyncio.to_thread(files.read, request.data, asked.format, asked.name)
+        asks.imported(content, auth.caller().tenant_id)
         storyboard = wire.from_content(content)
         if not request.validate_only:
             digest = asks.digest(storyboard).hex()

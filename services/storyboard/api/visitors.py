@@ -18,7 +18,7 @@ class Visitors(desk.Desk):
         """A tenant of its own: to row-level security a guest is like everybody else."""
         now = self._clock()
         guest = self._guests.welcome(secrets.token_bytes(16), now)
-        content = asks.guest(request)
+        content = asks.guest(request, guest.tenant_id)
         board = domain.created(content, guest.tenant_id, ids.new, now, now + guests.KEPT)
         async with self._database.tenant(guest.tenant_id) as conn:
             await store.insert_once(

@@ -83,6 +83,14 @@ async def test_the_default_model_is_priced_when_none_is_named(gateway):
     assert (await gateway.quote(house.spec(model="", seconds=2))).most_you_can_pay.micros == 200_000
 
 
+async def test_a_still_of_another_tenant_is_not_quoted(gateway):
+    theirs = media_pb2.Blob(key="t/other/stills/1.png", content_type="image/png", size_bytes=9, sha256="ab" * 32)
+    assert await gateway.quote(house.spec(first_frame=Blob))
+    items = [quote_pb2.QuoteItem(scene_id="one", spec=house.spec(first_frame=theirs))]
+    quoting = gateway("CreateQuote", request_id=str(uuid.uuid4()), items=items)
+    assert set(await refusals.violations(quoting)) == {"items[0].spec.first_frame.key"}
+
+
 async def test_every_fault_of_a_request_is_named_with_what_is_allowed(gateway):
     wrong = house.spec(
         "",

@@ -57,6 +57,18 @@ async def test_orders_become_intents_with_their_money(gateway):
     assert not await gateway.said()
 
 
+async def test_an_order_on_a_still_of_another_tenant_is_refused(gateway):
+    mine, theirs = await gateway.orders(house.spec(), house.spec("Fog."))
+    mine.spec.first_frame.CopyFrom(STILL)
+    theirs.spec.first_frame.CopyFrom(STILL)
+    theirs.spec.first_frame.key = "t/other/clips/a.last.png"
+    await gateway.hear(mine, theirs)
+    assert [one.job_id for one in await gateway.submissions()] == [mine.job_id]
+    assert {job_id: event.reason for job_id, event in (await refusals_of(gateway)).items()} == {
+        theirs.job_id: "BAD_REQUEST"
+    }
+
+
 async def test_the_same_order_again_is_nothing(gateway):
     (order,) = await gateway.orders(house.spec())
     together = await asyncio.gather(*(gateway.hear(order) for _ in range(4)), return_exceptions=True)

@@ -71,6 +71,16 @@ async def test_a_faulty_file_makes_nothing_and_every_fault_is_told(client):
     assert not (await client("ListStoryboards")).storyboards
 
 
+async def test_a_file_with_stills_of_somebody_else_makes_nothing(client):
+    board = await client.create(boards.the_letter())
+    file = await client("ExportStoryboard", storyboard_id=board.id, format=YAML)
+    stills = ["characters[0].references[0].key", "characters[0].references[1].key", "locations[0].references[0].key"]
+    for request in ({"request_id": str(uuid.uuid4())}, {"validate_only": True}):
+        ask = client("ImportStoryboard", tenant="other", data=file.data, format=YAML, **request)
+        assert list(await violations(ask, INVALID)) == stills
+    assert not (await client("ListStoryboards", tenant="other")).storyboards
+
+
 async def test_a_check_keeps_nothing_and_a_repeat_makes_one(client):
     request = {"request_id": str(uuid.uuid4()), "data": b"name: x  # note\n", "format": YAML}
     checked = await client("ImportStoryboard", **request, validate_only=True)

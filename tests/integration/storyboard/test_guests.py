@@ -12,7 +12,7 @@ from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import guests, ticks
-from tests.integration.storyboard.refusals import refused
+from tests.integration.storyboard.refusals import refused, violations
 from tests.unit.storyboard import boards
 
 DENIED, MISSING = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
@@ -22,7 +22,7 @@ START = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
 @pytest.fixture
 async def welcome(client):
     """A guest's board, and the answer that made it."""
-    request = service_pb.CreateGuestStoryboardRequest(storyboard=boards.the_letter())
+    request = service_pb.CreateGuestStoryboardRequest(storyboard=boards.without_stills())
     return await client.stub.CreateGuestStoryboard(request, timeout=10)
 
 
@@ -46,6 +46,12 @@ async def test_a_guest_works_as_everybody_does(client, welcome):
     assert (await guest("ComposePrompts", storyboard_id=board.id)).prompts
     more = await guest("CreateStoryboard", request_id=str(uuid.uuid4()), storyboard=pb.Storyboard(name="More"))
     assert more.storyboard.HasField("expire_time")
+
+
+async def test_a_guest_has_no_stills(client):
+    request = service_pb.CreateGuestStoryboardRequest(storyboard=boards.the_letter())
+    faulty = client.stub.CreateGuestStoryboard(request, timeout=10)
+    assert "storyboard.locations[0].references[0].key" in await violations(faulty, grpc.StatusCode.INVALID_ARGUMENT)
 
 
 async def test_nobody_else_sees_a_guest_s_board(client, welcome):

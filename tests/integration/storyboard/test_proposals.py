@@ -150,7 +150,7 @@ async def test_what_cannot_be_asked_is_refused(client):
 
 
 async def test_a_guest_asks_no_model(client):
-    request = service_pb.CreateGuestStoryboardRequest(storyboard=boards.the_letter())
+    request = service_pb.CreateGuestStoryboardRequest(storyboard=boards.without_stills())
     guest = await client.stub.CreateGuestStoryboard(request, timeout=10)
     asked = service_pb.ProposeScenesRequest(storyboard_id=guest.storyboard.id, script="x")
     call = client.stub.ProposeScenes(asked, metadata=rpc.bearer(guest.claim_code), timeout=10)

@@ -98,7 +98,7 @@ async def test_a_still_is_kept_and_shown_to_models(client, board, tmp_path):
     again = await upload(client, pieces(board, PNG))
     assert again == after, "the same bytes are kept once"
     room = await upload(client, pieces(board, IMAGES["image/webp"], board.locations[0].id, content_type="image/webp"))
-    assert room.locations[0].references[0].key == "stills/room"
+    assert room.locations[0].references[0].key == "t/acme/stills/room"
     assert room.locations[0].references[-1].content_type == "image/webp"
     origins = [it.origin for it in (await client("ListRevisions", storyboard_id=board.id)).revisions]
     assert origins == ["UploadReference", "UploadReference", "CreateStoryboard"]
@@ -132,7 +132,7 @@ async def test_stills_belong_to_somebody_who_is_there(client, board):
 
 
 async def test_there_is_room_for_twenty(client, board):
-    full = [boards.still(f"stills/{n}") for n in range(20)]
+    full = [boards.still(f"t/acme/stills/{n}") for n in range(20)]
     changed = type(board)(id=board.id, characters=board.characters)
     changed.characters[1].references.extend(full)
     await client("UpdateStoryboard", storyboard=changed, update_mask={"paths": ["characters"]})

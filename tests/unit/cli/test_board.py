@@ -73,4 +73,4 @@ def test_an_export_is_a_board_file(tmp_path: Path) -> None:
         board_file.read(path)
     assert [fault.field for fault in caught.value.faults] == ["scenes[0].seam"]
     path.write_text(path.read_text().replace("  seam: shared_keyframe\n", "", 1))
-    assert board_file.read(path).board.characters[0].references[1].key == "stills/mara"
+    assert board_file.read(path).board.characters[0].references[1].key == "t/acme/stills/mara"

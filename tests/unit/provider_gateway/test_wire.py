@@ -92,10 +92,26 @@ def test_a_quote_request_with_every_fault() -> None:
     request = provider_gateway_service_pb2.CreateQuoteRequest(
         request_id="1", items=[one, one, quote_pb2.QuoteItem(), quote_pb2.QuoteItem()]
     )
-    found = [violation.field for violation in wire.check_create_quote(request)]
+    found = [violation.field for violation in wire.check_create_quote(request, "a")]
     assert found == ["request_id", "items[1].scene_id", "items[2].scene_id", "items[3].scene_id"]
     good = provider_gateway_service_pb2.CreateQuoteRequest(request_id=str(uuid.uuid4()), items=[one])
-    assert not wire.check_create_quote(good)
+    assert not wire.check_create_quote(good, "a")
+
+
+def test_stills_of_somebody_else_are_neither_quoted_nor_ordered() -> None:
+    framed = spec(first_frame=STILL, last_frame=STILL, references=[STILL, STILL])
+    request = provider_gateway_service_pb2.CreateQuoteRequest(
+        request_id=str(uuid.uuid4()), items=[quote_pb2.QuoteItem(scene_id="one", spec=framed)]
+    )
+    fields = ["first_frame.key", "last_frame.key", "references[0].key", "references[1].key"]
+    assert not wire.check_create_quote(request, "a")
+    found = wire.check_create_quote(request, "aa")
+    assert [violation.field for violation in found] == [f"items[0].spec.{field}" for field in fields]
+    order = asked(framed)
+    order.tenant_id = "aa"
+    with pytest.raises(wire.BadRequest) as caught:
+        wire.check_order(order)
+    assert [violation.field for violation in caught.value.violations] == [f"spec.{field}" for field in fields]
 
 
 def test_the_order_that_is_written_to_the_provider() -> None:

@@ -10,8 +10,16 @@ def still(key: str) -> media_pb2.Blob:
     return media_pb2.Blob(key=key, content_type="image/png", size_bytes=1200, sha256="ab" * 32)
 
 
+def without_stills() -> pb.Storyboard:
+    """The letter, as a guest can make it."""
+    board = the_letter()
+    for thing in (*board.characters, *board.locations):
+        thing.ClearField("references")
+    return board
+
+
 def the_letter() -> pb.Storyboard:
-    """Two people, a place, a thing, three scenes: every field is used somewhere."""
+    """Two people, a place, a thing, three scenes: every field is used somewhere. The stills are acme's."""
     return pb.Storyboard(
         name="The letter",
         logline="A lighthouse keeper answers a letter that is forty years late.",
@@ -22,13 +30,15 @@ def the_letter() -> pb.Storyboard:
             pb.Character(
                 name="Mara Voss",
                 profile="Woman of sixty, grey braid, oilskin coat",
-                references=[still("stills/mara-old"), still("stills/mara")],
+                references=[still("t/acme/stills/mara-old"), still("t/acme/stills/mara")],
             ),
             pb.Character(name="Zoë"),
         ],
         locations=[
             pb.Location(
-                name="Lantern room", description="Brass and salt-fogged glass.", references=[still("stills/room")]
+                name="Lantern room",
+                description="Brass and salt-fogged glass.",
+                references=[still("t/acme/stills/room")],
             )
         ],
         props=[pb.Prop(name="the letter", description="a yellowed envelope with a red stamp")],

@@ -23,7 +23,7 @@ def content() -> domain.Content:
     )
     numbers = itertools.count(1)
     return domain.identified(
-        asks.creation(request).content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
+        asks.creation(request, "acme").content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
     )
 
 

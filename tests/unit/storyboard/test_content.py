@@ -67,7 +67,7 @@ def test_from_the_wire_to_the_row_and_back_nothing_is_lost():
     request = service_pb.CreateStoryboardRequest(request_id="7d9f7b5e-6f0c-4b44-9f43-0a8d5f8f7b10", storyboard=board)
     numbers = itertools.count(1)
     content = domain.identified(
-        asks.creation(request).content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
+        asks.creation(request, "acme").content, domain.Content(), lambda prefix: f"{prefix}_{next(numbers)}"
     )
     back = wire.from_content(parts.opened(json.loads(json.dumps(dataclasses.asdict(content)))))
     for thing in (*back.characters, *back.locations, *back.props, *back.scenes):

@@ -10,7 +10,7 @@ from libs import errors, ids, paging
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.type.v1 import media_pb2
-from services.storyboard import asks, domain
+from services.storyboard import asks, domain, wire
 from tests.unit.storyboard import boards
 
 SCENE, CHARACTER = ids.new("scene"), ids.new("char")
@@ -27,7 +27,7 @@ def board(**fields):
 def violations(storyboard, request_id=None):
     request = service_pb.CreateStoryboardRequest(request_id=request_id or str(uuid.uuid4()), storyboard=storyboard)
     with pytest.raises(errors.Invalid) as caught:
-        asks.creation(request)
+        asks.creation(request, "acme")
     return {v.field: v.description for v in caught.value.violations}
 
 
@@ -118,26 +118,47 @@ def test_everything_wrong_is_told_at_once():
     ]
 
 
+def test_a_still_of_somebody_else_is_told_by_its_key():
+    person = pb.Character(name="M", references=[boards.still("t/acme/stills/m"), boards.still("t/acme-2/stills/m")])
+    place = pb.Location(name="R", references=[boards.still("stills/r")])
+    found = violations(board(characters=[person], locations=[place]))
+    assert list(found) == ["storyboard.characters[0].references[1].key", "storyboard.locations[0].references[0].key"]
+
+
+def test_what_is_there_already_may_stay_whosever_it_was():
+    still = domain.Blob(key="stills/m", content_type="image/png", size_bytes=9, sha256="ab" * 32)
+    person = domain.Character(name="M", references=(still,))
+    kept = domain.Content(name="Kept", characters=(person,))
+    request = service_pb.UpdateStoryboardRequest(
+        storyboard=wire.from_content(kept), update_mask=FieldMask(paths=["name", "characters"])
+    )
+    assert asks.change(request, kept, "acme").characters[0].references == person.references
+    request.storyboard.characters[0].references.append(boards.still("t/other/stills/m"))
+    with pytest.raises(wire.BadRequest) as caught:
+        asks.change(request, kept, "acme")
+    assert [it.field for it in caught.value.violations] == ["storyboard.characters[0].references[1].key"]
+
+
 def test_output_only_fields_are_no_part_of_the_request():
     asked = service_pb.CreateStoryboardRequest(request_id=str(uuid.uuid4()), storyboard=boards.the_letter())
     echoed = service_pb.CreateStoryboardRequest()
     echoed.CopyFrom(asked)
     echoed.storyboard.MergeFrom(pb.Storyboard(id="sb_1", etag="x", revision=9))
-    assert asks.creation(echoed) == asks.creation(asked)
+    assert asks.creation(echoed, "acme") == asks.creation(asked, "acme")
     echoed.storyboard.silent = True
-    assert asks.creation(echoed).digest != asks.creation(asked).digest
+    assert asks.creation(echoed, "acme").digest != asks.creation(asked, "acme").digest
 
 
 def test_a_request_id_is_one_however_it_is_written():
     written = {"7D9F7B5E-6F0C-4B44-9F43-0A8D5F8F7B10", "7d9f7b5e6f0c4b449f430a8d5f8f7b10"}
     requests = (service_pb.CreateStoryboardRequest(request_id=it, storyboard=board()) for it in written)
-    assert {asks.creation(it).request_id for it in requests} == {"7d9f7b5e-6f0c-4b44-9f43-0a8d5f8f7b10"}
+    assert {asks.creation(it, "acme").request_id for it in requests} == {"7d9f7b5e-6f0c-4b44-9f43-0a8d5f8f7b10"}
 
 
 def test_only_masked_fields_change():
     kept = domain.created(
         asks.creation(
-            service_pb.CreateStoryboardRequest(request_id=str(uuid.uuid4()), storyboard=boards.the_letter())
+            service_pb.CreateStoryboardRequest(request_id=str(uuid.uuid4()), storyboard=boards.the_letter()), "acme"
         ).content,
         "acme",
         ids.new,
@@ -147,7 +168,7 @@ def test_only_masked_fields_change():
         storyboard=pb.Storyboard(name="The answer", preset="neon", props=[pb.Prop(name="the letter")]),
         update_mask=FieldMask(paths=["name", "props", "size", "silent"]),
     )
-    changed = asks.change(request, kept.content)
+    changed = asks.change(request, kept.content, "acme")
     assert (changed.name, changed.preset, changed.size, changed.silent) == ("The answer", "noir", None, False)
     assert changed.scenes == kept.content.scenes
     assert [prop.description for prop in changed.props] == [""]
@@ -166,7 +187,7 @@ def test_a_faulty_mask(paths, told):
     request = service_pb.UpdateStoryboardRequest(storyboard=board(), update_mask=FieldMask(paths=paths))
     kept = domain.created(domain.Content(name="x"), "acme", ids.new, None)
     with pytest.raises(errors.Invalid) as caught:
-        asks.change(request, kept.content)
+        asks.change(request, kept.content, "acme")
     (violation,) = caught.value.violations
     assert violation.field == "update_mask"
     assert told in violation.description

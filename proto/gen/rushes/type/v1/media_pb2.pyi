@@ -28,7 +28,7 @@ class Blob(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """key is the object's key in the blob store; opaque to callers."""
+    """key is the object's key in the blob store; opaque to callers, who may name their own tenant's objects only."""
     content_type: _builtins.str
     """content_type is the IANA media type, such as "video/mp4"."""
     size_bytes: _builtins.int
