@@ -87,7 +87,8 @@ async def lines(
         .limit(_MOST)
     )
     if storyboard_id:
-        query = query.where(_JOBS.c.storyboard_id == storyboard_id)
+        # By its productions, for they and their jobs have an index: a board costs no look at all the tenant's jobs.
+        query = query.where(_PRODUCTIONS.c.tenant_id == tenant_id, _PRODUCTIONS.c.storyboard_id == storyboard_id)
     if production_id:
         query = query.where(_JOBS.c.production_id == production_id)
     if since:
