@@ -41,7 +41,6 @@ app.add_typer(takes.job_app, name="job")
 app.add_typer(takes.take_app, name="take")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(ops.app, name="ops")
-app.command()(production.costs)
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
 err = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)
@@ -126,6 +125,9 @@ def watch(
     from services.cli import screening
 
     screening.watch(production_id, _folder(home), err)
+
+
+app.command()(production.costs)
 
 
 @board_app.command("validate")

@@ -65,7 +65,9 @@ def create(
 
 @app.command("list")
 def list_all(
-    storyboard: Annotated[str, typer.Option(metavar="ID", help="Only those of one storyboard.")] = "",
+    storyboard: Annotated[
+        str, typer.Option(metavar="STORYBOARD", help="Only those of one: its id, or a board file that was filmed.")
+    ] = "",
     count: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
     home: Home = None,
     as_json: AsJson = False,
@@ -129,7 +131,9 @@ def costs(
         str,
         typer.Option(metavar="KEY", help="tenant, storyboard, production, scene, model, account or day."),
     ] = "tenant",
-    storyboard: Annotated[str, typer.Option(metavar="ID", help="Only one storyboard's.")] = "",
+    storyboard: Annotated[
+        str, typer.Option(metavar="STORYBOARD", help="Only one's: its id, or a board file that was filmed.")
+    ] = "",
     production: Annotated[str, typer.Option(metavar="ID", help="Only one production's.")] = "",
     home: Home = None,
     as_json: AsJson = False,

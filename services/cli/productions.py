@@ -66,7 +66,7 @@ def create(
 
 def list_all(home: Path, storyboard: str, count: int, as_json: bool, out: rich.console.Console) -> None:
     """Print productions."""
-    request = pb.ListProductionsRequest(storyboard_id=storyboard, page_size=count)
+    request = pb.ListProductionsRequest(storyboard_id=floor.storyboard_id(home, storyboard), page_size=count)
     answer = floor.ask(home, pb.ListProductionsResponse, request)
     gateway.show(answer, lambda one: map(_production, one.productions), as_json, out)
 
@@ -97,7 +97,11 @@ def costs(home: Path, by: str, storyboard: str, production: str, as_json: bool, 
     if name not in groups.keys()[1:]:
         known = ", ".join(one.removeprefix("GROUP_BY_").lower() for one in groups.keys()[1:])
         raise exits.Ended(f"--by {by}: write one of {known}.", exits.Code.USAGE)
-    request = pb.GetCostsRequest(group_by=groups.Value(name), storyboard_id=storyboard, production_id=production)
+    request = pb.GetCostsRequest(
+        group_by=groups.Value(name),
+        storyboard_id=floor.storyboard_id(home, storyboard),
+        production_id=production,
+    )
     gateway.show(floor.ask(home, pb.GetCostsResponse, request), lambda one: map(_cost, one.costs), as_json, out)
 
 

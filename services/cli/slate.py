@@ -5,10 +5,11 @@ from pathlib import Path
 
 import rich.console
 
-from rushes.job.v1 import job_pb2
+from rushes.job.v1 import job_history_pb2, job_pb2, queue_pb2
 from rushes.job.v1 import job_service_pb2 as pb
 from services.cli import calls, exits, floor, gateway, progress, wire
 
+_HISTORY = 200
 _STEPS = {
     pb.RetryJobResponse.STEP_ORDERED_AGAIN: "the order is repeated; one that was heard before counts once",
     pb.RetryJobResponse.STEP_LOOKED_AGAIN: "its outcome is looked for at once",
@@ -55,9 +56,23 @@ def cancel(home: Path, job_id: str, as_json: bool, out: rich.console.Console) ->
 
 
 def history(home: Path, job_id: str, as_json: bool, out: rich.console.Console) -> None:
-    """Print the paid calls behind it."""
-    show_job(home, job_id, as_json, out)
-    calls.submissions(home, "", job_id, 20, as_json, out)
+    """Print what happened to it, then the paid calls behind it; those are another document in JSON."""
+    request = pb.ListJobHistoryRequest(job_id=job_id, page_size=_HISTORY)
+    answer = floor.ask(home, pb.ListJobHistoryResponse, request)
+    gateway.show(answer, _history, as_json, out)
+    if not as_json:
+        calls.submissions(home, "", job_id, 20, as_json, out)
+
+
+def queues(home: Path, by: str, every_tenant: bool, as_json: bool, out: rich.console.Console) -> None:
+    """Print how many jobs wait and run. Raises Ended with USAGE."""
+    groups = pb.GetQueueStatsRequest.GroupBy
+    name = f"GROUP_BY_{by.upper()}"
+    if name not in groups.keys()[1:]:
+        raise exits.Ended(f"--by {by}: write one of provider, model, tenant.", exits.Code.USAGE)
+    request = pb.GetQueueStatsRequest(group_by=groups.Value(name), every_tenant=every_tenant)
+    answer = floor.ask(home, pb.GetQueueStatsResponse, request)
+    gateway.show(answer, lambda one: map(_queue, one.lines) if one.lines else ["no job waits or runs"], as_json, out)
 
 
 def list_takes(
@@ -105,6 +120,32 @@ def job(of: job_pb2.Job) -> str:
     if of.stuck:
         parts.append("nothing was heard of it for long: `rushes job retry` looks at once")
     return "; ".join(parts)
+
+
+def _history(answer: pb.ListJobHistoryResponse) -> Iterator[str]:
+    yield from map(_change, answer.changes)
+    if answer.next_page_token:
+        yield "there is more"
+
+
+def _change(of: job_history_pb2.JobChange) -> str:
+    word = progress.state(job_pb2.Job(state=of.state, submission_state=of.submission_state))
+    parts = [f"{calls.clock(of.change_time)} {word}"]
+    if of.hold:
+        parts.append(f"for {of.hold.lower()}")
+    if of.attempt > 1:
+        parts.append(f"attempt {of.attempt}")
+    return "; ".join([*parts, *filter(None, [of.submission_state, of.reason])])
+
+
+def _queue(of: queue_pb2.QueueLine) -> str:
+    counts = {"waiting": of.waiting, "parked": of.parked, "running": of.running, "stuck": of.stuck}
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    if of.HasField("oldest_waiting_time"):
+        parts.append(f"waiting since {calls.clock(of.oldest_waiting_time)}")
+    if of.HasField("oldest_running_time"):
+        parts.append(f"running since {calls.clock(of.oldest_running_time)}")
+    return f"{of.key}: {', '.join(parts)}"
 
 
 def take(of: job_pb2.Take) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import rich.console
 import typer
 
-job_app = typer.Typer(help="Look at jobs, stop them, and take them up again.", no_args_is_help=True)
+job_app = typer.Typer(help="Look at jobs and their queues, stop jobs, and take them up again.", no_args_is_help=True)
 take_app = typer.Typer(help="Look at takes, and choose between them.", no_args_is_help=True)
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
@@ -59,10 +59,23 @@ def cancel(job_id: Job, home: Home = None, as_json: AsJson = False) -> None:
 
 @job_app.command("history")
 def history(job_id: Job, home: Home = None, as_json: AsJson = False) -> None:
-    """Show the paid calls of a job, and what was learned about each."""
+    """Show what happened to a job, step by step, and its paid calls."""
     from services.cli import slate
 
     slate.history(_folder(home), job_id, as_json, out)
+
+
+@job_app.command("queues")
+def queues(
+    by: Annotated[str, typer.Option(metavar="KEY", help="provider, model or tenant.")] = "model",
+    every_tenant: Annotated[bool, typer.Option("--every-tenant", help="The jobs of all; operators only.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the jobs that wait, are parked, run, and are stuck, and say since when."""
+    from services.cli import slate
+
+    slate.queues(_folder(home), by, every_tenant, as_json, out)
 
 
 @take_app.command("list")

@@ -70,7 +70,7 @@ def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     assert run("production", "watch", production)[0] == 0
     shown = run("production", "show", production)[1]
     assert "succeeded; 0.20 of up to 0.20 in play money" in shown
-    listed = told(run, "production", "list")["productions"]
+    listed = told(run, "production", "list", "--storyboard", "doors.yaml")["productions"]
     assert listed[0]["id"] == production
     assert len(listed) == 2
 
@@ -87,14 +87,16 @@ def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     jobs = told(run, "job", "list", "--production", production)["jobs"]
     assert sorted(job["take_number"] for job in jobs) == [1, 2]
     assert "; done; 0.10 in play money" in run("job", "show", jobs[0]["id"])[1]
-    assert "STORED" in run("job", "history", jobs[0]["id"])[1]
+    history = run("job", "history", jobs[0]["id"])[1].splitlines()
+    assert ("; ACCEPTED" in "".join(history), " done; STORED" in history[-2], " STORED; " in history[-1]) == (True,) * 3
+    assert told(run, "job", "history", jobs[0]["id"])["changes"][-1]["state"] == "STATE_SUCCEEDED"
     code, _, err = run("job", "retry", jobs[0]["id"])
     assert (code, "has succeeded" in err) == (5, True)
     assert run("job", "cancel", jobs[0]["id"])[0] == 5
     assert run("production", "pause", production)[0] == 5
 
     assert "all: 4 jobs, quoted 0.40 in play money, spent 0.40 in play money" in run("costs")[1]
-    assert run("costs", "--by", "scene")[1].count("jobs") == 2
+    assert run("costs", "--by", "scene", "--storyboard", "doors.yaml")[1].count("jobs") == 2
     assert run("costs", "--by", "weather")[0] == 2
 
 
@@ -105,6 +107,9 @@ def test_a_production_waits_for_approval_is_held_and_stopped(run: Run) -> None:
     assert (code, "It will wait for `rushes production approve`." in err) == (0, True)
     production = out.strip()
     assert "needs approval" in run("production", "show", production)[1]
+    assert "sandbox/reel-1: 2 waiting, waiting since " in run("job", "queues")[1]
+    assert told(run, "job", "queues", "--by", "tenant", "--every-tenant")["lines"][0]["waiting"] == 2
+    assert run("job", "queues", "--by", "weather")[0] == 2
     code, out, _ = run("production", "cancel", production)
     assert (code, "saved 0.20 in play money" in out, "spent 0.00 in play money" in out) == (0, True, True)
     code, _, err = run("production", "approve", production)
