@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import yaml
 
-from services.cli import board, board_rules
+from services.cli import board, board_rules, exits
 
 _LARGEST_BYTES = 1_000_000
 _DEEPEST = 20
@@ -28,11 +28,11 @@ class Fault:
     remedy: str
 
 
-class Faulty(Exception):
+class Faulty(exits.Ended):
     """A board file has faults; nothing was done with it."""
 
     def __init__(self, path: Path, faults: Sequence[Fault]) -> None:
-        super().__init__("\n".join(_sentence(path, fault) for fault in sorted(faults)))
+        super().__init__("\n".join(_sentence(path, fault) for fault in sorted(faults)), exits.Code.USAGE)
         self.faults = sorted(faults)
 
 

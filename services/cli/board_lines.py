@@ -21,18 +21,19 @@ def brief(board: pb.Storyboard) -> str:
 
 def whole(board: pb.Storyboard) -> Iterator[str]:
     """Everything of a board that says something, by the paths that `rushes board edit` takes."""
-    yield brief(board) if board.etag else f"{board.id} {board.name}; revision {board.revision}"
+    since = f"; revision {board.revision}" if board.revision else ""
+    yield brief(board) if board.etag else f"{board.id} {board.name}{since}".strip()
     yield from _fields("", board, ("logline", "preset", "model", "silent"))
     if board.HasField("size"):
         yield f"size: {board.size.width}x{board.size.height}"
     for kind in ("characters", "locations", "props"):
         for index, thing in enumerate(getattr(board, kind)):
-            yield f"{kind}[{index}] {thing.id} {thing.name}"
+            yield " ".join(filter(None, [f"{kind}[{index}]", thing.id, thing.name]))
             yield from _fields("  ", thing, ("identity_tag", "profile", "description"))
             yield from (f"  reference: {it.key}" for it in getattr(thing, "references", ()))
     for index, scene in enumerate(board.scenes):
         seam = clip_pb2.Seam.Name(scene.seam).removeprefix("SEAM_").lower()
-        yield f"scenes[{index}] {scene.id} {scene.duration.seconds} s, {seam}"
+        yield " ".join(filter(None, [f"scenes[{index}]", scene.id, f"{scene.duration.seconds} s, {seam}"]))
         words = [it.name for it in scene.DESCRIPTOR.fields if it.name not in ("id", "duration", "seam")]
         yield from _fields("  ", scene, words)
 

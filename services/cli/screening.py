@@ -24,7 +24,7 @@ def film(
 ) -> None:
     """Film a board; what can be refused without a house is refused first."""
     wanted = filming.Wanted(
-        board=_board(board),
+        board=board_file.read(board),
         output=_output(output or Path(board.name).with_suffix(".mp4")),
         home=home,
         yes=yes,
@@ -34,8 +34,6 @@ def film(
     )
     try:
         asyncio.run(filming.make(wanted, out, err))
-    except board_file.Faulty as faulty:
-        raise exits.Ended(str(faulty), exits.Code.USAGE) from None
     except KeyboardInterrupt:
         raise exits.Ended(_goes_on(home), exits.Code.INTERRUPTED) from None
 
@@ -58,13 +56,6 @@ def _goes_on(home: Path) -> str:
     if state.read(home) is None:
         return "The house is stopped; the same command starts it and resumes."
     return "The work goes on; the same command shows it again."
-
-
-def _board(path: Path) -> board_file.BoardFile:
-    try:
-        return board_file.read(path)
-    except board_file.Faulty as faulty:
-        raise exits.Ended(str(faulty), exits.Code.USAGE) from None
 
 
 def _output(path: Path) -> Path:

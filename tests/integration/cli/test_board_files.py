@@ -82,7 +82,11 @@ def test_faults_are_told_by_file_and_line(run: Run, tmp_path: Path) -> None:
 
 def test_a_check_says_what_would_be_made(run: Run) -> None:
     code, out, err = run("import", str(EXAMPLES / "letter.csv"), "--check")
-    assert (code, "scenes[2]" in out) == (0, True)
+    assert (code, out.splitlines()[:2], "\nscenes[2] 4 s, cut\n" in out) == (
+        0,
+        ["Untitled", "characters[0] Elias"],
+        True,
+    )
     assert err == "Note: line 1: name: it has no name; Untitled is taken.\n"
 
 

@@ -70,6 +70,11 @@ def test_a_board_is_edited_by_the_paths_that_it_shows(run: Run, board: str) -> N
     lines = fine(run("show", board))
     assert "  mood: hurried" in lines
     assert any(line.startswith("  cast: Ines") for line in lines), "who is renamed stays in the cast"
+    code, _, err = run("new", "nowhere.yaml")
+    assert (code, err) == (
+        exits.Code.USAGE,
+        "nowhere.yaml:1: it cannot be read: No such file or directory. Check the path.\n",
+    )
     code, _, err = run("edit", board, "scenes[9].mood", "x")
     assert (code, "rushes board show" in err) == (exits.Code.NOT_FOUND, True)
     assert run("edit", board, "scenes[0].colour", "x")[0] == exits.Code.USAGE
