@@ -114,7 +114,7 @@ async def _begin(
 async def _agreed(
     services: client.Client, run: runs.Run, wanted: Wanted, say: Callable[[str], None]
 ) -> job_service_pb2.CreateProductionRequest:
-    board = await shelf.storyboard(services, wanted.home, run, wanted.board)
+    board = await shelf.storyboard(services, wanted.home, run.request_id("storyboard"), wanted.board)
     asked = job_service_pb2.PlanProductionRequest(storyboard_id=board.id, revision=board.revision)
     plan: job_pb2.Plan = (await services.call(services.jobs.PlanProduction, asked)).plan
     try:

@@ -1,13 +1,14 @@
 """One call to the job service of the house that runs."""
 
 import asyncio
+import uuid
 from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf import message
 
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
-from services.cli import client, exits, gateway, shelf
+from services.cli import board_file, client, exits, gateway, shelf
 
 Answer = TypeVar("Answer", bound=message.Message)
 
@@ -35,12 +36,15 @@ def storyboard_id(home: Path, told: str) -> str:
 
 
 def storyboard(home: Path, told: str) -> storyboard_pb2.Storyboard:
-    """The storyboard that a person means, as it is now. Raises Ended."""
+    """The storyboard that a person means, as it is now; what a board file says is brought to it. Raises Ended."""
     of = gateway.running(home)
-    request = storyboard_service_pb2.GetStoryboardRequest(storyboard_id=storyboard_id(home, told))
+    file = board_file.read(Path(told)) if Path(told).is_file() else None
+    request = storyboard_service_pb2.GetStoryboardRequest(storyboard_id=told)
 
     async def call() -> storyboard_pb2.Storyboard:
         async with client.connect(of) as services:
+            if file:
+                return await shelf.storyboard(services, home, str(uuid.uuid4()), file)
             answer = await services.call(services.storyboards.GetStoryboard, request)
             found: storyboard_pb2.Storyboard = answer.storyboard
             return found

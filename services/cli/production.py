@@ -13,7 +13,7 @@ err = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the house; RUSHES_HOME or the XDG data folder without it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Board = Annotated[str, typer.Argument(metavar="STORYBOARD", help="A storyboard's id, or a board file that was filmed.")]
+Board = Annotated[str, typer.Argument(metavar="STORYBOARD", help="A storyboard's id, or a board file.")]
 Id = Annotated[str, typer.Argument(metavar="PRODUCTION")]
 Revision = Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The revision to film; the newest without it.")]
 Remake = Annotated[

@@ -155,7 +155,10 @@ def _cancelled(answer: pb.CancelProductionResponse) -> Iterator[str]:
 
 def _cost(of: pb.Cost) -> str:
     name = " ".join(filter(None, [of.key, of.title])) or "all"
-    parts = [f"{name}: {of.jobs} jobs, quoted {wire.amount(of.quoted)}", f"spent {wire.amount(of.spent)}"]
+    parts = [
+        f"{name}: {of.jobs} job{'' if of.jobs == 1 else 's'}, quoted {wire.amount(of.quoted)}",
+        f"spent {wire.amount(of.spent)}",
+    ]
     for word, money in (("held", of.held), ("in suspense", of.suspense)):
         if money.micros:
             parts.append(f"{word} {wire.amount(money)}")

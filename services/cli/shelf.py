@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import field_mask_pb2
 
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
-from services.cli import board_file, client, exits, runs
+from services.cli import board_file, client, exits
 
 _FIELDS = ("name", "logline", "preset", "size", "model", "characters", "locations", "props", "scenes", "silent")
 _TRIES = 3
@@ -16,7 +16,7 @@ _YAML = storyboard_service_pb2.FILE_FORMAT_YAML
 
 
 async def storyboard(
-    services: client.Client, home: Path, run: runs.Run, of: board_file.BoardFile
+    services: client.Client, home: Path, request_id: str, of: board_file.BoardFile
 ) -> storyboard_pb2.Storyboard:
     """The storyboard of this file, as the file is now. Raises Refused."""
     path = _path(home, of.path)
@@ -29,9 +29,7 @@ async def storyboard(
         except client.Refused as refused:
             if refused.reason != "STORYBOARD_CHANGED":  # by somebody else, between our two calls
                 raise
-    request = storyboard_service_pb2.ImportStoryboardRequest(
-        request_id=run.request_id("storyboard"), format=_YAML, data=of.data
-    )
+    request = storyboard_service_pb2.ImportStoryboardRequest(request_id=request_id, format=_YAML, data=of.data)
     created: storyboard_pb2.Storyboard = (
         await services.call(services.storyboards.ImportStoryboard, request)
     ).storyboard

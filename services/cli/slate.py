@@ -10,6 +10,7 @@ from rushes.job.v1 import job_service_pb2 as pb
 from services.cli import calls, exits, floor, gateway, progress, wire
 
 _HISTORY = 200
+_THEN = "the next plan makes its scene again, unless both takes end on the same picture"
 _STEPS = {
     pb.RetryJobResponse.STEP_ORDERED_AGAIN: "the order is repeated; one that was heard before counts once",
     pb.RetryJobResponse.STEP_LOOKED_AGAIN: "its outcome is looked for at once",
@@ -129,10 +130,10 @@ def _history(answer: pb.ListJobHistoryResponse) -> Iterator[str]:
 
 
 def _change(of: job_history_pb2.JobChange) -> str:
-    word = progress.state(job_pb2.Job(state=of.state, submission_state=of.submission_state))
-    parts = [f"{calls.clock(of.change_time)} {word}"]
+    before, after = (job_pb2.Job.State.Name(one).removeprefix("STATE_") for one in (of.state_before, of.state))
+    parts = [f"{calls.clock(of.change_time)} {after if before == after else f'{before} -> {after}'}"]
     if of.hold:
-        parts.append(f"for {of.hold.lower()}")
+        parts.append(f"for {of.hold}")
     if of.attempt > 1:
         parts.append(f"attempt {of.attempt}")
     return "; ".join([*parts, *filter(None, [of.submission_state, of.reason])])
@@ -171,4 +172,4 @@ def _whole(of: job_pb2.Take) -> Iterator[str]:
 def _picked(answer: pb.PickTakeResponse) -> Iterator[str]:
     yield take(answer.take)
     for stale in answer.stale_take_ids:
-        yield f"{stale} starts on a take that is not picked any more; the next plan makes its scene again"
+        yield f"{stale} starts on a take that is not picked any more: {_THEN}"
