@@ -27,7 +27,7 @@ def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
 
 def storyboard_id(home: Path, told: str) -> str:
     """The id that a person means: as it is written, or of a board file that was filmed here. Raises Ended."""
-    if not Path(told).is_file():
+    if not _is_file(told):
         return told
     found = shelf.known(home, Path(told))
     if not found:
@@ -38,7 +38,7 @@ def storyboard_id(home: Path, told: str) -> str:
 def storyboard(home: Path, told: str) -> storyboard_pb2.Storyboard:
     """The storyboard that a person means, as it is now; what a board file says is brought to it. Raises Ended."""
     of = gateway.running(home)
-    file = board_file.read(Path(told)) if Path(told).is_file() else None
+    file = board_file.read(Path(told)) if _is_file(told) else None
     request = storyboard_service_pb2.GetStoryboardRequest(storyboard_id=told)
 
     async def call() -> storyboard_pb2.Storyboard:
@@ -50,3 +50,7 @@ def storyboard(home: Path, told: str) -> storyboard_pb2.Storyboard:
             return found
 
     return asyncio.run(call())
+
+
+def _is_file(told: str) -> bool:
+    return Path(told).is_file() or Path(told).suffix in (".yaml", ".yml")

@@ -59,6 +59,8 @@ def told(run: Run, *words: str) -> Any:
 def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     assert run("take", "list", "doors.yaml")[0] == 3, "it was not filmed yet"
     assert run("production", "plan", "doors.yaml")[1].count("make, a new scene") == 2
+    code, _, err = run("production", "plan", "windows.yaml")
+    assert (code, "windows.yaml:1: it cannot be read" in err) == (2, True)
     assert run("film", "doors.yaml")[0] == 0
     code, out, _ = run("production", "plan", "doors.yaml")
     assert (code, out.count("reuse, unchanged"), "Nothing has to be bought." in out) == (0, 2, True)
