@@ -1,5 +1,6 @@
 """Stored boards as lines for a person."""
 
+import json
 from collections.abc import Iterable, Iterator
 
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
@@ -7,8 +8,6 @@ from google.protobuf import json_format, struct_pb2, timestamp_pb2
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.type.v1 import clip_pb2
-
-_LONGEST = 72
 
 
 def brief(board: pb.Storyboard) -> str:
@@ -75,8 +74,10 @@ def _value(value: struct_pb2.Value) -> str:
         return f'"{value.string_value}"'
     if kind == "number_value":
         return f"{value.number_value:g}"
-    text = json_format.MessageToJson(value, indent=None, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    told = json_format.MessageToDict(value)
+    if isinstance(told, dict):
+        told.pop("id", None)  # the path has it
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)
 
 
 def prompts(answer: service_pb.ComposePromptsResponse) -> Iterator[str]:

@@ -98,6 +98,9 @@ def test_scenes_come_and_go(run: Run, board: str) -> None:
     (moved,) = fine(run("diff", board))
     assert moved == f"scenes[{added}] moved: 1 -> 7"
     assert fine(run("scenes", "remove", board, "6"))
+    (removed,) = fine(run("diff", board))
+    assert removed.startswith(f'scenes[{added}] removed: {{"action": ')
+    assert '"subject": "A gull"' in removed
     assert run("scenes", "add", board, "subject")[0] == run("scenes", "add", board, "--template", "x")[0] == 2
 
 
