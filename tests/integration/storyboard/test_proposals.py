@@ -181,9 +181,13 @@ async def test_an_answer_that_is_lost_is_not_asked_for_again():
 
 
 async def test_a_model_that_takes_too_long_is_left():
+    left = asyncio.Event()
+
     async def never(reader, stream):
         await reader.read()
         stream.close()
+        await stream.wait_closed()
+        left.set()
 
     async with await asyncio.start_server(never, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
@@ -191,3 +195,4 @@ async def test_a_model_that_takes_too_long_is_left():
         with pytest.raises(writer.WriterAway):
             await model.answer(writer.Task("scenes", "x", {}, {}))
         await model.close()
+        await left.wait()
