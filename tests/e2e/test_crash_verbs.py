@@ -29,6 +29,12 @@ async def rig() -> AsyncIterator[rigs.Rig]:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_no_job_is_lost_and_none_made_twice_when_its_service_dies_again_and_again(rig: rigs.Rig) -> None:
-    wrong, missed = await verbs.play(rig, *(armed.Fault(f"job {place}", "kill") for place in _PLACES))
-    assert wrong == ()
+    """Who dies early may keep the round from a later place: what was not come to is played once more."""
+    missed = [f"job {place}" for place in _PLACES]
+    for _ in range(3):
+        faults = [armed.Fault(f"job {place}", "kill") for place in _PLACES if any(place in one for one in missed)]
+        wrong, missed = await verbs.play(rig, *faults)
+        assert wrong == ()
+        if not missed:
+            break
     assert missed == []
