@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf import duration_pb2
 
 from libs import egress, errors
 from rushes.job.v1 import webhook_pb2
@@ -104,11 +104,11 @@ def endpoint(value: webhooks.Endpoint, pending: int = 0) -> webhook_pb2.WebhookE
         pause_reason=webhook_pb2.WebhookEndpoint.PauseReason.Value(reason),
         pause_note=value.pause_note,
         secret_version=value.secret_version,
-        failing_since=_time(value.failing_since),
+        failing_since=wire.time(value.failing_since),
         pending=pending,
         etag=etag(value),
-        create_time=_time(value.created_at),
-        update_time=_time(value.updated_at),
+        create_time=wire.time(value.created_at),
+        update_time=wire.time(value.updated_at),
     )
 
 
@@ -122,9 +122,9 @@ def delivery(value: webhooks.Delivery, log: Sequence[tuple[int, webhooks.Attempt
         data=json.dumps(dict(sorted(value.data.items()))),
         state=webhook_pb2.WebhookDelivery.State.Value(f"STATE_{value.state}"),
         attempts=value.attempts,
-        due_time=_time(value.due_at if is_pending else None),
-        create_time=_time(value.created_at),
-        end_time=_time(value.ended_at),
+        due_time=wire.time(value.due_at if is_pending else None),
+        create_time=wire.time(value.created_at),
+        end_time=wire.time(value.ended_at),
         log=[_attempt(number, one) for number, one in log],
     )
 
@@ -134,7 +134,7 @@ def _attempt(number: int, value: webhooks.Attempt) -> webhook_pb2.WebhookAttempt
     duration.FromTimedelta(timedelta(milliseconds=value.duration_ms))
     return webhook_pb2.WebhookAttempt(
         number=number,
-        start_time=_time(value.at),
+        start_time=wire.time(value.at),
         status_code=value.status or 0,
         fault=value.fault,
         duration=duration,
@@ -192,11 +192,3 @@ def _is_near(host: str) -> bool:
 def _raise(faults: Sequence[errors.Violation]) -> None:
     if faults:
         raise wire.BadRequest(faults)
-
-
-def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    if value is None:
-        return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(value)
-    return stamp

@@ -131,9 +131,9 @@ def production(
         most_you_can_pay=money(value.most_micros, value.currency),
         cost=money(cost_micros, value.currency),
         error=_fault(value.fault),
-        create_time=_time(value.created_at),
-        update_time=_time(value.updated_at),
-        end_time=_time(value.ended_at),
+        create_time=time(value.created_at),
+        update_time=time(value.updated_at),
+        end_time=time(value.ended_at),
         scenes=[_scene(slot) for slot in slots],
         version=value.version,
         auto_pick=job_pb2.AutoPick.Value(f"AUTO_PICK_{value.auto_pick}"),
@@ -174,9 +174,9 @@ def job(value: domain.Job, now: datetime | None = None) -> job_pb2.Job:
         cost=money(value.cost_micros, value.currency),
         take=take(value.take) if value.take else None,
         error=_fault(value.fault),
-        create_time=_time(value.created_at),
-        update_time=_time(value.updated_at),
-        end_time=_time(value.ended_at),
+        create_time=time(value.created_at),
+        update_time=time(value.updated_at),
+        end_time=time(value.ended_at),
         parked=_fault(value.parked),
         take_number=value.take_number,
         version=value.changed_in,
@@ -231,7 +231,7 @@ def take(value: domain.Take, is_stale: bool = False) -> job_pb2.Take:
         clip=blob(value.clip),
         duration=length(value.clip.seconds),
         picked=value.picked,
-        create_time=_time(value.created_at),
+        create_time=time(value.created_at),
         storyboard_id=value.storyboard_id,
         production_id=value.production_id,
         note=value.note,
@@ -267,7 +267,8 @@ def money(micros: int | None, currency: str) -> money_pb2.Money | None:
     return money_pb2.Money(currency=currency, micros=micros) if micros is not None else None
 
 
-def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """A moment; None stays None."""
     if value is None:
         return None
     stamp = timestamp_pb2.Timestamp()

@@ -1,13 +1,9 @@
 """The verb that counts what waits and runs."""
 
-from datetime import datetime
-
-from google.protobuf import timestamp_pb2
-
 from libs import auth, dead_letters
 from rushes.job.v1 import job_service_pb2 as pb
 from rushes.job.v1 import queue_pb2
-from services.job import queues
+from services.job import queues, wire
 from services.job.api import desk
 
 
@@ -35,15 +31,7 @@ def _line(one: queues.Line) -> queue_pb2.QueueLine:
         waiting=one.waiting,
         parked=one.parked,
         running=one.running,
-        oldest_waiting_time=_time(one.oldest_waiting),
-        oldest_running_time=_time(one.oldest_running),
+        oldest_waiting_time=wire.time(one.oldest_waiting),
+        oldest_running_time=wire.time(one.oldest_running),
         stuck=one.stuck,
     )
-
-
-def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    if value is None:
-        return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(value)
-    return stamp
