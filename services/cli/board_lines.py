@@ -3,18 +3,19 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf import json_format, struct_pb2
 
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.type.v1 import clip_pb2
+from services.cli import wire
 
 
 def brief(board: pb.Storyboard) -> str:
     """One board in one line."""
-    parts = [f"{board.id} {board.name}", f"revision {board.revision}", f"updated {_clock(board.update_time)}"]
+    parts = [f"{board.id} {board.name}", f"revision {board.revision}", f"updated {wire.clock(board.update_time)}"]
     if board.state == pb.Storyboard.STATE_DELETED:
-        parts.append(f"deleted {_clock(board.delete_time)}")
+        parts.append(f"deleted {wire.clock(board.delete_time)}")
     return "; ".join(parts)
 
 
@@ -49,7 +50,7 @@ def revision(of: pb.Revision) -> str:
     """One revision in one line."""
     same = f", back to {of.same_as}" if of.same_as else ""
     name = f' "{of.name}"' if of.name else ""
-    return f"{of.number}{name}: {of.origin}{same} by {of.author}, {_clock(of.create_time)}"
+    return f"{of.number}{name}: {of.origin}{same} by {of.author}, {wire.clock(of.create_time)}"
 
 
 def changes(answer: service_pb.DiffRevisionsResponse) -> Iterator[str]:
@@ -100,7 +101,3 @@ def presets(answer: service_pb.ListPresetsResponse) -> Iterator[str]:
     """The looks and their exact words."""
     for one in answer.presets:
         yield f"{one.key}: {one.title}. {one.words} Not: {one.negative_words}."
-
-
-def _clock(at: timestamp_pb2.Timestamp) -> str:
-    return f"{at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"

@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc.aio
 import rich.console
-from google.protobuf import timestamp_pb2
 
 from libs import rpc
 from rushes.provider_gateway.v1 import endpoint_pb2, model_pb2, submission_pb2
@@ -158,26 +157,26 @@ def _account(of: endpoint_pb2.Account) -> str:
     reason, closed = of.reason.rstrip("."), of.breaker == endpoint_pb2.Account.BREAKER_CLOSED
     parts = [(reason or "buying") if closed else f"breaker {state}: {reason}"]
     if of.HasField("probe_time"):
-        parts.append(f"tried again at {clock(of.probe_time)}")
+        parts.append(f"tried again at {wire.clock(of.probe_time)}")
     counts = {"waiting": of.waiting, "under way": of.under_way, "to fetch": of.to_fetch}
     parts += [f"{count} {what}" for what, count in counts.items() if count]
     if of.unknown:
         parts.append(f"{of.unknown} with an unknown outcome, at most {wire.amount(of.at_stake)}")
     if of.HasField("first_expire_time"):
-        parts.append(f"the first clip expires at {clock(of.first_expire_time)}")
+        parts.append(f"the first clip expires at {wire.clock(of.first_expire_time)}")
     return "; ".join(parts)
 
 
 def _submission(of: submission_pb2.Submission) -> str:
     state = submission_pb2.Submission.State.Name(of.state).removeprefix("STATE_")
     cost = f"cost {wire.amount(of.cost)}" if of.HasField("cost") else f"at most {wire.amount(of.reserved)}"
-    parts = [f"{of.id} {state}", of.model, cost, f"ordered {clock(of.create_time)}"]
+    parts = [f"{of.id} {state}", of.model, cost, f"ordered {wire.clock(of.create_time)}"]
     if of.error.message:
         parts.append(of.error.message.rstrip("."))
     if of.HasField("cancel_time") and state not in _FINAL:
         parts.append("its cancel is asked for; what is paid is kept")
     if of.HasField("retry_time") and state not in _FINAL:
-        parts.append(f"next at {clock(of.retry_time)}")
+        parts.append(f"next at {wire.clock(of.retry_time)}")
     return "; ".join(parts)
 
 
@@ -195,9 +194,4 @@ def _whole(of: submission_pb2.Submission) -> Iterator[str]:
 
 def _evidence(of: submission_pb2.Evidence) -> str:
     kind = submission_pb2.Evidence.Kind.Name(of.kind).removeprefix("KIND_").lower().replace("_", " ")
-    return " ".join(filter(None, [clock(of.create_time), kind, of.provider_job_id, of.note]))
-
-
-def clock(at: timestamp_pb2.Timestamp) -> str:
-    """A moment as a person reads it."""
-    return f"{at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
+    return " ".join(filter(None, [wire.clock(of.create_time), kind, of.provider_job_id, of.note]))

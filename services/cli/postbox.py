@@ -13,7 +13,7 @@ from google.protobuf import field_mask_pb2, message, timestamp_pb2
 from libs import rpc
 from rushes.job.v1 import webhook_pb2, webhook_service_pb2_grpc
 from rushes.job.v1 import webhook_service_pb2 as pb
-from services.cli import client, exits, gateway
+from services.cli import client, exits, gateway, wire
 
 Answer = TypeVar("Answer", bound=message.Message)
 
@@ -144,7 +144,7 @@ def endpoint(of: webhook_pb2.WebhookEndpoint) -> str:
     state = "sends" if of.state == _ENDPOINT.STATE_ENABLED else _paused(of)
     parts = [f"{of.id} {of.url}", state, ", ".join(of.event_types) or "all events"]
     if of.HasField("failing_since"):
-        parts.append(f"fails since {_clock(of.failing_since)}")
+        parts.append(f"fails since {wire.clock(of.failing_since)}")
     if of.pending:
         parts.append(f"{of.pending} pending")
     return "; ".join([*parts, *filter(None, [of.description])])
@@ -153,9 +153,9 @@ def endpoint(of: webhook_pb2.WebhookEndpoint) -> str:
 def delivery(of: webhook_pb2.WebhookDelivery) -> str:
     """One line for a delivery."""
     state = _DELIVERY.State.Name(of.state).removeprefix("STATE_")
-    parts = [f"{of.id} {state} {of.type}", f"{of.attempts} attempts", _clock(of.create_time)]
+    parts = [f"{of.id} {state} {of.type}", f"{of.attempts} attempts", wire.clock(of.create_time)]
     if of.HasField("due_time") and of.attempts:
-        parts.append(f"next at {_clock(of.due_time)}")
+        parts.append(f"next at {wire.clock(of.due_time)}")
     return "; ".join(parts)
 
 
@@ -180,7 +180,7 @@ def _log(of: webhook_pb2.WebhookDelivery) -> Iterator[str]:
 
 def _attempt(of: webhook_pb2.WebhookAttempt) -> str:
     came = of.fault or f"status {of.status_code}"
-    return f"{of.number:>3} {_clock(of.start_time)} {came}, {of.duration.ToMilliseconds()} ms"
+    return f"{of.number:>3} {wire.clock(of.start_time)} {came}, {of.duration.ToMilliseconds()} ms"
 
 
 def _moment(option: str, told: str) -> timestamp_pb2.Timestamp | None:
@@ -193,7 +193,3 @@ def _moment(option: str, told: str) -> timestamp_pb2.Timestamp | None:
     stamp = timestamp_pb2.Timestamp()
     stamp.FromDatetime(at if at.tzinfo else at.replace(tzinfo=UTC))
     return stamp
-
-
-def _clock(at: timestamp_pb2.Timestamp) -> str:
-    return f"{at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"

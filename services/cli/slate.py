@@ -131,7 +131,7 @@ def _history(answer: pb.ListJobHistoryResponse) -> Iterator[str]:
 
 def _change(of: job_history_pb2.JobChange) -> str:
     before, after = (job_pb2.Job.State.Name(one).removeprefix("STATE_") for one in (of.state_before, of.state))
-    parts = [f"{calls.clock(of.change_time)} {after if before == after else f'{before} -> {after}'}"]
+    parts = [f"{wire.clock(of.change_time)} {after if before == after else f'{before} -> {after}'}"]
     if of.hold:
         parts.append(f"for {of.hold}")
     if of.attempt > 1:
@@ -143,9 +143,9 @@ def _queue(of: queue_pb2.QueueLine) -> str:
     counts = {"waiting": of.waiting, "parked": of.parked, "running": of.running, "stuck": of.stuck}
     parts = [f"{count} {what}" for what, count in counts.items() if count]
     if of.HasField("oldest_waiting_time"):
-        parts.append(f"waiting since {calls.clock(of.oldest_waiting_time)}")
+        parts.append(f"waiting since {wire.clock(of.oldest_waiting_time)}")
     if of.HasField("oldest_running_time"):
-        parts.append(f"running since {calls.clock(of.oldest_running_time)}")
+        parts.append(f"running since {wire.clock(of.oldest_running_time)}")
     return f"{of.key}: {', '.join(parts)}"
 
 
@@ -163,7 +163,7 @@ def take(of: job_pb2.Take) -> str:
 
 def _whole(of: job_pb2.Take) -> Iterator[str]:
     yield take(of)
-    yield f"made by {of.job_id} of {of.production_id}, at {of.create_time.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
+    yield f"made by {of.job_id} of {of.production_id}, at {wire.clock(of.create_time)}"
     yield f"clip {of.clip.key}, {of.clip.size_bytes} bytes, sha256 {of.clip.sha256}"
     if of.input_take_id:
         yield f"starts on the last frame of {of.input_take_id}"

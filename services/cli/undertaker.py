@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rich.console
-from google.protobuf import json_format, message, timestamp_pb2
+from google.protobuf import json_format, message
 
 from libs import rpc
 from rushes.ops.v1 import dead_letter_service_pb2 as pb
@@ -88,7 +88,7 @@ def _plain(answer: message.Message) -> Any:
 def _line(service: str, of: pb.DeadLetter) -> str:
     state = pb.DeadLetter.State.Name(of.state).removeprefix("STATE_")
     parts = [f"{of.event_id} {state}", service, of.event_type.rpartition(".")[2], of.reason, f"{of.attempts} attempts"]
-    parts.append(f"given up {_clock(of.create_time)}")
+    parts.append(f"given up {wire.clock(of.create_time)}")
     if of.HasField("at_stake"):
         parts.append(f"at stake {wire.amount(of.at_stake)}")
     if of.note:
@@ -102,7 +102,3 @@ def _whole(service: str, of: pb.DeadLetter) -> Iterator[str]:
         yield f"failed at {of.place}"
     yield ", ".join(f"{name} {value}" for name, value in sorted(of.facts.items()))
     yield f"{of.size_bytes} bytes, sha256 {of.sha256}"
-
-
-def _clock(at: timestamp_pb2.Timestamp) -> str:
-    return f"{at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"

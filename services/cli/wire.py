@@ -1,7 +1,9 @@
-"""What the services say as a person reads it: places in the board, and money."""
+"""What the services say as a person reads it: places in the board, moments, and money."""
 
 import re
 from collections.abc import Sequence
+
+from google.protobuf import timestamp_pb2
 
 from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_pb2
@@ -21,6 +23,11 @@ def place(field: str) -> board_rules.Loc:
     """Where in the board a request's field is: `storyboard.scenes[2].cast[0]`, or `items[2].spec.duration`."""
     words = re.findall(r"[a-z_]+|\d+", re.sub(r"^items\[", "scenes[", field))
     return tuple(int(word) if word.isdecimal() else word for word in words if word not in ("storyboard", "spec"))
+
+
+def clock(at: timestamp_pb2.Timestamp) -> str:
+    """A moment."""
+    return f"{at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
 
 
 def amount(of: money_pb2.Money) -> str:
