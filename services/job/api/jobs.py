@@ -47,6 +47,8 @@ class Jobs(desk.Desk):
                 await follow.save_jobs(conn, [cancelled], {job.production_id: held})
                 await follow.after_cancel(conn, cancelled, held)
             failpoints.reach("cancel_job.before_commit")
+        if cancelled is not job:
+            desk.note("job_cancelled", job_id=job.id)
         return pb.CancelJobResponse(job=wire.job(await self._job(job.id), self.clock()))
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: desk.Context) -> pb.RetryJobResponse:
@@ -64,6 +66,7 @@ class Jobs(desk.Desk):
         else:
             job = await self._again(job)
             failpoints.reach("retry.committed")
+        desk.note("job_retried", job_id=job.id, step=step)
         message = wire.job(await self._job(job.id), self.clock())
         return pb.RetryJobResponse(step=pb.RetryJobResponse.Step.Value(f"STEP_{step}"), job=message)
 

@@ -80,7 +80,10 @@ class Planner(desk.Desk):
             message = await self._begin(conn, request, composed.storyboard_name, draft, quote, options)
             failpoints.reach("production.before_commit")
         failpoints.reach("production.committed")
-        return pb.CreateProductionResponse(production=message or await self._replayed(request))
+        if message is None:
+            return pb.CreateProductionResponse(production=await self._replayed(request))
+        desk.note("production_created", production_id=message.id)
+        return pb.CreateProductionResponse(production=message)
 
     async def _begin(
         self,

@@ -37,8 +37,10 @@ class Productions(desk.Desk):
     ) -> pb.PauseProductionResponse:
         """Ask for nothing more; what is asked for is finished and kept."""
         async with self.holding(request.production_id) as (conn, held):
-            await store.save_production(conn, lifecycle.pause(held.production, held.now))
+            paused = lifecycle.pause(held.production, held.now)
+            await store.save_production(conn, paused)
             failpoints.reach("pause.before_commit")
+        _note("production_paused", held.production, paused)
         message, _ = await self.snapshot(request.production_id)
         return pb.PauseProductionResponse(production=message)
 
@@ -51,6 +53,7 @@ class Productions(desk.Desk):
             await store.save_production(conn, resumed)
             await self._go_on(conn, follow.Held(resumed, held.now))
             failpoints.reach("resume.before_commit")
+        _note("production_resumed", held.production, resumed)
         message, _ = await self.snapshot(request.production_id)
         return pb.ResumeProductionResponse(production=message)
 
@@ -63,6 +66,7 @@ class Productions(desk.Desk):
             await store.save_production(conn, approved)
             await self._go_on(conn, follow.Held(approved, held.now))
             failpoints.reach("approve.before_commit")
+        _note("production_approved", held.production, approved)
         message, _ = await self.snapshot(request.production_id)
         return pb.ApproveProductionResponse(production=message)
 
@@ -71,8 +75,9 @@ class Productions(desk.Desk):
     ) -> pb.CancelProductionResponse:
         """Stop what can be stopped for nothing; what is paid is finished and kept."""
         async with self.holding(request.production_id) as (conn, held):
-            cancelled = lifecycle.cancel(held.production, held.now)
-            if cancelled is not held.production:
+            before = held.production
+            cancelled = lifecycle.cancel(before, held.now)
+            if cancelled is not before:
                 await store.save_production(conn, cancelled)
                 held = follow.Held(cancelled, held.now)
                 jobs = [lifecycle.cancel_job(job, held.now) for job in await store.jobs_of(conn, cancelled)]
@@ -86,6 +91,7 @@ class Productions(desk.Desk):
             money = _money(await store.jobs_of(conn, cancelled))
             failpoints.reach("cancel.before_commit")
         failpoints.reach("cancel.committed")
+        _note("production_cancelled", before, cancelled)
         message, _ = await self.snapshot(request.production_id)
         spent, at_stake, saved = (wire.money(micros, held.production.currency) for micros in money)
         return pb.CancelProductionResponse(production=message, spent=spent, at_stake=at_stake, saved=saved)
@@ -96,6 +102,12 @@ class Productions(desk.Desk):
         if held.production.state is domain.ProductionState.FILMING:
             await follow.release(conn, held)
             await follow.settle(conn, {held.production.id: held})
+
+
+def _note(action: str, before: domain.Production, after: domain.Production) -> None:
+    """Whoever repeats it does nothing."""
+    if after is not before:
+        desk.note(action, production_id=after.id)
 
 
 def _money(jobs: Sequence[domain.Job]) -> tuple[int, int, int]:

@@ -42,12 +42,14 @@ class Takes(desk.Desk):
             take = await takes.get(conn, tenant_id, request.take_id)
             locked = await store.lock_filming(conn, tenant_id, take.storyboard_id, [take.production_id])
             before = await takes.pick(conn, tenant_id, take)
-            take = dataclasses.replace(take, picked=True)
+            was_picked, take = take.picked, dataclasses.replace(take, picked=True)
             held = {one.id: follow.Held(one, now) for one in locked.values()}
             await _mark(conn, [take, *before], held)
             await _fill(conn, take, {key: one for key, one in held.items() if one.production.state in domain.FILMS})
             picked = await takes.picked(conn, tenant_id, take.storyboard_id)
             failpoints.reach("pick.before_commit")
+        if not was_picked:
+            desk.note("take_picked", take_id=take.id)
         stale = continuity.stale(picked)
         return pb.PickTakeResponse(take=wire.take(take, take.id in stale), stale_take_ids=sorted(stale))
 
@@ -67,6 +69,8 @@ class Takes(desk.Desk):
             await takes.fill(conn, emptied)
             await follow.settle(conn, {slot.production_id: held[slot.production_id] for slot in emptied})
             failpoints.reach("unpick.before_commit")
+        if take.picked:
+            desk.note("take_unpicked", take_id=take.id)
         return pb.UnpickTakeResponse(take=await self._take(take.id))
 
     async def NoteTake(self, request: pb.NoteTakeRequest, context: desk.Context) -> pb.NoteTakeResponse:

@@ -1,5 +1,7 @@
 """Holding productions back, letting them go on, and stopping them: what is asked for, and what it costs."""
 
+import logging
+
 import grpc
 import pytest
 
@@ -123,3 +125,23 @@ async def test_of_several_takes_the_first_is_picked_and_the_others_are_kept(crew
     done = await state(crew, jobs[0].production_id)
     assert done.state == Made.STATE_COMPILING, "one of three failed, and the scene is filled"
     assert [job.take.picked for job in done.jobs] == [False, True, False]
+
+
+async def test_the_log_says_who_did_it_and_nothing_of_what_was_done_already(crew, caplog):
+    caplog.set_level(logging.INFO, "services.job.api")
+    (job,) = await crew.begin(False, options=planning.Options(auto_pick=domain.AutoPick.NEVER))
+    verbs = ("PauseProduction", "ResumeProduction", "CancelProduction")
+    for verb in verbs:
+        for _ in range(2):
+            await crew(verb, production_id=job.production_id)
+    await crew.hear(news.stored(job))
+    (take,) = (await crew("ListTakes", storyboard_id="sb_1")).takes
+    for verb in ("PickTake", "UnpickTake"):
+        for _ in range(2):
+            await crew(verb, take_id=take.id)
+    told = [record for record in caplog.records if record.name == "services.job.api.desk"]
+    done = ["production_paused", "production_resumed", "production_cancelled", "take_picked", "take_unpicked"]
+    assert [record.getMessage() for record in told] == done
+    assert {(record.tenant_id, record.by) for record in told} == {("acme", "ada")}
+    assert {record.production_id for record in told[:3]} == {job.production_id}
+    assert {record.take_id for record in told[3:]} == {take.id}
