@@ -201,9 +201,10 @@ class Take:
 class Job:
     """The making of one take of one scene. `spec` is a serialized ClipSpec, opaque here, and `digest` its sha256.
 
-    `waits_for` is the job of the scene before, by which the first release unlocks it. `parked` says for what
-    its submission waits, such as money; its metadata `retry_time` says until when. `changed_in` is the version of the
-    production in which it last changed, and `retries` the failed job that it is made instead of.
+    `waits_for` is the job of the scene before, by which the first release unlocks it. `parked` says for what its
+    submission waits, such as money, or why its paid clip is not here yet; its metadata `retry_time` says until when.
+    `changed_in` is the version of the production in which it last changed, and `retries` the failed job that it is
+    made instead of.
     """
 
     id: str

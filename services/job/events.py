@@ -100,7 +100,8 @@ def _submission_moved(job: domain.Job, event: SubmissionStateChanged, now: datet
         return job
     state = Submission.State.Name(event.state).removeprefix("STATE_")
     until = event.retry_time.ToDatetime(UTC).isoformat() if event.HasField("retry_time") else ""
-    parked = domain.Fault(event.reason, event.message, {"retry_time": until}) if state == "PARKED" else None
+    waits = state == "PARKED" or (state == "PROVIDER_DONE" and event.reason)  # its paid clip cannot be downloaded yet
+    parked = domain.Fault(event.reason, event.message, {"retry_time": until}) if waits else None
     return lifecycle.submission_moved(job, state, event.version, parked, now)
 
 

@@ -48,8 +48,8 @@ _KEYS: dict[GroupBy, sa.ColumnElement[str]] = {
 async def lines(conn: AsyncConnection, tenant_id: str | None, by: GroupBy, now: datetime) -> list[Line]:
     """One for each key, the longest queue first; of all tenants when none is named."""
     waits = _JOBS.c.state == domain.JobState.WAITING
-    parked = sa.and_(~waits, _JOBS.c.parked.is_not(None))
-    runs = sa.and_(~waits, _JOBS.c.parked.is_(None))
+    parked = sa.and_(~waits, _JOBS.c.submission_state == "PARKED")
+    runs = sa.and_(~waits, _JOBS.c.submission_state != "PARKED")
     count = sa.func.count()
     query = (
         sa.select(
@@ -59,7 +59,7 @@ async def lines(conn: AsyncConnection, tenant_id: str | None, by: GroupBy, now: 
             count.filter(runs),
             sa.func.min(_JOBS.c.created_at).filter(sa.or_(waits, parked)),
             sa.func.min(_JOBS.c.created_at).filter(runs),
-            count.filter(runs, _JOBS.c.updated_at < now - lifecycle.STUCK_AFTER),
+            count.filter(runs, _JOBS.c.parked.is_(None), _JOBS.c.updated_at < now - lifecycle.STUCK_AFTER),
         )
         .where(_JOBS.c.ended_at.is_(None))
         .group_by(sa.text("key"))

@@ -106,6 +106,22 @@ async def test_a_parked_job_says_for_what_and_until_when_and_goes_on(crew):
     assert (await crew.jobs(job.production_id))[0].state is J.SUCCEEDED
 
 
+async def test_a_paid_clip_that_cannot_be_downloaded_yet_says_why_and_until_when(crew):
+    (job,) = await crew.begin(False)
+    why = {"reason": "CLIP_NOT_FETCHED", "message": "It answered 404.", "retry_time": news.at()}
+    await crew.hear(news.moved(job, "PROVIDER_DONE", 4))
+    assert not (await crew("GetJob", job_id=job.id)).job.HasField("parked")
+    await crew.hear(news.moved(job, "PROVIDER_DONE", 5, **why))
+    shown = (await crew("GetJob", job_id=job.id)).job
+    assert (shown.parked.reason, shown.parked.message) == ("CLIP_NOT_FETCHED", "It answered 404.")
+    assert shown.parked.metadata["retry_time"] == news.NOW.isoformat()
+    assert (shown.wait_reason, shown.held.micros) == (job_pb2.Job.WAIT_REASON_UNSPECIFIED, 500_000), "it is bought"
+    (line,) = (await crew("GetQueueStats")).lines
+    assert (line.parked, line.running) == (0, 1)
+    await crew.hear(news.stored(job))
+    assert not (await crew("GetJob", job_id=job.id)).job.HasField("parked")
+
+
 async def test_a_parked_second_attempt_is_shown_too(crew):
     (job,) = await crew.begin(False)
     await crew.hear(news.moved(job, "ACCEPTED", 3))

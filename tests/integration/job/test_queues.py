@@ -2,7 +2,6 @@
 
 import grpc
 import pytest
-import sqlalchemy as sa
 
 from libs import rpc
 from rushes.job.v1 import job_service_pb2
@@ -21,9 +20,7 @@ async def busy(crew, clock):
     """Three jobs of acme and one of another tenant: one runs, one waits, one is parked."""
     _, _, parked = await crew.begin(False, True, False)
     await crew.begin(False, tenant="other")
-    async with crew.database.house() as conn:
-        change = 'UPDATE jobs SET parked = \'{"reason": "BUDGET_EXCEEDED", "message": "", "metadata": {}}\''
-        await conn.execute(sa.text(change + " WHERE id = :id"), {"id": parked.id})
+    await crew.hear(news.parked(parked))
     return crew
 
 

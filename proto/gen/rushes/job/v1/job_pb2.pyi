@@ -688,7 +688,9 @@ class Job(_message.Message):
 
     @_builtins.property
     def parked(self) -> _fault_pb2.Fault:
-        """parked says for what the submission waits and what to do; metadata "retry_time" is when it is tried again."""
+        """parked says for what the submission waits and what to do, or why its paid clip cannot be downloaded yet; metadata
+        "retry_time" is when it is tried again.
+        """
 
     @_builtins.property
     def held(self) -> _money_pb2.Money:

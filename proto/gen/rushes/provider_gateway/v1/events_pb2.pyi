@@ -51,9 +51,11 @@ class SubmissionStateChanged(_message.Message):
     version: _builtins.int
     """version rises with every change of the submission; a lower one is old news."""
     reason: _builtins.str
-    """reason it is parked for, an ErrorReason without its prefix; empty in other states."""
+    """reason for which it waits, an ErrorReason without its prefix: while it is parked, while its outcome is unknown, and
+    while its paid clip cannot be downloaded; else empty.
+    """
     message: _builtins.str
-    """message says in a sentence what it waits for; empty in other states."""
+    """message says in a sentence what it waits for; empty without a reason."""
     account: _builtins.str
     """account it is bought with, as in Submission.account."""
     @_builtins.property
@@ -62,7 +64,7 @@ class SubmissionStateChanged(_message.Message):
 
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
-        """retry_time is when it is tried again; only while it is parked."""
+        """retry_time is when it is tried again; only with a reason."""
 
     def __init__(
         self,
