@@ -130,6 +130,11 @@ def unlock(job: domain.Job, before: domain.Take, now: datetime) -> domain.Job:
     return dataclasses.replace(started, state=_J.RUNNING, hold=domain.Hold.NOTHING)
 
 
+def is_held(production: domain.Production) -> bool:
+    """Whether nothing more is asked for before a person says so."""
+    return production.state in _HELD
+
+
 def held(job: domain.Job, state: domain.ProductionState, now: datetime) -> domain.Job:
     """In a production that is paused or not approved, a job that could be asked for waits."""
     if state not in _HELD or job.state is not _J.RUNNING:

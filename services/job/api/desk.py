@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import auth, db, errors
 from rushes.job.v1 import job_pb2
-from services.job import domain, estimate, follow, measures, store, takes, wire
+from services.job import domain, estimate, follow, lifecycle, measures, store, takes, wire
 
 CALL_S = 10.0
 """How long a neighbour may take to answer."""
@@ -53,7 +53,8 @@ class Desk:
         jobs = await store.jobs_of(conn, production)
         slots = (await takes.slots(conn, [production.id])).values()
         cost, now = sum(job.cost_micros or 0 for job in jobs), self.clock()
-        left = await self.time_left(conn, production.tenant_id, estimate.lines_of(jobs), now)
+        lines = [] if lifecycle.is_held(production) else estimate.lines_of(jobs)
+        left = await self.time_left(conn, production.tenant_id, lines, now)
         return wire.production(production, cost, [wire.job(job, now) for job in jobs], slots, left)
 
     async def time_left(

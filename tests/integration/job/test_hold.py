@@ -37,6 +37,17 @@ async def test_a_paused_production_asks_for_nothing_more_and_keeps_what_comes(cr
     assert orders[other.id].attempt == 2
 
 
+async def test_no_time_is_told_while_a_person_is_waited_for(crew):
+    measured = await crew.begin(*[False] * 5)
+    for kind in (news.moved, news.stored):
+        await crew.hear(*map(kind, measured))
+    (job,) = await crew.begin(False)
+    told = [(await state(crew, job.production_id)).HasField("time_left")]
+    for verb in ("PauseProduction", "ResumeProduction"):
+        told.append((await crew(verb, production_id=job.production_id)).production.HasField("time_left"))
+    assert told == [True, False, True]
+
+
 async def test_a_production_that_was_complete_while_it_was_paused_is_cut_when_it_goes_on(crew):
     (job,) = await crew.begin(False)
     await crew("PauseProduction", production_id=job.production_id)

@@ -182,7 +182,9 @@ class Production(_message.Message):
 
     @_builtins.property
     def time_left(self) -> Global___TimeLeft:
-        """time_left until its jobs have ended; absent while too little was measured, and once nothing is under way."""
+        """time_left until its jobs have ended; absent while too little was measured, while the production is paused or waits
+        for approval, and once nothing is under way.
+        """
 
     def __init__(
         self,
