@@ -153,7 +153,7 @@ async def save(conn: AsyncConnection, endpoint: webhooks.Endpoint) -> None:
 
 
 async def delete(conn: AsyncConnection, tenant_id: str, endpoint_id: str, now: datetime) -> None:
-    """Send nothing there any more. Raises WebhookEndpointNotFound when there never was one."""
+    """Send nothing there any more, not what was due either. Raises WebhookEndpointNotFound when there never was one."""
     gone = (
         sa.update(ENDPOINTS)
         .where(ENDPOINTS.c.tenant_id == tenant_id, ENDPOINTS.c.id == endpoint_id)
@@ -162,6 +162,8 @@ async def delete(conn: AsyncConnection, tenant_id: str, endpoint_id: str, now: d
     )
     if (await conn.execute(gone)).first() is None:
         raise webhooks.WebhookEndpointNotFound(webhook_endpoint_id=endpoint_id)
+    due = sa.update(DELIVERIES).where(DELIVERIES.c.endpoint_id == endpoint_id, _PENDING)
+    await conn.execute(due.values(state=webhooks.DeliveryState.FAILED, ended_at=now, **_UNLEASED))
 
 
 async def claim(

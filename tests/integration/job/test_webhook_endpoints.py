@@ -147,6 +147,8 @@ async def test_a_deleted_endpoint_is_sent_nothing_and_forgotten(hooked, receiver
     for _ in range(2):
         await hooked("DeleteWebhookEndpoint", webhook_endpoint_id=endpoint.id)
     await hooked.crew.begin(False)
+    ended = [(one.state, one.ended_at) for one in await hooked.deliveries(endpoint.id)]
+    assert ended == [(webhooks.DeliveryState.FAILED, clock())] * 2
     assert await hooked.turn() == 0
     assert await reason(hooked.endpoint(endpoint.id), grpc.StatusCode.NOT_FOUND) == "WEBHOOK_ENDPOINT_NOT_FOUND"
     assert await hooked.sender.sweep() == 0
@@ -154,6 +156,19 @@ async def test_a_deleted_endpoint_is_sent_nothing_and_forgotten(hooked, receiver
     assert await hooked.sender.sweep() == 2
     async with hooked.database.house() as conn:
         assert (await conn.execute(sa.select(webhook_store.ENDPOINTS))).all() == []
+
+
+async def test_what_is_under_way_when_its_endpoint_is_deleted_has_ended_too(hooked, receiver):
+    endpoint = (await hooked.create(f"{receiver.address}/")).webhook_endpoint
+    await hooked.say(endpoint.id, 1)
+    receiver.gate["/"] = asyncio.Event()
+    await hooked.sender.claim()
+    await hooked("DeleteWebhookEndpoint", webhook_endpoint_id=endpoint.id)
+    receiver.gate["/"].set()
+    await hooked.sender.settle()
+    (sent,) = await hooked.deliveries(endpoint.id)
+    assert (sent.state, sent.attempts) == (webhooks.DeliveryState.FAILED, 0)
+    assert await hooked.turn() == 0
 
 
 async def test_a_tenant_has_fifty_endpoints_at_most(hooked, receiver):
