@@ -153,7 +153,8 @@ def take(of: job_pb2.Take) -> str:
     """A take in one line."""
     seconds = of.duration.ToTimedelta().total_seconds()
     marks = [word for word, is_so in (("picked", of.picked), ("stale", of.stale)) if is_so]
-    parts = [f"{of.id} of {of.scene_id}", f"{seconds:.1f} s by {of.model}", *marks]
+    scene = f"scene {of.scene_number} {of.scene_title}".strip()
+    parts = [f"{of.id} of {scene} ({of.scene_id})", f"{seconds:.1f} s by {of.model}", *marks]
     if of.HasField("cost"):
         parts.append(wire.amount(of.cost))
     if of.note:

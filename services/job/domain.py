@@ -193,6 +193,8 @@ class Take:
     input_take_id: str = ""
     model: str = ""
     note: str = ""
+    scene_number: int = 0
+    scene_title: str = ""
     currency: str = ""
     cost_micros: int | None = None
 

@@ -16,6 +16,8 @@ METADATA = tables.METADATA
 
 _TAKE_COLUMNS = [column for column in tables.TAKES.c if column.name != "tenant_id"]
 TAKE_FIELDS = [column.name for column in _TAKE_COLUMNS]
+OF_ITS_JOB = ("scene_number", "scene_title", "currency", "cost_micros")
+"""What a take is shown with of the job that made it."""
 _JOB_ROWS = sa.select(tables.JOBS, *(column.label(f"take_{column.name}") for column in _TAKE_COLUMNS)).select_from(
     tables.JOBS.outerjoin(tables.TAKES, tables.TAKES.c.job_id == tables.JOBS.c.id)
 )
@@ -312,18 +314,15 @@ def _job(row: sa.RowMapping) -> domain.Job:
     values["fault"], values["parked"] = _fault(row["fault"]), _fault(row["parked"])
     values["first_frame"], values["last_frame"] = media(row["first_frame"]), media(row["last_frame"])
     if row["take_id"]:
-        values["take"] = take({name: row[f"take_{name}"] for name in TAKE_FIELDS} | _money(row))
+        of_its_job = {name: row[name] for name in OF_ITS_JOB}
+        values["take"] = take({name: row[f"take_{name}"] for name in TAKE_FIELDS} | of_its_job)
     return domain.Job(**values)
 
 
 def take(row: Mapping[str, Any]) -> domain.Take:
-    """A take from a row with the take's columns, and the currency and cost of its job."""
-    values = {name: row[name] for name in (*TAKE_FIELDS, "currency", "cost_micros")}
+    """A take from a row with the take's columns, and those of its job that it is shown with."""
+    values = {name: row[name] for name in (*TAKE_FIELDS, *OF_ITS_JOB)}
     return domain.Take(**values | {"clip": domain.Media(**row["clip"]), "last_frame": media(row["last_frame"])})
-
-
-def _money(row: sa.RowMapping) -> dict[str, Any]:
-    return {"currency": row["currency"], "cost_micros": row["cost_micros"]}
 
 
 def _job_row(job: domain.Job, changed_in: int) -> dict[str, Any]:

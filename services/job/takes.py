@@ -12,7 +12,7 @@ from libs import db
 from services.job import domain, store, tables
 
 _TAKES, _SLOTS, _JOBS = tables.TAKES, tables.SLOTS, tables.JOBS
-_ROWS = sa.select(_TAKES, _JOBS.c.currency, _JOBS.c.cost_micros).select_from(
+_ROWS = sa.select(_TAKES, *(_JOBS.c[name] for name in store.OF_ITS_JOB)).select_from(
     _TAKES.join(_JOBS, _JOBS.c.id == _TAKES.c.job_id)
 )
 _FILLING = ("production_id", "scene_number", "take_id")

@@ -241,6 +241,8 @@ def take(value: domain.Take, is_stale: bool = False) -> job_pb2.Take:
         stale=is_stale,
         model=value.model,
         cost=money(value.cost_micros, value.currency),
+        scene_number=value.scene_number,
+        scene_title=value.scene_title,
     )
 
 

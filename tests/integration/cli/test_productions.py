@@ -85,6 +85,8 @@ def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     assert len(takes) == 4
     of_two = [take for take in takes if take["scene_id"] == takes[0]["scene_id"]]
     assert sum(bool(take.get("picked")) for take in of_two) == 1
+    newest = takes[0]["scene_id"]
+    assert run("take", "list", "doors.yaml", "--scene", newest)[1].count(f" of scene 2 Two ({newest}); ") == 3
     other = next(take for take in of_two if not take.get("picked"))["id"]
     assert "; picked" in run("take", "pick", other)[1]
     assert "The light is right." in run("take", "note", other, "The light is right.")[1]

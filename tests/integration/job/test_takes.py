@@ -29,6 +29,7 @@ async def test_takes_outlive_their_productions_and_the_newest_is_picked(crew):
     newer, older = await takes(crew, "scene_1")
     assert (newer.job_id, newer.picked, older.job_id, older.picked) == (again.id, True, first.id, False)
     assert {one.storyboard_id for one in (newer, older)} == {"sb_1"}
+    assert {(one.scene_number, one.scene_title) for one in (newer, older)} == {(1, "Scene 1")}
     assert {one.model for one in (newer, older)} == {"sandbox/reel-1"}
     assert older.cost.micros == news.COST
     hanging = (await takes(crew, "scene_2"))[1]

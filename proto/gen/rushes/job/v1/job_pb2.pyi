@@ -756,6 +756,8 @@ class Take(_message.Message):
     STALE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    SCENE_NUMBER_FIELD_NUMBER: _builtins.int
+    SCENE_TITLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the take, "take_…"; assigned by the server."""
     job_id: _builtins.str
@@ -778,6 +780,10 @@ class Take(_message.Message):
     """stale says that this other take is no longer the picked one of its scene."""
     model: _builtins.str
     """model that made it."""
+    scene_number: _builtins.int
+    """scene_number counts from 1 in the revision that it was made of."""
+    scene_title: _builtins.str
+    """scene_title in that revision."""
     @_builtins.property
     def clip(self) -> _media_pb2.Blob:
         """clip is the stored media."""
@@ -817,10 +823,12 @@ class Take(_message.Message):
         stale: _builtins.bool = ...,
         model: _builtins.str = ...,
         cost: _money_pb2.Money | None = ...,
+        scene_number: _builtins.int = ...,
+        scene_title: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "cost", b"cost", "create_time", b"create_time", "duration", b"duration", "last_frame", b"last_frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "cost", b"cost", "create_time", b"create_time", "digest", b"digest", "duration", b"duration", "id", b"id", "input_take_id", b"input_take_id", "job_id", b"job_id", "last_frame", b"last_frame", "model", b"model", "note", b"note", "picked", b"picked", "production_id", b"production_id", "scene_id", b"scene_id", "stale", b"stale", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "cost", b"cost", "create_time", b"create_time", "digest", b"digest", "duration", b"duration", "id", b"id", "input_take_id", b"input_take_id", "job_id", b"job_id", "last_frame", b"last_frame", "model", b"model", "note", b"note", "picked", b"picked", "production_id", b"production_id", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "stale", b"stale", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
