@@ -138,7 +138,10 @@ def _visit(home: Path, call: Callable[[client.Client], Awaitable[Told]]) -> Told
 
 
 def _format(name: str, option: str, file: Path | None) -> pb.FileFormat.ValueType:
+    """The format of that name; of a file, one that is read. Raises Ended with USAGE."""
     formats = {one.removeprefix("FILE_FORMAT_").lower(): value for one, value in pb.FileFormat.items() if value}
+    if file:
+        del formats["html"]
     if name not in formats:
         known = ", ".join(formats)
         why = f"{option} {name}" if name else f"{file} does not say by its ending what it is: {option}"

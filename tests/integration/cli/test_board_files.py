@@ -76,7 +76,10 @@ def test_faults_are_told_by_file_and_line(run: Run, tmp_path: Path) -> None:
     path.write_text("subject,duration\na,4\nb,soon\n")
     wrong = "is 'soon', not a whole number; write digits only, such as 4."
     assert run("import", str(path)) == (exits.Code.USAGE, "", f"{path}:3: scenes[1].duration: {wrong}\n")
-    assert run("import", str(tmp_path / "shots.txt"))[0] == exits.Code.USAGE
+    unknown = "does not say by its ending what it is: --format: write one of yaml, json, fountain, csv, browser_json.\n"
+    code, _, err = run("import", str(tmp_path / "shots.txt"))
+    assert (code, err.endswith(unknown)) == (exits.Code.USAGE, True), "html is only written"
+    assert run("import", str(path), "--format", "html")[0] == exits.Code.USAGE
     assert "cannot be read" in run("import", str(tmp_path / "none.csv"))[2]
 
 
