@@ -71,9 +71,10 @@ bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what lo
 	$(BIN)/python -m tests.bench.flight
 
 .PHONY: crash
-crash: $(VENV)/dev ## Kill, pause and trip the gateway at every place, and count what was lost
+crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count what was lost
 	$(BIN)/python -m tests.crash
 	$(BIN)/python -m tests.crash.verbs
+	$(BIN)/python -m tests.crash.kills
 
 .PHONY: storm
 storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed

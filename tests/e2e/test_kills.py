@@ -1,53 +1,27 @@
-"""kill -9 of every process of the house, at three moments of a production: every film is made, no clip bought twice."""
+"""kill -9 of every process of the house in the middle of a production, and of the gateway in the middle of an order."""
 
 import asyncio
-import collections
 import contextlib
-import itertools
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from services.cli import house, postgres
-from tests.e2e import boards, crew, oracle, waiting
+from tests.crash import kills
+from tests.e2e import crew, oracle, waiting
 
-_VICTIMS = ("sandbox", "provider_gateway", "storyboard", "job", "compiler", "studio", "nats", "postgres")
-_AT_THE_END = ("compiler", "studio")  # they have nothing to do before the last clip is stored
-_AT_ONCE = 4
 _WITHIN_S = 300.0
-
-Kill = tuple[crew.Moment, str]
+_KILLS: tuple[kills.Kill, ...] = (
+    *((crew.created, "storyboard"), (crew.created, "nats")),
+    *((crew.accepted, "sandbox"), (crew.accepted, "provider_gateway"), (crew.accepted, "postgres")),
+    *((crew.stored, "job"), (crew.cutting, "compiler"), (crew.cutting, "studio")),
+)
+"""Each process once, where it hurts most; `make crash` has every moment."""
 
 
 async def test_every_film_is_made_and_no_clip_is_bought_twice(of: house.House, tmp_path: Path) -> None:
-    bought_before = len(oracle.Books(of.folder).creates)
-    restarts_before = {victim: crew.row_of(of, victim)["restarts"] for victim in _VICTIMS}
-    # Moment by moment: a process that was killed is back long before its next turn comes.
-    moments = (crew.created, crew.accepted, crew.stored)
-    plan = [
-        (crew.cutting if moment is crew.stored and victim in _AT_THE_END else moment, victim)
-        for moment, victim in itertools.product(moments, _VICTIMS)
-    ]
-    left = iter(plan)
-    async with asyncio.timeout(_WITHIN_S), asyncio.TaskGroup() as crews:
-        for _ in range(_AT_ONCE):
-            crews.create_task(_work(of, left, tmp_path))
-    books = await oracle.check(of)
-    assert len(books.creates) - bought_before == len(plan) * boards.SCENES
-    for victim in _VICTIMS:
-        await crew.healthy(of, victim)
-    restarts = {victim: crew.row_of(of, victim)["restarts"] - restarts_before[victim] for victim in _VICTIMS}
-    assert restarts == collections.Counter(victim for _, victim in plan), "a process died that nobody killed"
-
-
-async def _work(of: house.House, left: Iterator[Kill], folder: Path) -> None:
-    for moment, victim in left:
-        name = f"{victim} killed when {moment.__name__}"
-        async with asyncio.timeout(_WITHIN_S), asyncio.TaskGroup() as production:
-            production.create_task(crew.shoot(of, name, folder), name=name)
-            await crew.reached(of, name, moment)
-            os.kill(await crew.healthy(of, victim), signal.SIGKILL)
+    await kills.play(of, _KILLS, tmp_path)
 
 
 async def test_an_answer_that_was_not_written_down_is_asked_for_and_not_bought_again(

@@ -1,0 +1,1 @@
+"""Whole houses, and what others see of them."""
