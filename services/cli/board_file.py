@@ -1,19 +1,17 @@
 """Reads a board file: a board and the line of every field, or every fault at once."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pydantic
-import yaml
 
+from libs import yaml_lines
 from services.cli import board, board_rules, exits
 
 _LARGEST_BYTES = 1_000_000
-_DEEPEST = 20
-_MOST_NODES = 100_000  # aliases may repeat a node; this stops a file that unfolds without end
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_NODES = 100_000
 
 Loc = board_rules.Loc
 
@@ -88,24 +86,15 @@ def _line(lines: Mapping[Loc, int], loc: Loc) -> int:
 
 def _raw(path: Path, data: bytes, lines: dict[Loc, int], faults: list[Fault]) -> Any:
     """The file as dicts, lists and texts. Raises Faulty when it is no YAML at all."""
-    text = _text(path, data)
     try:
-        if _too_deep(text):
-            raise Faulty(path, [Fault(1, "", f"it is nested more than {_DEEPEST} levels deep", "Flatten it.")])
-        root = yaml.compose(text, Loader=Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        wrong = f"it is not valid YAML: {error.problem or error.context}"
-        remedy = "Check the indentation, quotes and colons around it."
-        raise Faulty(path, [Fault(mark.line + 1 if mark else 1, "", wrong, remedy)]) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise Faulty(
-            path, [Fault(line, "", f"it holds a character that YAML forbids: {error.reason}", "Remove it.")]
-        ) from None
-    if root is None:
+        told = yaml_lines.read(_text(path, data), _MOST_NODES)
+    except yaml_lines.Unreadable as error:
+        raise Faulty(path, [Fault(error.line, "", error.wrong, f"{error.remedy.capitalize()}.")]) from None
+    if told.value is None:
         raise Faulty(path, [Fault(1, "", "it is empty", "Write a name and scenes.")])
-    return _Unfolding(path, lines, faults).value(root, ())
+    lines |= told.lines
+    faults += [Fault(line, dotted(loc), "is written twice", "Keep one of the two.") for line, loc in told.twice]
+    return told.value
 
 
 def _data(path: Path) -> bytes:
@@ -126,53 +115,3 @@ def _text(path: Path, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Faulty(path, [Fault(line, "", "it is not UTF-8 text", "Save the file as UTF-8.")]) from None
-
-
-def _too_deep(text: str) -> bool:
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            return True
-    return False
-
-
-@dataclasses.dataclass
-class _Unfolding:
-    """Unfolds YAML nodes, noting lines. Every scalar stays text: 16:9, 007 and no are what they look like."""
-
-    path: Path
-    lines: dict[Loc, int]
-    faults: list[Fault]
-    nodes: int = 0
-
-    def value(self, node: yaml.Node, loc: Loc) -> Any:
-        self.nodes += 1
-        if self.nodes > _MOST_NODES or len(loc) > _DEEPEST:
-            raise Faulty(
-                self.path, [Fault(node.start_mark.line + 1, "", "its aliases repeat too much", "Write it out.")]
-            )
-        self.lines.setdefault(loc, node.start_mark.line + 1)
-        match node:
-            case yaml.MappingNode():
-                return dict(self._entries(node, loc))
-            case yaml.SequenceNode():
-                return [self.value(child, (*loc, index)) for index, child in enumerate(node.value)]
-            case yaml.ScalarNode(value="" | "~" | "null") if not node.style:  # plain, not in quotes
-                return None
-            case _:
-                return node.value
-
-    def _entries(self, node: yaml.MappingNode, loc: Loc) -> Iterator[tuple[str, Any]]:
-        """What is written down; a key without a value counts as not written."""
-        seen = set()
-        for key, child in node.value:
-            line = key.start_mark.line + 1
-            at = (*loc, str(key.value) if isinstance(key, yaml.ScalarNode) else "?")
-            if at in seen:
-                self.faults.append(Fault(line, dotted(at), "is written twice", "Keep one of the two."))
-            seen.add(at)
-            self.lines[at] = line
-            value = self.value(child, at)
-            if value is not None:
-                yield str(at[-1]), value

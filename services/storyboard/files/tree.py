@@ -5,16 +5,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
+from libs import yaml_lines
 from services.storyboard.files import draft
 
 LARGEST_BYTES = 2_000_000
-_DEEPEST = 20
-_MOST_NODES = 300_000  # aliases may repeat a node; this stops a file that unfolds without end
+_MOST_NODES = 300_000
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|\n', re.DOTALL)
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def text(data: bytes) -> str:
@@ -35,20 +32,13 @@ def text(data: bytes) -> str:
 def from_yaml(text: str) -> draft.Draft:
     """A file of YAML. Raises FileFaulty."""
     try:
-        if _too_deep(text):
-            raise draft.refusal(1, f"it is nested more than {_DEEPEST} levels deep; flatten it")
-        root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        wrong = f"it is not valid YAML: {error.problem or error.context}; check the indentation, quotes and colons"
-        raise draft.refusal(mark.line + 1 if mark else 1, wrong) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise draft.refusal(line, f"it holds a character that YAML forbids: {error.reason}; remove it") from None
-    if root is None:
+        told = yaml_lines.read(text, _MOST_NODES)
+    except yaml_lines.Unreadable as error:
+        raise draft.refusal(error.line, f"{error.wrong}; {error.remedy}") from None
+    if told.value is None:
         raise draft.refusal(1, "it is empty; write a name and scenes")
-    unfolding = _Unfolding()
-    return _whole(unfolding.draft, unfolding.value(root, ()))
+    twice = [(line, loc, "is written twice; keep one of the two") for line, loc in told.twice]
+    return _whole(draft.Draft(lines=told.lines, faults=twice), told.value)
 
 
 def from_json(text: str) -> draft.Draft:
@@ -68,8 +58,8 @@ def json_value(text: str) -> tuple[draft.Draft, Any]:
     for loc, line in _json_lines(text):
         if len(told.lines) > _MOST_NODES:
             raise draft.refusal(line, "it holds too many values for a board")
-        if len(loc) > _DEEPEST:
-            raise draft.refusal(line, f"it is nested more than {_DEEPEST} levels deep; flatten it")
+        if len(loc) > yaml_lines.DEEPEST:
+            raise draft.refusal(line, f"it is nested more than {yaml_lines.DEEPEST} levels deep; flatten it")
         twice = loc in told.lines and isinstance(loc[-1], str)
         told.lines[loc] = line
         if twice:
@@ -119,47 +109,3 @@ def _begun(loc: list[str | int], line: int) -> Iterator[tuple[draft.Loc, int]]:
     if loc[-1] == -1:
         loc[-1] = 0
         yield tuple(loc), line
-
-
-def _too_deep(text: str) -> bool:
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            return True
-    return False
-
-
-class _Unfolding:
-    """Unfolds YAML nodes, noting lines."""
-
-    def __init__(self) -> None:
-        self.draft, self._nodes = draft.Draft(), 0
-
-    def value(self, node: yaml.Node, loc: draft.Loc) -> Any:
-        self._nodes += 1
-        if self._nodes > _MOST_NODES or len(loc) > _DEEPEST:
-            raise draft.refusal(node.start_mark.line + 1, "its aliases repeat too much; write it out")
-        self.draft.lines.setdefault(loc, node.start_mark.line + 1)
-        match node:
-            case yaml.MappingNode():
-                return dict(self._entries(node, loc))
-            case yaml.SequenceNode():
-                return [self.value(child, (*loc, index)) for index, child in enumerate(node.value)]
-            case yaml.ScalarNode(value="" | "~" | "null") if not node.style:  # plain, not in quotes
-                return None
-            case _:
-                return node.value
-
-    def _entries(self, node: yaml.MappingNode, loc: draft.Loc) -> Iterator[tuple[str, Any]]:
-        """What is written down; a key without a value counts as not written."""
-        seen = set()
-        for key, child in node.value:
-            at = (*loc, str(key.value) if isinstance(key, yaml.ScalarNode) else "?")
-            self.draft.lines[at] = key.start_mark.line + 1
-            if at in seen:
-                self.draft.fault(at, "is written twice; keep one of the two")
-            seen.add(at)
-            value = self.value(child, at)
-            if value is not None:
-                yield str(at[-1]), value
