@@ -5,7 +5,8 @@ import pytest
 
 from libs import ids
 from rushes.job.v1 import events_pb2, job_pb2
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 READ = {
     "GetProduction": ("production_id", "PRODUCTION_NOT_FOUND"),

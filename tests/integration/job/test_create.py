@@ -8,7 +8,7 @@ import grpc
 from libs import ids
 from rushes.job.v1 import events_pb2, job_pb2
 from rushes.type.v1 import clip_pb2
-from tests.integration.job import refusals
+from tests.integration import refusals
 
 CUT, LAST_FRAME = clip_pb2.SEAM_CUT, clip_pb2.SEAM_LAST_FRAME
 

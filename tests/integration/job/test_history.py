@@ -5,7 +5,8 @@ import pytest
 import sqlalchemy as sa
 
 from rushes.job.v1 import job_pb2
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 NAMES = job_pb2.Job.State
 

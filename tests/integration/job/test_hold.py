@@ -7,7 +7,8 @@ import pytest
 
 from rushes.job.v1 import events_pb2, job_pb2
 from services.job import domain, planning
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 Made, Job = job_pb2.Production, job_pb2.Job
 CONFLICT = grpc.StatusCode.FAILED_PRECONDITION

@@ -7,7 +7,8 @@ import pytest
 
 from rushes.job.v1 import events_pb2, job_pb2
 from rushes.type.v1 import clip_pb2, media_pb2
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 CUT, LAST_FRAME, SHARED = clip_pb2.SEAM_CUT, clip_pb2.SEAM_LAST_FRAME, clip_pb2.SEAM_SHARED_KEYFRAME
 Plan = job_pb2.ScenePlan

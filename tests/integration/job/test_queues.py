@@ -5,7 +5,8 @@ import pytest
 
 from libs import rpc
 from rushes.job.v1 import job_service_pb2
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 BY = job_service_pb2.GetQueueStatsRequest
 

@@ -8,7 +8,8 @@ from rushes.job.v1 import events_pb2, job_pb2
 from rushes.job.v1.job_service_pb2 import RetryJobResponse as Retried
 from rushes.type.v1 import clip_pb2
 from services.provider_gateway import events as gateway_events
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 Job = job_pb2.Job
 CONFLICT = grpc.StatusCode.FAILED_PRECONDITION

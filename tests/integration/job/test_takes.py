@@ -6,7 +6,8 @@ import pytest
 from libs import ids
 from rushes.job.v1 import events_pb2, job_pb2
 from services.job import domain, planning
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 MISSING = grpc.StatusCode.NOT_FOUND
 

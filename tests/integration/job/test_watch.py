@@ -8,7 +8,8 @@ from google.rpc import error_details_pb2
 
 from libs import ids
 from rushes.job.v1 import job_pb2
-from tests.integration.job import news, refusals
+from tests.integration import refusals
+from tests.integration.job import news
 
 STATE = job_pb2.Production.State.Name
 

@@ -11,7 +11,8 @@ from google.protobuf import field_mask_pb2
 
 from rushes.job.v1 import webhook_pb2
 from services.job import webhook_sender, webhook_store, webhooks
-from tests.integration.job import hooks, news, refusals
+from tests.integration import refusals
+from tests.integration.job import hooks, news
 from tests.unit.provider_gateway import addresses, servers
 
 DELIVERED, PENDING, FAILED = (webhooks.DeliveryState(name) for name in ("DELIVERED", "PENDING", "FAILED"))

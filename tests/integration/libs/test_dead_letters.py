@@ -12,7 +12,7 @@ from rushes.job.v1 import events_pb2
 from rushes.ops.v1 import dead_letter_service_pb2 as pb
 from rushes.ops.v1 import dead_letter_service_pb2_grpc
 from rushes.type.v1 import clip_pb2
-from tests.integration.job import refusals
+from tests.integration import refusals
 from tests.integration.libs.test_bus import HEARD, running, until
 
 CANARY = "a lighthouse nobody may read about"

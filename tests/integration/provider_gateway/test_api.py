@@ -11,7 +11,7 @@ from libs import ids
 from rushes.provider_gateway.v1 import model_pb2, provider_gateway_service_pb2, quote_pb2, submission_pb2
 from rushes.type.v1 import media_pb2
 from services.provider_gateway import wire
-from tests.integration.job import refusals
+from tests.integration import refusals
 from tests.integration.provider_gateway import conftest as house
 from tests.integration.provider_gateway import shop
 

@@ -11,7 +11,7 @@ import pytest
 
 from rushes.provider_gateway.v1 import submission_pb2
 from services.provider_gateway import domain, evidence
-from tests.integration.job import refusals
+from tests.integration import refusals
 from tests.integration.provider_gateway import conftest as house
 from tests.integration.provider_gateway import shop
 

@@ -10,7 +10,7 @@ from libs import rpc
 from rushes.provider_gateway.v1 import ledger_pb2, provider_gateway_service_pb2, submission_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc as pb_grpc
 from services.provider_gateway import domain
-from tests.integration.job import refusals
+from tests.integration import refusals
 from tests.integration.provider_gateway import conftest as house
 
 S = domain.State

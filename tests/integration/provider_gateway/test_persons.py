@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from libs import ids
 from rushes.provider_gateway.v1 import events_pb2, submission_pb2
 from services.provider_gateway import domain
-from tests.integration.job import refusals
+from tests.integration import refusals
 from tests.integration.provider_gateway import conftest as house
 from tests.integration.provider_gateway import shop
 

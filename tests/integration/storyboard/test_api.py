@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2
 from libs import ids
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from services.storyboard import compose, presets, ticks
-from tests.integration.storyboard.refusals import detail, refused
+from tests.integration.refusals import detail, refused
 from tests.unit.storyboard import boards
 
 ABSENT = ids.new("sb")

@@ -8,7 +8,7 @@ import pytest
 
 from libs import ids
 from rushes.storyboard.v1 import storyboard_pb2 as pb
-from tests.integration.storyboard.refusals import refused, violations
+from tests.integration.refusals import refused, violations
 from tests.unit.storyboard import boards
 
 ABORTED, MISSING, INVALID = grpc.StatusCode.ABORTED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT

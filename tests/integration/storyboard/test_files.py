@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
-from tests.integration.storyboard.refusals import refused, violations
+from tests.integration.refusals import refused, violations
 from tests.unit.storyboard import boards
 
 INVALID, MISSING, CONFLICT = (

@@ -12,7 +12,7 @@ from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import guests, ticks
-from tests.integration.storyboard.refusals import refused, violations
+from tests.integration.refusals import refused, violations
 from tests.unit.storyboard import boards
 
 DENIED, MISSING = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND

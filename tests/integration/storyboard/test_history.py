@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import json_format
 
 from rushes.storyboard.v1 import storyboard_pb2 as pb
-from tests.integration.storyboard.refusals import refused
+from tests.integration.refusals import refused
 from tests.unit.storyboard import boards
 
 CONFLICT = grpc.StatusCode.FAILED_PRECONDITION

@@ -12,8 +12,8 @@ from libs import rpc
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2 as service_pb
 from services.storyboard import chat, writer
+from tests.integration.refusals import fault_of, refused, violations
 from tests.integration.sandbox.conftest import lent as _lent
-from tests.integration.storyboard.refusals import fault, refused, violations
 from tests.unit.storyboard import boards
 
 lent = _lent
@@ -116,7 +116,7 @@ async def test_a_log_holds_neither_key_nor_script_nor_answer(client, caplog):
 @off
 async def test_without_a_key_the_setting_is_named(client):
     board = await client.create(boards.the_letter())
-    error = await fault(proposed(client, board), CONFLICT)
+    error = await fault_of(proposed(client, board), CONFLICT)
     assert "RUSHES_WRITER_KEY" in error.details()
 
 

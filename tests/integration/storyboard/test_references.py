@@ -11,7 +11,7 @@ import pytest
 
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from services.storyboard import stills
-from tests.integration.storyboard.refusals import refused, violations
+from tests.integration.refusals import refused, violations
 from tests.unit.storyboard import boards
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

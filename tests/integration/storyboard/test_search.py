@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from rushes.storyboard.v1 import storyboard_pb2 as pb
 from services.storyboard import words
-from tests.integration.storyboard.refusals import violations
+from tests.integration.refusals import violations
 from tests.unit.storyboard import boards
 
 ACTIVE, DELETED = pb.Storyboard.STATE_ACTIVE, pb.Storyboard.STATE_DELETED

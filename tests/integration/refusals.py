@@ -1,4 +1,4 @@
-"""What a call that must fail says."""
+"""What a call that must fail says, taken out of its status."""
 
 import grpc
 import pytest
@@ -8,16 +8,16 @@ from grpc_status import rpc_status
 
 async def refused(call, code):
     """The ErrorInfo of a call that must fail with this code."""
-    return detail(await fault(call, code), error_details_pb2.ErrorInfo)
+    return detail(await fault_of(call, code), error_details_pb2.ErrorInfo)
 
 
-async def violations(call, code):
-    """The fields that a call names which must fail with this code, and what is wrong with them."""
-    bad = detail(await fault(call, code), error_details_pb2.BadRequest)
-    return {it.field: it.description for it in bad.field_violations}
+async def violations(call, code=grpc.StatusCode.INVALID_ARGUMENT):
+    """What a BadRequest says, by field."""
+    found = detail(await fault_of(call, code), error_details_pb2.BadRequest).field_violations
+    return {one.field: one.description for one in found}
 
 
-async def fault(call, code):
+async def fault_of(call, code):
     """The error of a call that must fail with this code."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
