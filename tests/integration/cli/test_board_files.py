@@ -1,48 +1,21 @@
 """Files and proposals as a person types them, against a house whose language model is the sandbox."""
 
-import asyncio
+import functools
 import json
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from services.cli import __main__ as command
-from services.cli import board_file, exits, house, visit
+from services.cli import board_file, exits
 
 Run = Callable[..., tuple[int, str, str]]
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
-        at = house.make_folder(Path(made) / "home")
-        of = house.prepare(at, print)
-        told = {"RUSHES_WRITER_KEY": "any", "RUSHES_WRITER_BASE_URL": f"http://{of.address('sandbox')}/v1"}
-        os.environ.update(told)
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            for name in told:
-                del os.environ[name]
-            asyncio.run(visit.stop(at))
-
-
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def invoke(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rushes", "board", *words, "--home", str(folder)])
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return invoke
+def run(run: Run) -> Run:
+    return functools.partial(run, "board")
 
 
 def made(told: tuple[int, str, str]) -> str:

@@ -1,12 +1,9 @@
 """The verbs about stored boards against a house: made, edited, compared, undone, found, deleted and claimed."""
 
 import asyncio
-import io
+import functools
 import json
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -14,37 +11,15 @@ import pytest
 
 from libs import rpc
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2, storyboard_service_pb2_grpc
-from services.cli import __main__ as command
-from services.cli import exits, house, visit
+from services.cli import exits, house
 
 Run = Callable[..., tuple[int, str, str]]
 LETTER = Path(__file__).parents[3] / "docs" / "examples" / "the-letter.yaml"
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
-        at = Path(made) / "home"
-        os.environ["RUSHES_GUESTS_SECRET"] = "of this test, and of no other test"
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            del os.environ["RUSHES_GUESTS_SECRET"]
-            asyncio.run(visit.stop(at))
-
-
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def invoke(*words: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rushes", "board", *words, "--home", str(folder)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return invoke
+def run(run: Run) -> Run:
+    return functools.partial(run, "board")
 
 
 @pytest.fixture

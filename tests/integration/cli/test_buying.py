@@ -1,11 +1,9 @@
 """The verbs about models, providers and paid calls, while a house films: what they show, and what a person decides."""
 
-import asyncio
 import contextlib
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.cli import __main__ as command
-from services.cli import environment, exits, visit
+from services.cli import environment, exits
 
 Run = Callable[..., tuple[int, str, str]]
 Film = Callable[..., contextlib.AbstractContextManager[subprocess.Popen[bytes]]]
@@ -25,32 +22,6 @@ size: 640x360
 scenes:
   - {{title: One, subject: "A kite {disaster}", duration: 1}}
 """
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made, pytest.MonkeyPatch.context() as told:
-        told.setenv("RUSHES_SANDBOX_INSTANT", "true")
-        told.setenv("RUSHES_SANDBOX_LATENCY", "0")
-        at = Path(made) / "home"
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            asyncio.run(visit.stop(at))
-
-
-@pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def invoke(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rushes", *words, "--home", str(folder)])
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        return (int(ended.value.code or 0), *capfd.readouterr())
-
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv("NO_PROXY", "")
-    return invoke
 
 
 @pytest.fixture

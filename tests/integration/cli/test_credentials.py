@@ -1,11 +1,7 @@
 """The verbs about keys against a house: installed from stdin, proven, replaced, switched off and destroyed."""
 
-import asyncio
 import http.server
-import io
 import json
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,37 +9,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from services.cli import __main__ as command
-from services.cli import exits, visit
+from services.cli import exits
 
 KEY = "sk-canary-0123456789abcdef"
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
-        at = Path(made) / "home"
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            asyncio.run(visit.stop(at))
-
-
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(run: Run) -> Run:
     def invoke(*words: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rushes", "credentials", *words, "--home", str(folder)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        out, err = capfd.readouterr()
+        code, out, err = run("credentials", *words, stdin=stdin)
         assert "canary" not in out + err
-        return int(ended.value.code or 0), out, err
+        return code, out, err
 
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv("NO_PROXY", "")
     return invoke
 
 
@@ -105,6 +83,7 @@ def test_a_key_that_is_refused(run: Run, provider: str) -> None:
     code, out, err = run("verify", made["id"])
     assert (code, made["id"] in out) == (exits.Code.PROVIDER, True)
     assert f"rushes credentials rotate {made['id']}" in err
+    assert run("delete", made["id"], "--yes")[0] == 0
 
 
 def test_a_provider_that_is_away_is_asked_once(run: Run, provider: str) -> None:
@@ -112,6 +91,7 @@ def test_a_provider_that_is_away_is_asked_once(run: Run, provider: str) -> None:
     code, _, err = run("verify", made["id"])
     assert (code, "cannot be asked about the key" in err) == (exits.Code.PROVIDER, True)
     assert len(Provider.asked) == 1
+    assert run("delete", made["id"], "--yes")[0] == 0
 
 
 def test_a_request_that_is_faulty_names_its_fields(run: Run) -> None:

@@ -3,14 +3,13 @@
 import asyncio
 import io
 import json
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import rich.console
 
-from services.cli import board_file, client, exits, film, house, household, runs, screening, visit
+from services.cli import board_file, client, exits, film, house, household, runs, screening
 
 BOARD = """\
 name: Two Doors
@@ -19,18 +18,6 @@ scenes:
   - {title: One, subject: A red door, duration: 1}
   - {title: Two, subject: A blue door, duration: 1, seam: last_frame}
 """
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
-        at = Path(made) / "home"
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            asyncio.run(visit.stop(at))
 
 
 Film = Callable[..., tuple[str, str]]

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,33 +10,10 @@ import pytest
 
 from libs import db, outbox
 from rushes.job.v1 import events_pb2
-from services.cli import __main__ as command
-from services.cli import environment, house, visit
+from services.cli import environment, house
 from tests.integration.job import hooks
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
-        at = Path(made) / "home"
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            asyncio.run(visit.stop(at))
-
-
-@pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def invoke(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rushes", *words, "--home", str(folder)])
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        return (int(ended.value.code or 0), *capfd.readouterr())
-
-    return invoke
 
 
 @pytest.fixture

@@ -1,17 +1,11 @@
 """The verbs of productions, jobs, takes and costs against a house."""
 
-import asyncio
 import json
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from services.cli import __main__ as command
-from services.cli import visit
 
 Run = Callable[..., tuple[int, str, str]]
 BOARD = """\
@@ -23,31 +17,11 @@ scenes:
 """
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
-        at = Path(made) / "home"
-        asyncio.run(visit.ensure(at, print))
-        try:
-            yield at
-        finally:
-            asyncio.run(visit.stop(at))
-
-
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    def invoke(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rushes", *words, "--home", str(folder)])
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        return (int(ended.value.code or 0), *capfd.readouterr())
-
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, "")
+def run(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "doors.yaml").write_text(BOARD)
-    return invoke
+    return run
 
 
 def told(run: Run, *words: str) -> Any:
@@ -105,7 +79,10 @@ def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     assert run("job", "cancel", jobs[0]["id"])[0] == 5
     assert run("production", "pause", production)[0] == 5
 
-    assert "all: 4 jobs, quoted 0.40 in play money, spent 0.40 in play money" in run("costs")[1]
+    assert (
+        "all: 4 jobs, quoted 0.40 in play money, spent 0.40 in play money"
+        in run("costs", "--storyboard", "doors.yaml")[1]
+    )
     assert run("costs", "--by", "scene", "--storyboard", "doors.yaml")[1].count("quoted") == 2
     assert run("costs", "--by", "weather")[0] == 2
 
