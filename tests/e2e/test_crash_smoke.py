@@ -8,11 +8,15 @@ import pytest
 import pytest_asyncio
 
 from tests.crash import __main__ as crash
-from tests.crash import armed, outage, rounds
+from tests.crash import armed, outage, rounds, verbs
 from tests.crash import rig as rigs
 
 _PAYING = ("order.sent", "claim.SENDING.committed", "record.UNKNOWN.committed", "lookup.done")
 _KEEPING = ("record.ACCEPTED.before_commit", "fetch.kept", "record.STORED.before_commit", "outbox.published")
+_VERBS = (
+    *("approve.before_commit", "take.kept", "pick.before_commit", "retry.committed", "production.committed"),
+    "webhook.sent",
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,3 +52,16 @@ async def test_an_outage_loses_no_clip_that_outlives_it_and_none_in_silence(rig:
     assert await rounds.verdict(rig) == ()
     logs = "".join(rig.of.log(name).read_text() for name in rigs.GATEWAYS)
     assert logs.count('"action": "paid_clip_lost"') == sum(one.state == "CLIP_EXPIRED" for one in swept)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_job_is_lost_and_none_made_twice_when_its_service_dies_again_and_again(rig: rigs.Rig) -> None:
+    """Who dies early may keep the round from a later place: what was not come to is played once more."""
+    missed = [f"job {place}" for place in _VERBS]
+    for _ in range(3):
+        faults = [armed.Fault(f"job {place}", "kill") for place in _VERBS if any(place in one for one in missed)]
+        wrong, missed = await verbs.play(rig, *faults)
+        assert wrong == ()
+        if not missed:
+            break
+    assert missed == []
