@@ -1,4 +1,4 @@
-"""A house for a measurement: it is there inside the block."""
+"""A house of chosen services: it is there inside the block."""
 
 import asyncio
 import contextlib
@@ -12,17 +12,24 @@ from services.cli import house, keeper, state
 @contextlib.asynccontextmanager
 async def running(services: Sequence[str]) -> AsyncIterator[house.House]:
     """PostgreSQL, NATS and these services in a new folder, which is deleted at the end."""
-    started: asyncio.Future[house.House] = asyncio.get_running_loop().create_future()
     with tempfile.TemporaryDirectory(prefix="rushes-bench-") as folder:
-        keeping = asyncio.create_task(keeper.keep(pathlib.Path(folder), print, started.set_result, services))
-        try:
-            await asyncio.wait([keeping, started], return_when=asyncio.FIRST_COMPLETED)
-            if keeping.done():
-                await keeping
-            yield started.result()
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+        async with kept(pathlib.Path(folder), services) as of:
+            yield of
+
+
+@contextlib.asynccontextmanager
+async def kept(folder: pathlib.Path, services: Sequence[str]) -> AsyncIterator[house.House]:
+    """PostgreSQL, NATS and these services in that folder."""
+    started: asyncio.Future[house.House] = asyncio.get_running_loop().create_future()
+    keeping = asyncio.create_task(keeper.keep(folder, print, started.set_result, services))
+    try:
+        await asyncio.wait([keeping, started], return_when=asyncio.FIRST_COMPLETED)
+        if keeping.done():
+            await keeping
+        yield started.result()
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 def processes(of: house.House) -> list[dict[str, object]]:

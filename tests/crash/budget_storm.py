@@ -25,7 +25,8 @@ from rushes.job.v1 import events_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from rushes.provider_gateway.v1 import quote_pb2, submission_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
-from services.cli import client, environment, health, house, keeper, postgres, processes
+from services.cli import client, environment, health, house, postgres, processes
+from tests.bench import home
 from tests.e2e import crew, oracle, waiting
 
 REPLICAS = 4
@@ -81,7 +82,7 @@ class Told:
 async def storm(folder: Path, orders: int, fits: int, kills: int) -> Told:
     """Order so many clips of which so many fit, and kill gateways meanwhile. Raises AssertionError."""
     told = Told(orders, fits)
-    async with _house(folder) as of, _replicas(of) as pids:
+    async with home.kept(folder, ("sandbox", _GATEWAY)) as of, _replicas(of) as pids:
         gateway = _Gateway(of)
         requests = await gateway.ordered(orders)
         await gateway.limit(fits)
@@ -147,21 +148,6 @@ class _Gateway:
         async with client.connect(self._of) as services:
             request = getattr(pb, f"{verb}Request")(**fields)
             return await services.call(getattr(services.gateway, verb), request)
-
-
-@contextlib.asynccontextmanager
-async def _house(folder: Path) -> AsyncIterator[house.House]:
-    """A house of a database, a bus, a provider and the first gateway."""
-    started: asyncio.Future[house.House] = asyncio.get_running_loop().create_future()
-    keeping = asyncio.create_task(keeper.keep(folder, print, started.set_result, ("sandbox", _GATEWAY)))
-    try:
-        await asyncio.wait([keeping, started], return_when=asyncio.FIRST_COMPLETED)
-        if keeping.done():
-            await keeping
-        yield started.result()
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
