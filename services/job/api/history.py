@@ -5,7 +5,7 @@ from google.protobuf import timestamp_pb2
 from libs import auth, paging
 from rushes.job.v1 import job_history_pb2, job_pb2
 from rushes.job.v1 import job_service_pb2 as pb
-from services.job import history, store
+from services.job import domain, history, store
 from services.job.api import desk
 
 
@@ -20,7 +20,8 @@ class History(desk.Desk):
         size = paging.page_size(request.page_size)
         (after,) = paging.decode(request.page_token, bound) if request.page_token else (0,)
         async with self.database.tenant(tenant_id) as conn:
-            await store.get_job(conn, tenant_id, request.job_id)
+            if not await store.find_jobs(conn, tenant_id, [request.job_id]):
+                raise domain.JobNotFound(job_id=request.job_id)
             found = await history.of(conn, tenant_id, request.job_id, after, size + 1)
         more = paging.encode([found[size - 1].id], bound) if len(found) > size else ""
         return pb.ListJobHistoryResponse(changes=map(_change, found[:size]), next_page_token=more)

@@ -1,11 +1,12 @@
 """Verbs of jobs: reading, stopping, and taking up again without paying twice."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, failpoints, ids, paging, rpc
+from libs import auth, failpoints, ids, paging, reads, rpc
 from rushes.job.v1 import events_pb2, job_pb2
 from rushes.job.v1 import job_service_pb2 as pb
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
@@ -87,10 +88,15 @@ class Jobs(desk.Desk):
             failpoints.reach("retry.before_commit")
             return revived[0]
 
+    @functools.cached_property
+    def _reads(self) -> reads.Reads[domain.Job]:
+        return reads.Reads(self.database, store.find_jobs)
+
     async def _job(self, job_id: str) -> domain.Job:
-        tenant_id = auth.caller().tenant_id
-        async with self.database.tenant(tenant_id) as conn:
-            return await store.get_job(conn, tenant_id, job_id)
+        job = await self._reads.get(auth.caller().tenant_id, job_id)
+        if job is None:
+            raise domain.JobNotFound(job_id=job_id)
+        return job
 
 
 async def _repeat(conn: AsyncConnection, job: domain.Job, held: follow.Held) -> None:
