@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -104,12 +104,24 @@ def one_of(column: sa.ColumnElement[Any], values: Collection[str]) -> sa.ColumnE
     return column == sa.any_(sa.literal(list(values), pg.ARRAY(sa.Text)))
 
 
-def recordset(table: sa.Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> sa.TableValuedAlias:
-    """These rows, typed as the table's columns of these names, for one statement that changes them all."""
-    text = json.dumps([{name: row[name] for name in names} for row in rows], default=_iso)
+def among(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+    """As one_of, of a list of texts that a parameter of this name brings: for a statement that is made once."""
+    return column == sa.any_(sa.bindparam(name, type_=pg.ARRAY(sa.Text)))
+
+
+def recordset(table: sa.Table, names: Sequence[str], parameter: str) -> sa.TableValuedAlias:
+    """Rows, typed as the table's columns of these names, for one statement that changes them all.
+
+    What `records` makes of them comes as the parameter of that name.
+    """
     columns = [sa.column(name, table.c[name].type) for name in names]
-    records = sa.func.jsonb_to_recordset(sa.cast(sa.literal(text, sa.Text), pg.JSONB))
-    return records.table_valued(*columns, name="new").render_derived(with_types=True)
+    records = sa.func.jsonb_to_recordset(sa.cast(sa.bindparam(parameter, type_=sa.Text), pg.JSONB))
+    return records.table_valued(*columns, name=parameter).render_derived(with_types=True)
+
+
+def records(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """The columns of these names, of these rows, as a `recordset` takes them."""
+    return json.dumps([{name: row[name] for name in names} for row in rows], default=_iso)
 
 
 def _iso(moment: datetime) -> str:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import ids, telemetry
+from libs import db, ids, telemetry
 
 METADATA = sa.MetaData()
 
@@ -56,6 +56,20 @@ STREAM = sa.Table(
     sa.Column("only", sa.Boolean, primary_key=True),
     sa.Column("incarnation", sa.Text, nullable=False),
 )
+
+# Made once: to put one together costs more than to run it.
+_SAY = sa.insert(OUTBOX)
+_UNPUBLISHED = (
+    sa.select(OUTBOX.c.id, OUTBOX.c.subject, OUTBOX.c.payload, OUTBOX.c.headers)
+    .where(OUTBOX.c.published_at.is_(None))
+    .order_by(OUTBOX.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_MARK = sa.update(OUTBOX).where(db.among(OUTBOX.c.id, "event_ids")).values(published_at=sa.func.now())
+_HEAR = sa.text("""
+    INSERT INTO inbox (event_id) SELECT unnest(CAST(:event_ids AS text[]))
+    ON CONFLICT DO NOTHING RETURNING event_id""")
 
 KEPT = timedelta(days=7)
 """How long published rows stay, so that a lost JetStream store can be filled again from them."""
@@ -136,7 +150,7 @@ async def put_all(conn: AsyncConnection, said: Sequence[Said]) -> None:
         }
         for event, headers in said
     ]
-    await conn.execute(sa.insert(OUTBOX), rows)
+    await conn.execute(_SAY, rows)
     conn.info["spoken"] = True
 
 
@@ -151,31 +165,17 @@ class Event(NamedTuple):
 
 async def unpublished(conn: AsyncConnection, most: int) -> list[Event]:
     """Events to publish, oldest first, locked until the transaction ends; those another relay holds are skipped."""
-    query = (
-        sa.select(OUTBOX.c.id, OUTBOX.c.subject, OUTBOX.c.payload, OUTBOX.c.headers)
-        .where(OUTBOX.c.published_at.is_(None))
-        .order_by(OUTBOX.c.id)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    return [Event(*row) for row in await conn.execute(query)]
+    return [Event(*row) for row in await conn.execute(_UNPUBLISHED, {"most": most})]
 
 
 async def mark_published(conn: AsyncConnection, event_ids: Sequence[str]) -> None:
     """These have been acknowledged by JetStream."""
-    await conn.execute(
-        sa.update(OUTBOX)
-        .where(OUTBOX.c.id == sa.any_(sa.literal(event_ids, pg.ARRAY(sa.Text))))
-        .values(published_at=sa.func.now())
-    )
+    await conn.execute(_MARK, {"event_ids": list(event_ids)})
 
 
 async def first_times(conn: AsyncConnection, event_ids: Collection[str]) -> set[str]:
     """Note these as handled; returns those that were not before."""
-    query = sa.text("""
-        INSERT INTO inbox (event_id) SELECT unnest(CAST(:event_ids AS text[]))
-        ON CONFLICT DO NOTHING RETURNING event_id""")
-    return set((await conn.execute(query, {"event_ids": list(event_ids)})).scalars())
+    return set((await conn.execute(_HEAR, {"event_ids": list(event_ids)})).scalars())
 
 
 class Fault(NamedTuple):

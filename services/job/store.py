@@ -21,12 +21,9 @@ OF_ITS_JOB = ("scene_number", "scene_title", "currency", "cost_micros")
 _JOB_ROWS = sa.select(tables.JOBS, *(column.label(f"take_{column.name}") for column in _TAKE_COLUMNS)).select_from(
     tables.JOBS.outerjoin(tables.TAKES, tables.TAKES.c.job_id == tables.JOBS.c.id)
 )
-_FOUND = _JOB_ROWS.where(
-    tables.JOBS.c.tenant_id == sa.bindparam("tenant_id"),
-    tables.JOBS.c.id == sa.any_(sa.bindparam("job_ids", type_=pg.ARRAY(sa.Text))),
-)
-"""Made once: to put a query of so many columns together costs as much as to run it."""
-
+# Made once: to put a query of so many columns together costs more than to run it.
+_BY_ID = _JOB_ROWS.where(db.among(tables.JOBS.c.id, "job_ids"))
+_FOUND = _BY_ID.where(tables.JOBS.c.tenant_id == sa.bindparam("of_tenant"))
 _PRODUCTION_FIELDS = [field.name for field in dataclasses.fields(domain.Production)]
 _CHANGING = (
     "id",
@@ -48,6 +45,12 @@ _CHANGING = (
     "ended_at",
 )
 _CHANGING_PRODUCTION = ("state", "approved_by", "film_id", "film_progress", "fault", "updated_at", "ended_at")
+_NEW = db.recordset(tables.JOBS, _CHANGING, "new")
+_SAVE = (
+    sa.update(tables.JOBS)
+    .where(tables.JOBS.c.id == _NEW.c.id)
+    .values({name: _NEW.c[name] for name in _CHANGING if name != "id"} | {"changed_at": tables.CHANGED_AT})
+)
 _JOB_FIELDS = [field.name for field in dataclasses.fields(domain.Job) if field.name != "take"]
 
 
@@ -114,7 +117,7 @@ async def list_productions(
 
 async def find_jobs(conn: AsyncConnection, tenant_id: str, job_ids: Collection[str]) -> dict[str, domain.Job]:
     """Those of these jobs that the tenant has."""
-    rows = await conn.execute(_FOUND, {"tenant_id": tenant_id, "job_ids": list(job_ids)})
+    rows = await conn.execute(_FOUND, {"of_tenant": tenant_id, "job_ids": list(job_ids)})
     return {row["id"]: _job(row) for row in rows.mappings()}
 
 
@@ -209,7 +212,7 @@ async def _lock(conn: AsyncConnection, which: sa.ColumnElement[bool]) -> dict[st
 
 async def jobs_by_id(conn: AsyncConnection, job_ids: Collection[str]) -> dict[str, domain.Job]:
     """Those of these jobs that exist."""
-    rows = await conn.execute(_JOB_ROWS.where(db.one_of(tables.JOBS.c.id, job_ids)))
+    rows = await conn.execute(_BY_ID, {"job_ids": list(job_ids)})
     return {row["id"]: _job(row) for row in rows.mappings()}
 
 
@@ -232,8 +235,7 @@ async def under_way(conn: AsyncConnection, tenant_id: str, storyboard_id: str, s
     return int((await conn.execute(query)).scalar_one())
 
 
-async def tallies(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, domain.Tally]:
-    """How many jobs of each of these productions are open, and how many scenes are filled, lost or to be picked."""
+def _tallies() -> sa.Select[Any]:
     of_slot = sa.and_(
         tables.JOBS.c.production_id == tables.SLOTS.c.production_id,
         tables.JOBS.c.scene_number == tables.SLOTS.c.scene_number,
@@ -248,19 +250,27 @@ async def tallies(conn: AsyncConnection, production_ids: Collection[str]) -> dic
             made.label("made"),
         )
         .select_from(tables.SLOTS.outerjoin(tables.JOBS, of_slot))
-        .where(db.one_of(tables.SLOTS.c.production_id, production_ids))
+        .where(db.among(tables.SLOTS.c.production_id, "production_ids"))
         .group_by(tables.SLOTS.c.production_id, tables.SLOTS.c.scene_number)
         .subquery()
     )
     filled, made = scenes.c.filled, scenes.c.made
-    query = sa.select(
+    return sa.select(
         scenes.c.production_id,
         sa.cast(sa.func.sum(scenes.c.open), sa.Integer),
         sa.func.count().filter(filled),
         sa.func.count().filter(~filled, ~made),
         sa.func.count().filter(~filled, made),
     ).group_by(scenes.c.production_id)
-    return {production_id: domain.Tally(*counts) for production_id, *counts in await conn.execute(query)}
+
+
+_TALLIES = _tallies()
+
+
+async def tallies(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, domain.Tally]:
+    """How many jobs of each of these productions are open, and how many scenes are filled, lost or to be picked."""
+    found = await conn.execute(_TALLIES, {"production_ids": list(production_ids)})
+    return {production_id: domain.Tally(*counts) for production_id, *counts in found}
 
 
 async def cost_micros(conn: AsyncConnection, production_ids: Collection[str]) -> dict[str, int]:
@@ -284,11 +294,8 @@ async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], changed_i
     """Write jobs as changed in these versions of their productions, whose locks the caller holds."""
     if not jobs:
         return
-    new = db.recordset(tables.JOBS, _CHANGING, [_job_row(job, changed_in[job.production_id]) for job in jobs])
-    changes = {name: new.c[name] for name in _CHANGING if name != "id"}
-    await conn.execute(
-        sa.update(tables.JOBS).where(tables.JOBS.c.id == new.c.id).values(changes | {"changed_at": tables.CHANGED_AT})
-    )
+    rows = [_job_row(job, changed_in[job.production_id]) for job in jobs]
+    await conn.execute(_SAVE, {"new": db.records(_CHANGING, rows)})
 
 
 async def add_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], version: int) -> None:

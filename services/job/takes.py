@@ -16,6 +16,12 @@ _ROWS = sa.select(_TAKES, *(_JOBS.c[name] for name in store.OF_ITS_JOB)).select_
     _TAKES.join(_JOBS, _JOBS.c.id == _TAKES.c.job_id)
 )
 _FILLING = ("production_id", "scene_number", "take_id")
+_NEW = db.recordset(_SLOTS, _FILLING, "new")
+_FILL = (
+    sa.update(_SLOTS)
+    .where(_SLOTS.c.production_id == _NEW.c.production_id, _SLOTS.c.scene_number == _NEW.c.scene_number)
+    .values(take_id=_NEW.c.take_id)
+)
 _QUEUE = sa.text("""
     SELECT pg_advisory_xact_lock(hashtextextended(one, 0))
     FROM (SELECT one FROM unnest(CAST(:names AS text[])) AS one ORDER BY one) AS names""")
@@ -145,9 +151,7 @@ async def fill(conn: AsyncConnection, slots: Sequence[domain.Slot]) -> None:
     """Write which takes fill these places; the caller holds the locks of their productions."""
     if not slots:
         return
-    new = db.recordset(_SLOTS, _FILLING, [dataclasses.asdict(slot) for slot in slots])
-    place = (_SLOTS.c.production_id == new.c.production_id, _SLOTS.c.scene_number == new.c.scene_number)
-    await conn.execute(sa.update(_SLOTS).where(*place).values(take_id=new.c.take_id))
+    await conn.execute(_FILL, {"new": db.records(_FILLING, [dataclasses.asdict(slot) for slot in slots])})
 
 
 async def by_id(conn: AsyncConnection, take_ids: Collection[str]) -> dict[str, domain.Take]:

@@ -25,8 +25,85 @@ _CHANGING = (
     "budgets",
     "turn",
 )
+_NEW = (*_CHANGING, "id", "lease_epoch")
+_WAS = ("id", "state", "next_action_at")
+_UNTIL = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, sa.bindparam("lease_s", type_=sa.Float))
 _UNHELD = {"lease_owner": None, "lease_until": None}
 _UNSENT = SUBMISSIONS.c.state.in_([domain.State.PARKED, domain.State.INTENT])
+
+
+def _due(*rules: sa.ColumnElement[bool]) -> sa.Select[tuple[str, str, object]]:
+    now = sa.func.now()
+    free = sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < now)
+    return sa.select(SUBMISSIONS.c.id, SUBMISSIONS.c.state, SUBMISSIONS.c.cancel_tried_at).where(
+        SUBMISSIONS.c.next_action_at <= now, ~db.among(SUBMISSIONS.c.id, "in_hand"), free, *rules
+    )
+
+
+def _first(due: sa.Select[tuple[str, str, object]]) -> sa.CTE:
+    return due.limit(sa.bindparam("most", type_=sa.Integer)).with_for_update(skip_locked=True).cte("due")
+
+
+def _take(due: sa.CTE, **values: object) -> sa.Update:
+    lease = {"lease_owner": sa.bindparam("owner"), "lease_epoch": SUBMISSIONS.c.lease_epoch + 1, "lease_until": _UNTIL}
+    return sa.update(SUBMISSIONS).where(SUBMISSIONS.c.id == due.c.id).values(values | lease)
+
+
+def _claim() -> sa.UpdateBase:
+    mine = _due(~_UNSENT, ~db.among(SUBMISSIONS.c.tenant_id, "crowding"))
+    due = _first(mine.order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at))
+    cancels = sa.and_(
+        SUBMISSIONS.c.state == domain.State.ACCEPTED,
+        SUBMISSIONS.c.cancel_wanted_at.is_not(None),
+        SUBMISSIONS.c.cancel_tried_at.is_(None),
+    )
+    tried_at = sa.case((cancels, sa.func.now()), else_=SUBMISSIONS.c.cancel_tried_at)
+    state = sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state)
+    taken = _take(due, state=state, cancel_tried_at=tried_at)
+    return taken.returning(SUBMISSIONS, due.c.state.label("was"), due.c.cancel_tried_at.label("tried"))
+
+
+def _begin() -> sa.UpdateBase:
+    mine = sa.and_(SUBMISSIONS.c.state == domain.State.INTENT, SUBMISSIONS.c.account == sa.bindparam("of_account"))
+    due = _first(_due(mine, ~switches.is_thrown(SUBMISSIONS)).order_by(SUBMISSIONS.c.turn))
+    of_job = sa.and_(
+        CANCELLATIONS.c.job_id == SUBMISSIONS.c.job_id, CANCELLATIONS.c.tenant_id == SUBMISSIONS.c.tenant_id
+    )
+    stays = sa.or_(SUBMISSIONS.c.cancel_wanted_at.is_not(None), sa.exists().where(of_job))
+    state = sa.case((stays, domain.State.INTENT), else_=domain.State.SENDING)
+    sent_at = sa.case((stays, SUBMISSIONS.c.sent_at), else_=sa.func.now())
+    return _take(due, state=state, sent_at=sent_at).returning(SUBMISSIONS)
+
+
+def _save() -> sa.UpdateBase:
+    new = db.recordset(SUBMISSIONS, _NEW, "new")
+    was = db.recordset(SUBMISSIONS, _WAS, "was")
+    is_hurried = SUBMISSIONS.c.next_action_at.is_distinct_from(was.c.next_action_at)
+    values: dict[str, object] = {**{name: new.c[name] for name in _CHANGING}, **_UNHELD}
+    sooner = sa.func.least(SUBMISSIONS.c.next_action_at, new.c.next_action_at)
+    is_sooner = sa.and_(is_hurried, new.c.next_action_at.is_not(None))
+    values["next_action_at"] = sa.case((is_sooner, sooner), else_=new.c.next_action_at)
+    return (
+        sa.update(SUBMISSIONS)
+        .where(
+            SUBMISSIONS.c.id == new.c.id,
+            SUBMISSIONS.c.lease_epoch == new.c.lease_epoch,
+            SUBMISSIONS.c.id == was.c.id,
+            SUBMISSIONS.c.state == was.c.state,
+            sa.or_(new.c.state != domain.State.ABSENT, ~is_hurried),
+        )
+        .values(values)
+        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version, SUBMISSIONS.c.cancel_wanted_at)
+    )
+
+
+# Made once: to put one together costs more than to run it.
+_CLAIM, _BEGIN, _SAVE = _claim(), _begin(), _save()
+_RENEW = (
+    sa.update(SUBMISSIONS)
+    .where(db.among(SUBMISSIONS.c.id, "submission_ids"), SUBMISSIONS.c.lease_owner == sa.bindparam("owner"))
+    .values(lease_until=_UNTIL)
+)
 
 
 class Change(NamedTuple):
@@ -64,27 +141,10 @@ async def claim(
     `in_hand` are not taken: we still work on them, even if we could not renew them while the database was away. Nor is
     anything of the tenants who are `crowding` us.
     """
-    due = (
-        _due(in_hand, ~_UNSENT, ~db.one_of(SUBMISSIONS.c.tenant_id, crowding))
-        .order_by(SUBMISSIONS.c.clip_expires_at.nulls_last(), SUBMISSIONS.c.next_action_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    cancels = sa.and_(
-        SUBMISSIONS.c.state == domain.State.ACCEPTED,
-        SUBMISSIONS.c.cancel_wanted_at.is_not(None),
-        SUBMISSIONS.c.cancel_tried_at.is_(None),
-    )
-    tried_at = sa.case((cancels, sa.func.now()), else_=SUBMISSIONS.c.cancel_tried_at)
-    next_state = sa.case(domain.ON_CLAIM, value=SUBMISSIONS.c.state, else_=SUBMISSIONS.c.state)
-    query = _take(due, owner, lease_s, state=next_state, cancel_tried_at=tried_at)
-    rows = await conn.execute(
-        query.returning(SUBMISSIONS, due.c.state.label("was"), due.c.cancel_tried_at.label("tried"))
-    )
+    asked = {"owner": owner, "lease_s": lease_s, "most": most, "in_hand": list(in_hand), "crowding": list(crowding)}
     return [
         Claimed(submission, domain.State(row["was"]), submission.cancel_tried_at is not None and row["tried"] is None)
-        for row in rows.mappings()
+        for row in (await conn.execute(_CLAIM, asked)).mappings()
         for submission in [store.submission_of(row)]
     ]
 
@@ -108,37 +168,9 @@ async def begin(
 
     None under a switch is taken; and one whose cancel has been heard stays an intent: nothing is sent for it any more.
     """
-    mine = sa.and_(SUBMISSIONS.c.state == domain.State.INTENT, SUBMISSIONS.c.account == account)
-    due = (
-        _due(in_hand, mine, ~switches.is_thrown(SUBMISSIONS))
-        .order_by(SUBMISSIONS.c.turn)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    of_job = sa.and_(
-        CANCELLATIONS.c.job_id == SUBMISSIONS.c.job_id, CANCELLATIONS.c.tenant_id == SUBMISSIONS.c.tenant_id
-    )
-    stays = sa.or_(SUBMISSIONS.c.cancel_wanted_at.is_not(None), sa.exists().where(of_job))
-    state = sa.case((stays, domain.State.INTENT), else_=domain.State.SENDING)
-    sent_at = sa.case((stays, SUBMISSIONS.c.sent_at), else_=sa.func.now())
-    query = _take(due, owner, lease_s, state=state, sent_at=sent_at)
-    rows = (await conn.execute(query.returning(SUBMISSIONS))).mappings()
+    asked = {"owner": owner, "lease_s": lease_s, "most": most, "in_hand": list(in_hand), "of_account": account}
+    rows = (await conn.execute(_BEGIN, asked)).mappings()
     return [Claimed(store.submission_of(row), domain.State.INTENT) for row in rows]
-
-
-def _due(in_hand: Collection[str], *rules: sa.ColumnElement[bool]) -> sa.Select[tuple[str, str, object]]:
-    now = sa.func.now()
-    free = sa.or_(SUBMISSIONS.c.lease_until.is_(None), SUBMISSIONS.c.lease_until < now)
-    return sa.select(SUBMISSIONS.c.id, SUBMISSIONS.c.state, SUBMISSIONS.c.cancel_tried_at).where(
-        SUBMISSIONS.c.next_action_at <= now, ~db.one_of(SUBMISSIONS.c.id, in_hand), free, *rules
-    )
-
-
-def _take(due: sa.CTE, owner: str, lease_s: float, **values: object) -> sa.Update:
-    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-    lease = {"lease_owner": owner, "lease_epoch": SUBMISSIONS.c.lease_epoch + 1, "lease_until": until}
-    return sa.update(SUBMISSIONS).where(SUBMISSIONS.c.id == due.c.id).values(values | lease)
 
 
 async def repeats(conn: AsyncConnection, before: domain.Submission) -> bool:
@@ -157,9 +189,8 @@ async def repeats(conn: AsyncConnection, before: domain.Submission) -> bool:
 
 async def renew(conn: AsyncConnection, owner: str, lease_s: float, submission_ids: Collection[str]) -> None:
     """Hold on to these for another while."""
-    until = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-    mine = db.one_of(SUBMISSIONS.c.id, submission_ids)
-    await conn.execute(sa.update(SUBMISSIONS).where(mine, SUBMISSIONS.c.lease_owner == owner).values(lease_until=until))
+    asked = {"owner": owner, "lease_s": lease_s, "submission_ids": list(submission_ids)}
+    await conn.execute(_RENEW, asked)
 
 
 async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, domain.Submission]:
@@ -168,30 +199,10 @@ async def save(conn: AsyncConnection, changes: Sequence[Change]) -> dict[str, do
     Who has learned something meanwhile has hurried the submission: that is not overwritten by what was planned without
     it, and a proof of absence that does not know of it is none.
     """
-    rows = [store.row_of(one.after) | {"lease_epoch": one.before.lease_epoch} for one in changes]
-    new = db.recordset(SUBMISSIONS, (*_CHANGING, "id", "lease_epoch"), rows)
-    before = [
-        {"id": one.before.id, "state": one.before.state, "next_action_at": one.before.next_action_at} for one in changes
-    ]
-    was = db.recordset(SUBMISSIONS, ("id", "state", "next_action_at"), before)
-    is_hurried = SUBMISSIONS.c.next_action_at.is_distinct_from(was.c.next_action_at)
-    values: dict[str, object] = {**{name: new.c[name] for name in _CHANGING}, **_UNHELD}
-    sooner = sa.func.least(SUBMISSIONS.c.next_action_at, new.c.next_action_at)
-    is_sooner = sa.and_(is_hurried, new.c.next_action_at.is_not(None))
-    values["next_action_at"] = sa.case((is_sooner, sooner), else_=new.c.next_action_at)
-    query = (
-        sa.update(SUBMISSIONS)
-        .where(
-            SUBMISSIONS.c.id == new.c.id,
-            SUBMISSIONS.c.lease_epoch == new.c.lease_epoch,
-            SUBMISSIONS.c.id == was.c.id,
-            SUBMISSIONS.c.state == was.c.state,
-            sa.or_(new.c.state != domain.State.ABSENT, ~is_hurried),
-        )
-        .values(values)
-        .returning(SUBMISSIONS.c.id, SUBMISSIONS.c.version, SUBMISSIONS.c.cancel_wanted_at)
-    )
-    saved = {row.id: row for row in await conn.execute(query)}
+    new = [store.row_of(one.after) | {"lease_epoch": one.before.lease_epoch} for one in changes]
+    was = [{name: getattr(one.before, name) for name in _WAS} for one in changes]
+    rows = await conn.execute(_SAVE, {"new": db.records(_NEW, new), "was": db.records(_WAS, was)})
+    saved = {row.id: row for row in rows}
     await _give_back(conn, [one.before for one in changes if one.before.id not in saved])
     return {
         row.id: dataclasses.replace(one.after, version=row.version, cancel_wanted_at=row.cancel_wanted_at)

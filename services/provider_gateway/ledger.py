@@ -51,6 +51,13 @@ LEDGER = sa.Table(
 BRAKE = budgets.Brake()
 
 _WALL = (BUDGETS.c.tenant_id, BUDGETS.c.currency, BUDGETS.c.scope_id, BUDGETS.c.scope, BUDGETS.c.period)
+_MOVED = ("id", "reserved_micros", "spent_micros", "suspense_micros")
+_BY = db.recordset(BUDGETS, _MOVED, "moves")
+_MOVE = (
+    sa.update(BUDGETS)
+    .where(BUDGETS.c.id == _BY.c.id)
+    .values({name: BUDGETS.c[name] + _BY.c[name] for name in _MOVED if name != "id"})
+)
 _IS_OWN = sa.and_(BUDGETS.c.scope == budgets.Scope.TENANT, BUDGETS.c.period == budgets.Period.EVER)
 
 
@@ -164,9 +171,7 @@ async def _move(conn: AsyncConnection, entries: Iterable[Entry]) -> None:
         {"id": i, "reserved_micros": p.reserved, "spent_micros": p.spent, "suspense_micros": p.suspense}
         for i, p in sums.items()
     ]
-    by = db.recordset(BUDGETS, tuple(rows[0]), rows)
-    moved = {name: BUDGETS.c[name] + by.c[name] for name in rows[0] if name != "id"}
-    await conn.execute(sa.update(BUDGETS).where(BUDGETS.c.id == by.c.id).values(moved))
+    await conn.execute(_MOVE, {"moves": db.records(_MOVED, rows)})
 
 
 async def _write(conn: AsyncConnection, entries: Iterable[Entry], now: datetime) -> None:

@@ -46,6 +46,10 @@ ACCOUNT_CALLS = sa.Table(
 
 _IS_CLOSED = ACCOUNTS.c.breaker == breakers.Breaker.CLOSED
 _HELD_BACK = sa.select(ACCOUNTS.c.name).where(~_IS_CLOSED)
+_KNOWN = sa.select(ACCOUNTS).where(ACCOUNTS.c.name == sa.bindparam("account"))
+_OWN = sa.select(*(CREDENTIALS.c[name] for name in ("tenant_id", "endpoint", "per_minute", "most_at_once"))).where(
+    CREDENTIALS.c.id == sa.bindparam("account")
+)
 _TO_FETCH = (domain.State.PROVIDER_DONE, domain.State.FETCHING)
 _CREATE = "create"
 _SLOT_S = 10
@@ -229,8 +233,7 @@ class Traffic:
 
 async def _own(conn: AsyncConnection, account: str) -> Any:
     """The credential that the account is; None for one of the installation's own."""
-    columns = [CREDENTIALS.c[name] for name in ("tenant_id", "endpoint", "per_minute", "most_at_once")]
-    return (await conn.execute(sa.select(*columns).where(CREDENTIALS.c.id == account))).first()
+    return (await conn.execute(_OWN, {"account": account})).first()
 
 
 async def under_way(conn: AsyncConnection, account: str, since: datetime) -> int:
@@ -284,15 +287,14 @@ def _account(row: Mapping[Any, Any]) -> breakers.Account:
 
 
 async def _find(conn: AsyncConnection, account: str) -> breakers.Account:
-    row = (await conn.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.name == account))).mappings().first()
+    row = (await conn.execute(_KNOWN, {"account": account})).mappings().first()
     return _account(row) if row else breakers.Account(account)
 
 
 async def _lock(conn: AsyncConnection, account: str) -> breakers.Account:
     row = {"name": account, "breaker": breakers.Breaker.CLOSED, "reason": "", "opened": 0}
     await conn.execute(pg.insert(ACCOUNTS).values(row).on_conflict_do_nothing())
-    query = sa.select(ACCOUNTS).where(ACCOUNTS.c.name == account).with_for_update()
-    return _account((await conn.execute(query)).mappings().one())
+    return _account((await conn.execute(_KNOWN.with_for_update(), {"account": account})).mappings().one())
 
 
 async def _take_probe(conn: AsyncConnection, now: datetime) -> str | None:
