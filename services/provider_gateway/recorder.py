@@ -70,6 +70,8 @@ async def record(
     conn: AsyncConnection, changes: Sequence[claims.Change], now: datetime
 ) -> dict[str, domain.Submission]:
     """Save what has changed, move its money, and say it, in this transaction; returns what was still ours to decide."""
+    if not changes:
+        return {}
     saved = await claims.save(conn, changes)
     moved = [change for change in changes if change.before.id in saved]
     entries = [
