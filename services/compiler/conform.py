@@ -6,61 +6,48 @@ from pathlib import Path
 
 import av
 from av.codec.context import ThreadType
+from av.container import InputContainer
 from av.filter import Graph
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from services.compiler import film, media
+from services.compiler import film, house, media, probe
+from services.compiler.recipes import House, Profile
 
-_THREADS = 2
+_STEPS = 12
 _TURNS = {90: ("transpose", "clock"), 180: ("rotate", "PI"), 270: ("transpose", "cclock")}
 _AS_BT709 = "space=bt709:iprimaries=bt709:primaries=bt709:itrc=bt709:trc=bt709"
-_BT709 = 1  # ISO/IEC 23091-2: the same number for primaries, transfer and matrix
-_LIMITED_RANGE = 1
 
 
-def conform(cut: film.Cut, plan: film.Plan, source: Path, target: Path, tell: Callable[[], None]) -> None:
-    """Write exactly `cut.frames` pictures into `target`, without sound; `tell` hears of each.
+def make(recipe: House, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
+    """Write exactly `recipe.frames` pictures into `target`, without sound; `tell` hears of each.
 
-    Scaled by Lanczos into the film's size, padded with black, resampled to its rate by the nearest picture;
-    H.264 High, bt709, closed groups of one second. Raises media.Unreadable.
+    Scaled by Lanczos into the film's size, fitted to its shape, resampled to its rate by the nearest picture.
+    Raises media.SourceUnreadable.
     """
-    with media.opened(source) as container, av.open(str(target), "w", format="mp4") as out:
-        stream = _encoder(out, plan)
-        pictures = _fitted(container.streams.video[0], cut.clip.facts, plan.profile)
-        for number, picture in enumerate(_exactly(pictures, cut.frames)):
-            picture.pts, picture.time_base = number, 1 / plan.profile.fps
+    with (
+        media.blamed_on(recipe.source),
+        media.opened(folder / recipe.source) as container,
+        av.open(str(target), "w", format="mp4") as out,
+    ):
+        stream = house.encoder(out, recipe.profile, recipe.parameter_id)
+        pictures = _fitted(container, recipe.profile)
+        for number, picture in enumerate(_exactly(pictures, recipe.frames)):
+            picture.pts, picture.time_base = number, 1 / recipe.profile.fps
             picture.pict_type = PictureType.NONE  # or the source's key frames would become ours
             out.mux(stream.encode(picture))
-            tell()
+            tell(_STEPS)
         out.mux(stream.encode(None))
 
 
-def _encoder(out: av.container.OutputContainer, plan: film.Plan) -> VideoStream:
-    """The house format: by x264's `stitchable`, one set of parameters for a whole film, whatever the clip."""
-    profile, group = plan.profile, film.nearest(plan.profile.fps)
-    stream = out.add_stream("libx264", rate=profile.fps)
-    stream.width, stream.height, stream.pix_fmt = profile.width, profile.height, "yuv420p"
-    stream.time_base = stream.codec_context.time_base = 1 / profile.fps
-    context = stream.codec_context
-    context.color_primaries = context.color_trc = context.colorspace = _BT709
-    context.color_range = _LIMITED_RANGE
-    context.options = {
-        "preset": "veryfast",
-        "profile": "high",
-        "crf": "17",
-        # Without mbtree, which reads memory nobody wrote: the same pictures must always be the same bytes.
-        "x264-params": f"keyint={group}:min-keyint={group}:scenecut=0:open-gop=0:stitchable=1:mbtree=0"
-        f":threads={_THREADS}:sps-id={plan.parameter_id}",
-    }
-    return stream
-
-
-def _fitted(stream: VideoStream, facts: film.Facts, profile: film.Profile) -> Iterator[av.VideoFrame]:
-    stream.thread_type, stream.thread_count = ThreadType.AUTO, _THREADS
-    graph = _graph(stream, facts, profile)
+def _fitted(container: InputContainer, profile: Profile) -> Iterator[av.VideoFrame]:
+    stream = container.streams.video[0]
+    stream.thread_type, stream.thread_count = ThreadType.AUTO, house.THREADS
+    look = probe.look(container)
+    container.seek(0)
+    graph = _graph(stream, look, profile)
     try:
-        for packet in stream.container.demux(stream):  # type: ignore[attr-defined]
+        for packet in container.demux(stream):
             for picture in packet.decode():
                 graph.push(picture)
                 yield from _pulled(graph)
@@ -70,19 +57,19 @@ def _fitted(stream: VideoStream, facts: film.Facts, profile: film.Profile) -> It
     yield from _pulled(graph)
 
 
-def _graph(stream: VideoStream, facts: film.Facts, profile: film.Profile) -> Graph:
-    width, height = _inside(facts, profile)
-    matrix = f"in_color_matrix={facts.matrix}:out_color_matrix={facts.matrix}"
+def _graph(stream: VideoStream, look: probe.Look, profile: Profile) -> Graph:
+    width, height = _inside(look, profile)
+    matrix = f"in_color_matrix={look.matrix}:out_color_matrix={look.matrix}"
     graph = Graph()
     nodes = [
         graph.add_buffer(template=stream),
         graph.add("setpts", "PTS-STARTPTS"),
         graph.add("fps", f"{profile.fps.numerator}/{profile.fps.denominator}"),
-        *(graph.add(*_TURNS[turn]) for turn in [facts.rotation] if turn in _TURNS),
+        *(graph.add(*_TURNS[turn]) for turn in [look.rotation] if turn in _TURNS),
         graph.add("scale", f"{width}:{height}:flags=lanczos+accurate_rnd:{matrix}:out_range=limited"),
         graph.add("format", "yuv420p"),
         # The scaler could convert the matrix as well, but is wrong by up to 4 of 255 in greys.
-        graph.add("colorspace", f"ispace={facts.matrix}:irange=tv:{_AS_BT709}"),
+        graph.add("colorspace", f"ispace={look.matrix}:irange=tv:{_AS_BT709}"),
         graph.add("pad", f"{profile.width}:{profile.height}:-1:-1:black"),
         graph.add("setsar", "1"),
         graph.add("buffersink"),
@@ -91,10 +78,10 @@ def _graph(stream: VideoStream, facts: film.Facts, profile: film.Profile) -> Gra
     return graph
 
 
-def _inside(facts: film.Facts, profile: film.Profile) -> tuple[int, int]:
+def _inside(look: probe.Look, profile: Profile) -> tuple[int, int]:
     """The largest even size of the clip's shape that fits into the film's picture."""
-    scale = min(Fraction(profile.width, facts.width), Fraction(profile.height, facts.height))
-    width, height = (film.nearest(side * scale / 2) * 2 for side in (facts.width, facts.height))
+    scale = min(Fraction(profile.width, look.width), Fraction(profile.height, look.height))
+    width, height = (film.nearest(side * scale / 2) * 2 for side in (look.width, look.height))
     return min(max(2, width), profile.width), min(max(2, height), profile.height)
 
 

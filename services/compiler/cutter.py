@@ -1,4 +1,4 @@
-"""Starts the worker process for one film, listens to it, and ends it when the film is no longer wanted."""
+"""Starts the worker process for one order, listens to it, and ends it when the work is no longer wanted."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import cast
 
 from libs import errors
-from services.compiler import orders
+from services.compiler import domain, orders
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,19 @@ class WorkerLate(errors.Unavailable):
     """The worker did not finish within {seconds} seconds."""
 
 
-async def run(order: orders.Order, tell: Callable[[float], None], deadline_s: float) -> orders.Made:
-    """Cut the film in a process of its own; cancelling this ends the process.
+class SourceUnusable(Exception):
+    """The file of this digest or address cannot be used; the problem ends the sentence "the clip …"."""
 
-    Raises what the film cannot be made for (domain.ClipUnreadable, domain.FilmNotAsPlanned), else WorkerDied,
-    WorkerBroke or WorkerLate. The process is told nothing of our environment: it reads hostile files.
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(f"{source} {problem}")
+        self.source, self.problem = source, problem
+
+
+async def run(order: orders.Order, hear: Callable[[orders.Said], None], deadline_s: float) -> None:
+    """Have the order filled in a process of its own; cancelling this ends the process. `hear` hears how it goes.
+
+    Raises SourceUnusable and domain.FilmNotAsPlanned, else WorkerDied, WorkerBroke or WorkerLate. The process is
+    told nothing of our environment: it reads hostile files.
     """
     process = await asyncio.create_subprocess_exec(
         *_PYTHON, stdin=_PIPE, stdout=_PIPE, limit=_LONGEST_LINE, env=_environment()
@@ -42,9 +50,8 @@ async def run(order: orders.Order, tell: Callable[[float], None], deadline_s: fl
     try:
         stdin.write(orders.order_line(order))
         async with asyncio.timeout(deadline_s):
-            if made := await _listen(stdout, tell):
-                return made
-            raise WorkerDied(how=f"exit code {await process.wait()}")
+            if not await _listen(stdout, hear):
+                raise WorkerDied(how=f"exit code {await process.wait()}")
     except TimeoutError:
         raise WorkerLate(seconds=f"{deadline_s:g}") from None
     finally:
@@ -54,20 +61,22 @@ async def run(order: orders.Order, tell: Callable[[float], None], deadline_s: fl
         await process.wait()
 
 
-async def _listen(stdout: asyncio.StreamReader, tell: Callable[[float], None]) -> orders.Made | None:
-    """What the worker has made; None when it fell silent before it had."""
+async def _listen(stdout: asyncio.StreamReader, hear: Callable[[orders.Said], None]) -> bool:
+    """Whether the worker said that it is done; False when it fell silent before it had."""
     async for line in stdout:
         match orders.read_said(line):
-            case float(share):
-                tell(share)
-            case orders.Made() as made:
-                return made
+            case orders.Done():
+                return True
+            case orders.Unusable(source, problem):
+                raise SourceUnusable(source, problem)
             case orders.Broken(cause, trace):
                 log.error("worker_broke", extra={"cause": cause, "trace": trace})
                 raise WorkerBroke(cause=cause)
-            case refusal:
+            case domain.FilmNotAsPlanned() as refusal:
                 raise refusal
-    return None
+            case said:
+                hear(said)
+    return False
 
 
 def _environment() -> dict[str, str]:

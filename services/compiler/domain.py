@@ -33,6 +33,15 @@ class ClipMissing(errors.Conflict):
     """The clip of "{title}" (scene {scene_id}) is not in the blob store; film the scene again."""
 
 
+class TrimBeyondClip(errors.Conflict):
+    """Cut {number} ("{title}") trims its clip to frames that are not there: it has {available}, counted at the film's
+    frame rate; correct its trim."""
+
+
+class JoinTooLong(errors.Conflict):
+    """The joins of cut {number} ("{title}") take {taken} frames, but it has {frames}; shorten them."""
+
+
 class FilmNotAsPlanned(errors.Conflict):
     """The finished file is not as planned ({check}) and was not delivered; report it with the film's id."""
 

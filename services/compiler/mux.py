@@ -2,94 +2,104 @@
 
 import functools
 import heapq
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-from av.container import OutputContainer, core
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer, core
 from av.video.stream import VideoStream
 
-from services.compiler import film, media, parameters, sound
+from services.compiler import film, media, parameters
+from services.compiler.recipes import Film, Run
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The pictures of one cut, ready to copy, and the clip its sound comes from."""
-
-    pictures: Path
-    facts: film.Facts
-    sound: Path
-
-
-def join(plan: film.Plan, pieces: Sequence[Piece], target: Path, tell: Callable[[], None]) -> None:
-    """Write the film, its index before its data; `tell` hears of each picture.
-
-    Raises domain.ClipUnreadable.
-    """
-    with av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as out:
-        out.metadata["title"] = plan.title
-        with media.opened(pieces[0].pictures) as first:
-            pictures = _picture_stream(out, first.streams.video[0], plan, pieces)
-        track = sound.add_stream(out)
-        out.set_chapters(_chapters(plan))
+def join(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
+    """Write the film, its index before its data; `tell` hears of each picture. Raises media.SourceUnreadable."""
+    with (
+        av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as out,
+        media.heard(folder / recipe.sound) as sound,
+    ):
+        out.metadata["title"] = recipe.title
+        pictures = _picture_stream(out, recipe, folder)
+        track = out.add_stream_from_template(sound.streams.audio[0], opaque=True)
+        out.set_chapters(_chapters(recipe))
         out.start_encoding()
-        heard = sound.packets(track, plan, [piece.sound for piece in pieces])
-        tracks: list[Iterator[av.Packet[Any]]] = [_copied(pictures, plan, pieces), heard]
+        tracks: list[Iterator[av.Packet[Any]]] = [_copied(pictures, recipe, folder), _heard(sound, track)]
         for packet in heapq.merge(*tracks, key=_time):
             if packet.stream is pictures:
-                tell()
+                tell(1)
             out.mux(packet)
 
 
-def _picture_stream(
-    out: OutputContainer, template: VideoStream, plan: film.Plan, pieces: Sequence[Piece]
-) -> VideoStream:
-    """One track with one sample description: the parameter sets of all pieces in one record."""
-    records = dict.fromkeys(piece.facts.parameters for piece in pieces)
-    stream = out.add_stream_from_template(template, opaque=True)
+def _picture_stream(out: OutputContainer, recipe: Film, folder: Path) -> VideoStream:
+    """One track with one sample description: the parameter sets of all sources in one record."""
+    records: dict[bytes, None] = {}
+    for source in dict.fromkeys(run.source for run in recipe.runs):
+        with media.blamed_on(source), media.opened(folder / source) as container:
+            records.setdefault(container.streams.video[0].codec_context.extradata or b"")
+    with media.opened(folder / recipe.runs[0].source) as first:
+        stream = out.add_stream_from_template(first.streams.video[0], opaque=True)
     stream.codec_context.extradata = functools.reduce(parameters.merge, records)
-    stream.time_base = 1 / plan.profile.fps
+    stream.time_base = 1 / recipe.profile.fps
     return stream
 
 
-def _copied(stream: VideoStream, plan: film.Plan, pieces: Sequence[Piece]) -> "Iterator[av.Packet[VideoStream]]":
-    """Every piece's packets as they are, their times on the film's grid.
+def _copied(stream: VideoStream, recipe: Film, folder: Path) -> "Iterator[av.Packet[VideoStream]]":
+    """Every run's packets as they are, their times on the film's grid.
 
-    Decoding runs ahead of showing by the same number of frames all through the film, the most that any piece
-    needs, so that decoding times rise by one frame a packet across every cut.
+    Decoding runs ahead of showing by the same number of frames all through the film, so that decoding times
+    rise by one frame a packet across every cut.
     """
-    ahead = max(piece.facts.reorder for piece in pieces)
-    for cut, piece in zip(plan.cuts, pieces, strict=True):
-        number = 0
-        with media.blamed_on(cut.clip.scene), media.opened(piece.pictures) as container:
-            source = container.streams.video[0]
-            first = source.start_time or 0
-            for packet in container.demux(source):
-                if packet.pts is None:
-                    continue
-                shown = film.nearest((packet.pts - first) * (source.time_base or 1) * plan.profile.fps)
-                packet.time_base = 1 / plan.profile.fps
-                packet.pts, packet.dts = cut.start + shown, cut.start + number - ahead
+    start = 0
+    for run in recipe.runs:
+        with media.blamed_on(run.source), media.opened(folder / run.source) as container:
+            for number, (shown, packet) in enumerate(_packets(container, run, recipe.profile.fps)):
+                packet.time_base = 1 / recipe.profile.fps
+                packet.pts, packet.dts = start + shown, start + number - recipe.ahead
                 packet.duration, packet.stream = 1, stream
-                number += 1
                 yield packet
+        start += run.frames
+
+
+def _packets(container: InputContainer, run: Run, fps: Fraction) -> "Iterator[tuple[int, av.Packet[VideoStream]]]":
+    """The run's packets in decoding order, each with its place in the run; a run starts and ends between groups."""
+    source = container.streams.video[0]
+    step = (source.time_base or Fraction(1)) * fps
+    first = source.start_time or 0
+    container.seek(int(first + run.first / step), stream=source)
+    left = run.frames
+    for packet in container.demux(source):
+        shown = film.nearest((packet.pts - first) * step) - run.first if packet.pts is not None else -1
+        if 0 <= shown < run.frames:
+            yield shown, packet
+            left -= 1
+        if left == 0:
+            return
+    raise media.Unreadable("is damaged")
+
+
+def _heard(sound: InputContainer, track: AudioStream) -> "Iterator[av.Packet[AudioStream]]":
+    for packet in sound.demux(sound.streams.audio[0]):
+        if packet.pts is not None:
+            packet.stream = track
+            yield packet
 
 
 def _time(packet: "av.Packet[Any]") -> Fraction:
     return (packet.dts or 0) * packet.time_base
 
 
-def _chapters(plan: film.Plan) -> "list[core.Chapter]":
+def _chapters(recipe: Film) -> "list[core.Chapter]":
     return [
         {
-            "id": cut.number,
-            "start": cut.start,
-            "end": cut.end,
-            "time_base": 1 / plan.profile.fps,
-            "metadata": {"title": cut.title},
+            "id": number,
+            "start": chapter.start,
+            "end": chapter.end,
+            "time_base": 1 / recipe.profile.fps,
+            "metadata": {"title": chapter.title},
         }
-        for cut in plan.cuts
+        for number, chapter in enumerate(recipe.chapters, 1)
     ]

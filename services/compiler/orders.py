@@ -7,42 +7,60 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from services.compiler import domain, film
+import pydantic
+
+from services.compiler import domain, film, recipes
 
 FILM, POSTER, CONTACT_SHEET = "film.mp4", "poster.jpg", "contact_sheet.jpg"
-"""What the folder holds when the work is done."""
-
-_REFUSALS = {kind.reason: kind for kind in (domain.ClipUnreadable, domain.FilmNotAsPlanned)}
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One entry of the edit list, its clip on this disk."""
-
-    scene: film.Scene
-    path: Path
+"""What a film's recipe leaves in the folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A film to cut, and the folder to leave it in."""
+    """Files to look into, then pieces to make, in order; all lie in `folder` under their digest or address.
 
-    title: str
-    sources: tuple[Source, ...]
-    wish: film.Wish
+    `sounds` are files of which only the sound is wanted.
+    """
+
     folder: Path
+    probe: tuple[str, ...] = ()
+    sounds: tuple[str, ...] = ()
+    make: tuple[recipes.Recipe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of the order is done, 0 to 1."""
+
+    done: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What was found in a file; no facts of a sound."""
+
+    source: str
+    facts: film.Facts | None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The facts of a film that is cut and verified; `fps` is exact."""
+    """A piece is whole, and lies under its address."""
 
-    frames: int
-    width: int
-    height: int
-    fps: Fraction
-    copied: int
-    conformed: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The order is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """This file cannot be used; the problem ends the sentence "the clip …"."""
+
+    source: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,54 +71,40 @@ class Broken:
     trace: str
 
 
-Said = float | Made | domain.ClipUnreadable | domain.FilmNotAsPlanned | Broken
-"""The share done, then how it ended."""
+Said = Share | Probed | Made | Done | Unusable | domain.FilmNotAsPlanned | Broken
+"""How the work goes, then how it ended."""
+
+_SAID: dict[str, pydantic.TypeAdapter[Said]] = {
+    kind.__name__: pydantic.TypeAdapter(kind) for kind in (Share, Probed, Made, Done, Unusable, Broken)
+}
 
 
 def order_line(order: Order) -> bytes:
     """The order as one line."""
-    wish = {"size": order.wish.size, "fps": str(order.wish.fps) if order.wish.fps else None}
-    sources = [dataclasses.asdict(source.scene) | {"path": str(source.path)} for source in order.sources]
-    told = {"title": order.title, "sources": sources, "wish": wish, "folder": str(order.folder)}
-    return json.dumps(told).encode() + b"\n"
+    told = {"folder": str(order.folder), "probe": order.probe, "sounds": order.sounds}
+    return json.dumps(told | {"make": [recipes.line(recipe) for recipe in order.make]}).encode() + b"\n"
 
 
 def read_order(line: bytes) -> Order:
     """The order of a line."""
     told = json.loads(line)
-    size, fps = told["wish"]["size"], told["wish"]["fps"]
-    sources = [Source(film.Scene(s["scene_id"], s["take_id"], s["title"]), Path(s["path"])) for s in told["sources"]]
-    wish = film.Wish(tuple(size) if size else None, Fraction(fps) if fps else None)
-    return Order(told["title"], tuple(sources), wish, Path(told["folder"]))
-
-
-def made(plan: film.Plan) -> Made:
-    """What is to be said of a film cut by this plan."""
-    conformed = sum(bool(cut.conform) for cut in plan.cuts)
-    picture = plan.profile
-    return Made(plan.frames, picture.width, picture.height, picture.fps, len(plan.cuts) - conformed, conformed)
+    make = tuple(recipes.read(recipe) for recipe in told["make"])
+    return Order(Path(told["folder"]), tuple(told["probe"]), tuple(told["sounds"]), make)
 
 
 def said_line(said: Said) -> str:
     """One thing the worker says, as a line."""
-    match said:
-        case float():
-            return json.dumps({"progress": said})
-        case Made():
-            return json.dumps({"made": dataclasses.asdict(said) | {"fps": str(said.fps)}})
-        case Broken():
-            return json.dumps({"broken": dataclasses.asdict(said)})
-        case refusal:
-            return json.dumps({"refused": refusal.reason, "facts": refusal.facts})
+    if isinstance(said, domain.FilmNotAsPlanned):
+        return json.dumps({"kind": "FilmNotAsPlanned", **said.facts})
+    return json.dumps({"kind": type(said).__name__} | dataclasses.asdict(said), default=_plain)
 
 
 def read_said(line: bytes) -> Said:
     """What a line of the worker says."""
     told: dict[str, Any] = json.loads(line)
-    if "progress" in told:
-        return float(told["progress"])
-    if "made" in told:
-        return Made(**told["made"] | {"fps": Fraction(told["made"]["fps"])})
-    if "broken" in told:
-        return Broken(**told["broken"])
-    return _REFUSALS[told["refused"]](**told["facts"])
+    kind = told.pop("kind")
+    return domain.FilmNotAsPlanned(**told) if kind == "FilmNotAsPlanned" else _SAID[kind].validate_python(told)
+
+
+def _plain(value: Fraction | bytes) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

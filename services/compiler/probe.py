@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,38 +19,77 @@ _HD_LINES = 720
 _MATRICES = {1: "bt709", 5: "smpte170m", 6: "smpte170m"}  # ISO/IEC 23091-2, MatrixCoefficients
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the first picture shows: its size upright and in square pixels, and how its colours are kept."""
+
+    width: int
+    height: int
+    rotation: int
+    square: bool
+    pixels: str
+    matrix: str
+
+
+def look(container: InputContainer) -> Look:
+    """Decode the first picture. Raises media.Unreadable."""
+    stream = container.streams.video[0]
+    container.seek(0)
+    try:
+        picture = next(container.decode(stream))
+    except (av.error.InvalidDataError, StopIteration) as error:
+        raise media.Unreadable("is damaged") from error
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = film.nearest(picture.width * aspect), picture.height
+    rotation = -picture.rotation % 360
+    return Look(
+        *((height, width) if rotation in (90, 270) else (width, height)),
+        rotation=rotation,
+        square=aspect == 1,
+        pixels=picture.format.name,
+        matrix=_MATRICES.get(int(picture.colorspace), "bt709" if height >= _HD_LINES else "smpte170m"),
+    )
+
+
 def probe(path: Path) -> film.Facts:
     """Read every packet's time and decode the first picture. Raises media.Unreadable."""
     with media.opened(path) as container:
         stream = container.streams.video[0]
-        times, hidden, starts_clean = _packets(container, stream, path.stat().st_size)
+        times, hidden, alone = _packets(container, stream, path.stat().st_size)
         seconds, fps, steady = _rate(stream, times)
-        picture = _first(container, stream)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        width, height = film.nearest(picture.width * aspect), picture.height
-        rotation = -picture.rotation % 360
+        seen = look(container)
+        ranks = _ranks(times)
         return film.Facts(
-            *((height, width) if rotation in (90, 270) else (width, height)),
+            width=seen.width,
+            height=seen.height,
             fps=fps,
             frames=len(times),
             seconds=seconds,
             codec=stream.codec_context.name,
             profile=str(stream.codec_context.profile),
-            pixels=picture.format.name,
+            pixels=seen.pixels,
             parameters=_parameters(stream),
             steady=steady,
-            plain=starts_clean and not hidden and rotation == 0 and aspect == 1,
-            rotation=rotation,
-            matrix=_MATRICES.get(int(picture.colorspace), "bt709" if height >= _HD_LINES else "smpte170m"),
-            reorder=max(position - rank for position, rank in enumerate(_ranks(times))),
+            plain=alone[:1] == [0] and not hidden and seen.rotation == 0 and seen.square,
+            rotation=seen.rotation,
+            matrix=seen.matrix,
+            reorder=max(position - rank for position, rank in enumerate(ranks)),
+            keys=tuple(ranks[position] for position in alone),
             sound=bool(container.streams.audio),
         )
 
 
-def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple[list[int], bool, bool]:
-    """Every picture's time in decoding order; whether some are not shown; whether the first is an IDR."""
+def hear(path: Path) -> None:
+    """See that there is a sound to be heard. Raises media.Unreadable."""
+    with media.heard(path):
+        pass
+
+
+def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple[list[int], bool, list[int]]:
+    """Every picture's time in decoding order; whether some are not shown; which are IDR pictures."""
     times: list[int] = []
-    hidden, starts_clean = False, False
+    alone: list[int] = []
+    hidden = False
     if any(entry.pos + entry.size > size for entry in stream.index_entries):
         raise media.Unreadable("is cut short")
     try:
@@ -58,14 +98,15 @@ def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple
                 continue
             if packet.is_corrupt:
                 raise media.Unreadable("is damaged")
-            starts_clean = starts_clean if times else _is_idr(bytes(packet))
+            if packet.is_keyframe and _is_idr(bytes(packet)):
+                alone.append(len(times))
             hidden = hidden or packet.is_discard
             times.append(packet.pts)
     except av.error.InvalidDataError as error:
         raise media.Unreadable("is damaged") from error
     if len(set(times)) < max(1, len(times)):
         raise media.Unreadable("shows no picture, or two at one time")
-    return times, hidden, starts_clean
+    return times, hidden, alone
 
 
 def _rate(stream: VideoStream, times: Sequence[int]) -> tuple[Fraction, Fraction, bool]:
@@ -84,14 +125,6 @@ def _rate(stream: VideoStream, times: Sequence[int]) -> tuple[Fraction, Fraction
     gaps = [after - before for before, after in itertools.pairwise(shown)]
     fps = Fraction(max(1, min(round(1 / sorted(gaps)[len(gaps) // 2]), _MAX_FPS)))
     return shown[-1] + gaps[-1], fps, False
-
-
-def _first(container: InputContainer, stream: VideoStream) -> av.VideoFrame:
-    container.seek(0)
-    try:
-        return next(container.decode(stream))
-    except (av.error.InvalidDataError, StopIteration) as error:
-        raise media.Unreadable("is damaged") from error
 
 
 def _parameters(stream: VideoStream) -> bytes:

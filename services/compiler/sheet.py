@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from services.compiler import film
+from services.compiler.recipes import Chapter, Film
 
 _ROOM, _WELL, _HAIR = "#131313", "#0c0c0c", "#343434"
 _INK, _INK_2, _INK_3 = "#efeeea", "#bdbcb7", "#a3a29c"
@@ -25,18 +26,18 @@ _DASHES = {0x2013: "-", 0x2014: "-"}
 Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def cell(plan: film.Plan) -> tuple[int, int]:
+def cell(recipe: Film) -> tuple[int, int]:
     """The size of one picture on the sheet, never larger than in the film."""
-    columns = _columns(plan)
+    columns = _columns(recipe)
     width = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
-    width = min(max(width, _NARROWEST), plan.profile.width)
-    return width, max(1, width * plan.profile.height // plan.profile.width)
+    width = min(max(width, _NARROWEST), recipe.profile.width)
+    return width, max(1, width * recipe.profile.height // recipe.profile.width)
 
 
-def draw(plan: film.Plan, pictures: Iterable[Image.Image], target: Path) -> None:
-    """Write the sheet as JPEG; one picture for each cut, in order."""
-    columns, (width, height) = _columns(plan), cell(plan)
-    rows = math.ceil(len(plan.cuts) / columns)
+def draw(recipe: Film, pictures: Iterable[Image.Image], target: Path) -> None:
+    """Write the sheet as JPEG; one picture for each chapter, in order."""
+    columns, (width, height) = _columns(recipe), cell(recipe)
+    rows = math.ceil(len(recipe.chapters) / columns)
     across = max(width, _NARROWEST)
     sheet = Image.new(
         "RGB",
@@ -47,19 +48,19 @@ def draw(plan: film.Plan, pictures: Iterable[Image.Image], target: Path) -> None
         _ROOM,
     )
     pen = ImageDraw.Draw(sheet)
-    _head(pen, plan, sheet.width)
-    for number, (cut, picture) in enumerate(zip(plan.cuts, pictures, strict=True)):
+    _head(pen, recipe, sheet.width)
+    for number, (chapter, picture) in enumerate(zip(recipe.chapters, pictures, strict=True)):
         x = _MARGIN + number % columns * (across + _GAP)
         y = _MARGIN + _HEAD + number // columns * (height + _CAPTION + _GAP)
         pen.rectangle((x - 1, y - 1, x + width, y + height), _WELL, _HAIR)
         sheet.paste(picture, (x + (width - picture.width) // 2, y + (height - picture.height) // 2))
-        _caption(pen, (x, y + height + 12), across, cut, plan)
+        _caption(pen, (x, y + height + 12), across, chapter, recipe)
     sheet.save(target, "JPEG", quality=_QUALITY, optimize=True)
 
 
-def _columns(plan: film.Plan) -> int:
+def _columns(recipe: Film) -> int:
     """As many columns as bring the sheet nearest to its shape with the fewest empty places."""
-    count, ratio = len(plan.cuts), plan.profile.width / plan.profile.height
+    count, ratio = len(recipe.chapters), recipe.profile.width / recipe.profile.height
 
     def badness(columns: int) -> float:
         rows = math.ceil(count / columns)
@@ -69,25 +70,25 @@ def _columns(plan: film.Plan) -> int:
     return min(range(1, min(count, _MOST_COLUMNS) + 1), key=badness)
 
 
-def _head(pen: ImageDraw.ImageDraw, plan: film.Plan, width: int) -> None:
-    _write(pen, (_MARGIN, _MARGIN - 10), plan.title, 38, _INK, width - 2 * _MARGIN)
-    count = len(plan.cuts)
+def _head(pen: ImageDraw.ImageDraw, recipe: Film, width: int) -> None:
+    _write(pen, (_MARGIN, _MARGIN - 10), recipe.title, 38, _INK, width - 2 * _MARGIN)
+    count = len(recipe.chapters)
     facts = (
         f"{count} scene{'s' if count > 1 else ''}",
-        _clock(plan.seconds),
-        f"{plan.profile.width} x {plan.profile.height}",
-        f"{float(plan.profile.fps):.5g} fps",
+        _clock(recipe.seconds),
+        f"{recipe.profile.width} x {recipe.profile.height}",
+        f"{float(recipe.profile.fps):.5g} fps",
     )
     _write(pen, (_MARGIN, _MARGIN + 42), "  ·  ".join(facts), 18, _INK_3, width - 2 * _MARGIN)
     pen.line((_MARGIN, _MARGIN + 80, width - _MARGIN, _MARGIN + 80), _HAIR)
 
 
-def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], width: int, cut: film.Cut, plan: film.Plan) -> None:
+def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], width: int, chapter: Chapter, recipe: Film) -> None:
     """The slate number, the title behind it, and beneath when the scene starts and how long it is."""
     x, y = at
-    indent = _write(pen, at, f"{cut.number:02d}", 22, _INK, width) + 12
-    _write(pen, (x + indent, y + 2), cut.title, 19, _INK_2, width - indent)
-    start, length = cut.start / plan.profile.fps, cut.frames / plan.profile.fps
+    indent = _write(pen, at, f"{chapter.number:02d}", 22, _INK, width) + 12
+    _write(pen, (x + indent, y + 2), chapter.title, 19, _INK_2, width - indent)
+    start, length = chapter.start / recipe.profile.fps, chapter.frames / recipe.profile.fps
     _write(pen, (x + indent, y + 28), f"{_clock(start)}  ·  {float(length):.1f} s", 15, _INK_3, width - indent)
 
 

@@ -11,15 +11,20 @@ from pathlib import Path
 import prometheus_client
 
 from libs import blobs, db, errors, outbox, run, telemetry
-from rushes.type.v1 import edit_list_pb2
-from services.compiler import cutter, domain, orders, store, wire
+from services.compiler import domain, making, orders, store, wire
+from services.compiler.film import Plan
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.25
 _BEAT_S = 1.0
-_AT_ONCE = 4
-_FINAL = (domain.ClipUnreadable, domain.ClipMissing, domain.FilmNotAsPlanned)
+_FINAL = (
+    domain.ClipUnreadable,
+    domain.ClipMissing,
+    domain.TrimBeyondClip,
+    domain.JoinTooLong,
+    domain.FilmNotAsPlanned,
+)
 
 _FILMS = prometheus_client.Counter("rushes_films", "Films that a worker has let go of.", ["state"])
 _SECONDS = prometheus_client.Histogram(
@@ -129,38 +134,20 @@ class Cutting:
         log.info("film_moved", extra={"film_id": film.id, "to": film.state, "fault": film.fault and film.fault.reason})
 
     async def _make(self, film: domain.Film, share: _Share) -> domain.Result:
-        """Fetch the clips, have them cut, keep what came of it; the folder is gone afterwards in any case."""
+        """Have the film made and keep what came of it; the folder is gone afterwards in any case."""
         folder = await asyncio.to_thread(_fresh_folder, self._work_folder, film)
 
         def tell(done: float) -> None:
             share.done = done
 
         try:
-            edit_list = wire.edit_list(film)
-            sources = await self._sources(edit_list, folder)
-            order = orders.Order(edit_list.title, sources, wire.wish(edit_list), folder)
-            made = await cutter.run(order, tell, self._deadline_s)
-            return await self._keep(film, made, folder)
+            wanted = wire.edit_of(wire.edit_list(film))
+            plan = await making.make(self._files, wanted, folder, tell, self._deadline_s)
+            return await self._keep(film, plan, folder)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _sources(self, edit_list: edit_list_pb2.EditList, folder: Path) -> tuple[orders.Source, ...]:
-        """Every clip on this disk. Raises ClipMissing."""
-        few = asyncio.Semaphore(_AT_ONCE)
-
-        async def fetch(number: int, cut: edit_list_pb2.Cut) -> orders.Source:
-            path, scene = folder / f"clip-{number}.mp4", wire.scene(cut)
-            async with few:
-                try:
-                    await self._files.get_file(cut.clip.key, path)
-                except (blobs.BlobMissing, errors.Invalid) as fault:
-                    title = scene.title or f"Scene {number}"
-                    raise domain.ClipMissing(scene_id=scene.scene_id, take_id=scene.take_id, title=title) from fault
-            return orders.Source(scene, path)
-
-        return tuple(await asyncio.gather(*(fetch(n, cut) for n, cut in enumerate(edit_list.cuts, 1))))
-
-    async def _keep(self, film: domain.Film, made: orders.Made, folder: Path) -> domain.Result:
+    async def _keep(self, film: domain.Film, plan: Plan, folder: Path) -> domain.Result:
         video, poster, sheet = [
             await self._put(film, folder / name, content_type)
             for name, content_type in (
@@ -169,14 +156,16 @@ class Cutting:
                 (orders.CONTACT_SHEET, "image/jpeg"),
             )
         ]
+        picture, clips = plan.film.profile, [cut for cut in plan.cuts if cut.pictures]
+        conformed = sum(bool(cut.conform) for cut in clips)
         return domain.Result(
-            frames=made.frames,
-            width=made.width,
-            height=made.height,
-            fps_numerator=made.fps.numerator,
-            fps_denominator=made.fps.denominator,
-            copied=made.copied,
-            conformed=made.conformed,
+            frames=plan.film.frames,
+            width=picture.width,
+            height=picture.height,
+            fps_numerator=picture.fps.numerator,
+            fps_denominator=picture.fps.denominator,
+            copied=len(clips) - conformed,
+            conformed=conformed,
             video=video,
             poster=poster,
             contact_sheet=sheet,

@@ -8,9 +8,10 @@ import av
 from av.container import InputContainer
 
 from services.compiler import domain, film, media, sound
+from services.compiler.recipes import Film
 
 
-def verify(path: Path, plan: film.Plan) -> None:
+def verify(path: Path, recipe: Film) -> None:
     """Check streams, grid, lengths, chapters, order of boxes, and that every join decodes.
 
     Raises domain.FilmNotAsPlanned naming the check, or domain.ClipUnreadable when a copied clip is damaged.
@@ -18,11 +19,11 @@ def verify(path: Path, plan: film.Plan) -> None:
     _expect("the index comes before the data", _index_first(path))
     try:
         with media.opened(path) as container:
-            _check_streams(container, plan)
-            _check_pictures(container, plan)
-            _check_sound(container, plan)
-        for start, end in _windows(plan):
-            _check_decodes(path, plan, start, end)
+            _check_streams(container, recipe)
+            _check_pictures(container, recipe)
+            _check_sound(container, recipe)
+        for start, end in _windows(recipe):
+            _check_decodes(path, recipe, start, end)
     except media.Unreadable as error:
         raise domain.FilmNotAsPlanned(check=f"it can be read: it {error}") from error
 
@@ -45,24 +46,24 @@ def _index_first(path: Path) -> bool:
     return False
 
 
-def _check_streams(container: InputContainer, plan: film.Plan) -> None:
+def _check_streams(container: InputContainer, recipe: Film) -> None:
     video, audio = container.streams.video, container.streams.audio
     _expect("one track of pictures and one of sound", (len(video), len(audio)) == (1, 1))
     shape = (video[0].codec_context.name, video[0].width, video[0].height)
-    _expect("H.264 of the planned size", shape == ("h264", plan.profile.width, plan.profile.height))
+    _expect("H.264 of the planned size", shape == ("h264", recipe.profile.width, recipe.profile.height))
     heard = (audio[0].codec_context.name, audio[0].rate, audio[0].channels)
     _expect("AAC stereo at 48 kHz", heard == ("aac", sound.RATE, 2))
-    _expect("the title", container.metadata.get("title") == plan.title)
+    _expect("the title", container.metadata.get("title") == recipe.title)
     starts = [chapter["start"] * (chapter["time_base"] or 1) for chapter in container.chapters()]
-    planned = [cut.start / plan.profile.fps for cut in plan.cuts]
+    planned = [cut.start / recipe.profile.fps for cut in recipe.chapters]
     _expect("a chapter for each scene", len(starts) == len(planned))
-    close = (abs(start - want) < 1 / plan.profile.fps for start, want in zip(starts, planned, strict=True))
+    close = (abs(start - want) < 1 / recipe.profile.fps for start, want in zip(starts, planned, strict=True))
     _expect("every chapter starts with its scene", all(close))
 
 
-def _check_pictures(container: InputContainer, plan: film.Plan) -> None:
+def _check_pictures(container: InputContainer, recipe: Film) -> None:
     stream = container.streams.video[0]
-    step = (stream.time_base or Fraction(1)) * plan.profile.fps
+    step = (stream.time_base or Fraction(1)) * recipe.profile.fps
     shown: list[Fraction] = []
     before = None
     for packet in container.demux(stream):
@@ -71,41 +72,41 @@ def _check_pictures(container: InputContainer, plan: film.Plan) -> None:
         _expect("decoding times rise", before is None or packet.dts > before)
         before = packet.dts
         shown.append(packet.pts * step)
-    _expect("the planned number of pictures", len(shown) == plan.frames)
-    _expect("every picture on the grid", sorted(shown) == list(range(plan.frames)))
-    _expect("the planned length", (stream.duration or 0) * step == plan.frames)
+    _expect("the planned number of pictures", len(shown) == recipe.frames)
+    _expect("every picture on the grid", sorted(shown) == list(range(recipe.frames)))
+    _expect("the planned length", (stream.duration or 0) * step == recipe.frames)
 
 
-def _check_sound(container: InputContainer, plan: film.Plan) -> None:
+def _check_sound(container: InputContainer, recipe: Film) -> None:
     container.seek(0)
     stream = container.streams.audio[0]
     tick = (stream.time_base or Fraction(1)) * sound.RATE
     ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
-    planned = sound.edge(plan.frames, plan.profile.fps)
+    planned = sound.edge(recipe.frames, recipe.profile.fps)
     _expect("sound to the end", abs(ends[-1] * tick - planned) < sound.PACKET if ends else False)
     _expect("sound of the planned length", abs((stream.duration or 0) * tick - planned) < sound.PACKET)
 
 
-def _windows(plan: film.Plan) -> Iterator[tuple[int, int]]:
+def _windows(recipe: Film) -> Iterator[tuple[int, int]]:
     """The frames to decode: the first and last second, and a second around each join; overlaps are one."""
-    second = max(2, film.nearest(plan.profile.fps))
+    second = max(2, film.nearest(recipe.profile.fps))
     start, end = 0, second
-    for join in [*(cut.start for cut in plan.cuts[1:]), plan.frames]:
-        first = join - (second if join == plan.frames else second // 2)
+    for join in [*(cut.start for cut in recipe.chapters[1:]), recipe.frames]:
+        first = join - (second if join == recipe.frames else second // 2)
         if first > end:
-            yield start, min(end, plan.frames)
+            yield start, min(end, recipe.frames)
             start = first
         end = join + second // 2
-    yield start, min(end, plan.frames)
+    yield start, min(end, recipe.frames)
 
 
-def _check_decodes(path: Path, plan: film.Plan, start: int, end: int) -> None:
+def _check_decodes(path: Path, recipe: Film, start: int, end: int) -> None:
     """Decode pictures and sound strictly from `start` up to `end`, each picture in its place."""
     expected = start
     try:
         with media.opened(path) as container:
             stream = container.streams.video[0]
-            step = (stream.time_base or Fraction(1)) * plan.profile.fps
+            step = (stream.time_base or Fraction(1)) * recipe.profile.fps
             container.seek(int(start / step), stream=stream)
             for frame in container.decode(stream, container.streams.audio[0]):
                 if not isinstance(frame, av.VideoFrame):
@@ -120,7 +121,14 @@ def _check_decodes(path: Path, plan: film.Plan, start: int, end: int) -> None:
                     raise media.Unreadable("is damaged")
         _expect(f"picture {expected} decodes", expected == end)
     except (av.error.InvalidDataError, media.Unreadable) as error:
-        cut = plan.at(min(expected, plan.frames - 1))
-        _expect(f"picture {expected} decodes", not cut.conform)
-        with media.blamed_on(cut.clip.scene):
-            raise media.Unreadable("is damaged") from error
+        raise media.SourceUnreadable(_source(recipe, expected), "is damaged") from error
+
+
+def _source(recipe: Film, frame: int) -> str:
+    """What the pictures around this frame were copied from."""
+    end = 0
+    for run in recipe.runs:
+        end += run.frames
+        if frame < end:
+            return run.source
+    return recipe.runs[-1].source

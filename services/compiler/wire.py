@@ -11,12 +11,13 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from libs import errors
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
-from services.compiler import domain, film
+from services.compiler import domain, edit, film
 
 SIGNED_S = 3600
 """How long a signed address works, in seconds."""
 
 _MOST_CUTS, _LONGEST = 1000, 200
+_LOUDNESS = -14.0
 _SIDES = range(128, 7681, 2)
 _RATES = (Fraction(1), Fraction(120))
 _UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]+')
@@ -99,18 +100,58 @@ def edit_list(value: domain.Film) -> edit_list_pb2.EditList:
     return edit_list_pb2.EditList.FromString(value.edit_list)
 
 
-def scene(cut: edit_list_pb2.Cut) -> film.Scene:
+def edit_of(value: edit_list_pb2.EditList) -> edit.Edit:
+    """An edit list that has no violations, as the plan reads it."""
+    return edit.Edit(
+        title=value.title,
+        entries=tuple(_entry(cut, value.profile) for cut in value.cuts),
+        wish=_wish(value.profile),
+        ending=_join(value.ending),
+        music=_music(value.music) if value.HasField("music") else None,
+        narrations=tuple(edit.Narration(v.clip.key, v.first_frame, v.gain_db) for v in value.narrations),
+        loudness=value.loudness_lufs if value.HasField("loudness_lufs") else _LOUDNESS,
+        burnt=value.captions.burnt,
+        language=value.captions.language,
+    )
+
+
+def _entry(cut: edit_list_pb2.Cut, profile: edit_list_pb2.OutputProfile) -> edit.Entry:
+    fit = cut.fit or profile.fit or edit_list_pb2.FIT_PAD
+    return edit.Entry(
+        scene=scene(cut),
+        source=_card(cut.card) if cut.HasField("card") else cut.clip.key,
+        trim=edit.Trim(cut.trim.first_frame, cut.trim.frames or None),
+        join=_join(cut.join),
+        gain_db=cut.gain_db,
+        fit=edit.Fit(edit_list_pb2.Fit.Name(fit).removeprefix("FIT_")),
+        captions=tuple(edit.Caption(c.text, c.first_frame, c.frames or None) for c in cut.captions),
+    )
+
+
+def scene(cut: edit_list_pb2.Cut) -> edit.Scene:
     """What a cut stands for."""
-    return film.Scene(cut.scene_id, cut.take_id, cut.title)
+    return edit.Scene(cut.scene_id, cut.take_id, cut.title)
 
 
-def wish(edit_list: edit_list_pb2.EditList) -> film.Wish:
-    """The picture an edit list asks for."""
-    profile = edit_list.profile
+def _join(value: edit_list_pb2.Join) -> edit.Join | None:
+    if not value.kind:
+        return None
+    return edit.Join(edit.JoinKind(edit_list_pb2.Join.Kind.Name(value.kind).removeprefix("KIND_")), value.frames)
+
+
+def _card(value: edit_list_pb2.Card) -> edit.Card:
+    return edit.Card(value.text, value.subtext, value.frames, value.background or "#000000", value.ink or "#ffffff")
+
+
+def _music(value: edit_list_pb2.Music) -> edit.Music:
+    return edit.Music(value.clip.key, value.gain_db, value.fade_in_frames, value.fade_out_frames, value.duck_db)
+
+
+def _wish(profile: edit_list_pb2.OutputProfile) -> edit.Wish:
     size = (profile.size.width, profile.size.height) if profile.HasField("size") else None
     rate = profile.frame_rate
     fps = Fraction(rate.numerator, rate.denominator) if profile.HasField("frame_rate") else None
-    return film.Wish(size, fps)
+    return edit.Wish(size, fps)
 
 
 def film_progressed(value: domain.Film, progress: float, now: datetime) -> events_pb2.FilmProgressed:

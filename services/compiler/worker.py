@@ -1,4 +1,4 @@
-"""The process that cuts one film, and may crash or be ended at any time without harm to the service."""
+"""The process that fills one order, and may crash or be ended at any time without harm to the service."""
 
 import os
 import resource
@@ -6,8 +6,9 @@ import sys
 import threading
 import traceback
 
-from services.compiler import cut, domain, orders
+from services.compiler import cut, domain, media, orders
 
+_WORTH_TELLING = 0.01
 _NICENESS = 5  # the services of a small machine answer first
 
 
@@ -23,19 +24,24 @@ def main() -> None:
 def _outcome(order: orders.Order) -> orders.Said:
     told = 0.0
 
-    def tell(share: float) -> None:
+    def say(said: orders.Said) -> None:
         nonlocal told
-        if share - told >= 0.01:
-            told = share
-            _say(share)
+        if isinstance(said, orders.Share):
+            if said.done - told < _WORTH_TELLING:
+                return
+            told = said.done
+        _say(said)
 
     try:
-        return orders.made(cut.cut(order, tell))
-    except (domain.ClipUnreadable, domain.FilmNotAsPlanned) as refusal:
+        cut.work(order, say)
+    except media.SourceUnreadable as fault:
+        return orders.Unusable(fault.source, fault.problem)
+    except domain.FilmNotAsPlanned as refusal:
         return refusal
     except Exception as error:
         cause = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
         return orders.Broken(cause, traceback.format_exc())
+    return orders.Done()
 
 
 def _say(said: orders.Said) -> None:

@@ -1,15 +1,18 @@
 """Real clips for the tests: every picture carries its number, and the sound what each test wants to hear."""
 
-from collections.abc import Callable
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from services.compiler import film, orders
+from services.compiler import cut, edit, film, orders
 
 Pixels = npt.NDArray[np.uint8]
 Samples = npt.NDArray[np.float32]
@@ -123,8 +126,40 @@ def video_packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
-def order(folder: Path, *clips: Path, wish: film.Wish | None = None) -> orders.Order:
-    """A film of these clips, to be cut in the folder."""
-    scenes = [film.Scene(f"sc_{number}", f"take_{number}", f"Scene no. {number}") for number in range(len(clips))]
-    sources = tuple(orders.Source(*pair) for pair in zip(scenes, clips, strict=True))
-    return orders.Order("The Film", sources, wish or film.Wish(), folder)
+def laid(folder: Path, clips: Sequence[Path]) -> list[str]:
+    """Put the clips into the folder under their digests, as the worker finds them."""
+    digests = [hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips]
+    for clip, digest in zip(clips, digests, strict=True):
+        shutil.copyfile(clip, folder / digest)
+    return digests
+
+
+def listed(clips: Sequence[Path], **wanted: Any) -> edit.Edit:
+    """An edit list of these clips, one after the other; the rest of it as wanted."""
+    scenes = [edit.Scene(f"sc_{number}", f"take_{number}", f"Scene no. {number}") for number in range(len(clips))]
+    entries = tuple(edit.Entry(scene, str(clip)) for scene, clip in zip(scenes, clips, strict=True))
+    return edit.Edit("The Film", **{"entries": entries} | wanted)
+
+
+def planned(folder: Path, wanted: edit.Edit) -> film.Plan:
+    """Look into the clips of an edit list, whose keys are paths here, and plan its film."""
+    keys = edit.sources(wanted)
+    digests = dict(zip(keys, laid(folder, [Path(key) for key in keys]), strict=True))
+    facts: dict[str, film.Facts | None] = {}
+
+    def hear(said: orders.Said) -> None:
+        if isinstance(said, orders.Probed):
+            facts[said.source] = said.facts or facts.get(said.source)
+
+    pictures = {entry.source for entry in wanted.entries}
+    probe = tuple(dict.fromkeys(digest for key, digest in digests.items() if key in pictures))
+    sounds = tuple(dict.fromkeys(digest for key, digest in digests.items() if key not in pictures))
+    cut.work(orders.Order(folder, probe=probe, sounds=sounds), hear)
+    return film.plan(wanted, {key: film.Found(digest, facts[digest]) for key, digest in digests.items()})
+
+
+def made(folder: Path, wanted: edit.Edit, say: Callable[[orders.Said], None] = lambda said: None) -> film.Plan:
+    """Make the film of an edit list in the folder, all of it in this process."""
+    plan = planned(folder, wanted)
+    cut.work(orders.Order(folder, make=(*plan.pieces.values(), plan.film)), say)
+    return plan

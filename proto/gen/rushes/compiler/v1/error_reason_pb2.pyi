@@ -42,6 +42,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_BAD_REQUEST: the edit list breaks a rule; the message names every fault."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 9
     """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+    ERROR_REASON_TRIM_BEYOND_CLIP: _ErrorReason.ValueType  # 10
+    """ERROR_REASON_TRIM_BEYOND_CLIP: a trim names frames that its clip does not have. Metadata: number, title, available."""
+    ERROR_REASON_JOIN_TOO_LONG: _ErrorReason.ValueType  # 11
+    """ERROR_REASON_JOIN_TOO_LONG: a cut's joins take more frames than it has. Metadata: number, title, frames, taken."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in CompilerService; it is ErrorInfo.reason, domain "compiler.rushes"."""
@@ -66,4 +70,8 @@ ERROR_REASON_BAD_REQUEST: ErrorReason.ValueType  # 8
 """ERROR_REASON_BAD_REQUEST: the edit list breaks a rule; the message names every fault."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 9
 """ERROR_REASON_REQUEST_ID_REUSED: the request_id was used before with another body. Metadata: request_id."""
+ERROR_REASON_TRIM_BEYOND_CLIP: ErrorReason.ValueType  # 10
+"""ERROR_REASON_TRIM_BEYOND_CLIP: a trim names frames that its clip does not have. Metadata: number, title, available."""
+ERROR_REASON_JOIN_TOO_LONG: ErrorReason.ValueType  # 11
+"""ERROR_REASON_JOIN_TOO_LONG: a cut's joins take more frames than it has. Metadata: number, title, frames, taken."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -22,22 +22,43 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from rushes.type.v1 import media_pb2 as rushes_dot_type_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1erushes/type/v1/edit_list.proto\x12\x0erushes.type.v1\x1a\x1arushes/type/v1/media.proto\"l\n\x08\x45\x64itList\x12\r\n\x05title\x18\x01 \x01(\t\x12!\n\x04\x63uts\x18\x02 \x03(\x0b\x32\x13.rushes.type.v1.Cut\x12.\n\x07profile\x18\x03 \x01(\x0b\x32\x1d.rushes.type.v1.OutputProfile\"[\n\x03\x43ut\x12\x10\n\x08scene_id\x18\x01 \x01(\t\x12\x0f\n\x07take_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\"\n\x04\x63lip\x18\x04 \x01(\x0b\x32\x14.rushes.type.v1.Blob\"g\n\rOutputProfile\x12\'\n\x04size\x18\x01 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12-\n\nframe_rate\x18\x02 \x01(\x0b\x32\x19.rushes.type.v1.FrameRate\"3\n\tFrameRate\x12\x11\n\tnumerator\x18\x01 \x01(\x05\x12\x13\n\x0b\x64\x65nominator\x18\x02 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1erushes/type/v1/edit_list.proto\x12\x0erushes.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arushes/type/v1/media.proto\"\xc5\x02\n\x08\x45\x64itList\x12\r\n\x05title\x18\x01 \x01(\t\x12!\n\x04\x63uts\x18\x02 \x03(\x0b\x32\x13.rushes.type.v1.Cut\x12.\n\x07profile\x18\x03 \x01(\x0b\x32\x1d.rushes.type.v1.OutputProfile\x12$\n\x06\x65nding\x18\x04 \x01(\x0b\x32\x14.rushes.type.v1.Join\x12$\n\x05music\x18\x05 \x01(\x0b\x32\x15.rushes.type.v1.Music\x12-\n\nnarrations\x18\x06 \x03(\x0b\x32\x19.rushes.type.v1.Narration\x12\x1a\n\rloudness_lufs\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12.\n\x08\x63\x61ptions\x18\x08 \x01(\x0b\x32\x1c.rushes.type.v1.CaptionTrackB\x10\n\x0e_loudness_lufs\"\xd5\x02\n\x03\x43ut\x12\x10\n\x08scene_id\x18\x01 \x01(\t\x12\x0f\n\x07take_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\"\n\x04\x63lip\x18\x04 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12\"\n\x04trim\x18\x05 \x01(\x0b\x32\x14.rushes.type.v1.Trim\x12\"\n\x04join\x18\x06 \x01(\x0b\x32\x14.rushes.type.v1.Join\x12\"\n\x04\x63\x61rd\x18\x07 \x01(\x0b\x32\x14.rushes.type.v1.Card\x12\x0f\n\x07gain_db\x18\x08 \x01(\x01\x12 \n\x03\x66it\x18\t \x01(\x0e\x32\x13.rushes.type.v1.Fit\x12)\n\x08\x63\x61ptions\x18\n \x03(\x0b\x32\x17.rushes.type.v1.Caption\x12.\n\nprovenance\x18\x0b \x01(\x0b\x32\x1a.rushes.type.v1.Provenance\"+\n\x04Trim\x12\x13\n\x0b\x66irst_frame\x18\x01 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x02 \x01(\x05\"\xef\x01\n\x04Join\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.rushes.type.v1.Join.Kind\x12\x0e\n\x06\x66rames\x18\x02 \x01(\x05\"\xad\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eKIND_CROSSFADE\x10\x01\x12\x15\n\x11KIND_DIP_TO_BLACK\x10\x02\x12\x15\n\x11KIND_DIP_TO_WHITE\x10\x03\x12\x12\n\x0eKIND_WIPE_LEFT\x10\x04\x12\x13\n\x0fKIND_WIPE_RIGHT\x10\x05\x12\x10\n\x0cKIND_WIPE_UP\x10\x06\x12\x12\n\x0eKIND_WIPE_DOWN\x10\x07\"V\n\x04\x43\x61rd\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07subtext\x18\x02 \x01(\t\x12\x0e\n\x06\x66rames\x18\x03 \x01(\x05\x12\x12\n\nbackground\x18\x04 \x01(\t\x12\x0b\n\x03ink\x18\x05 \x01(\t\"<\n\x07\x43\x61ption\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x66irst_frame\x18\x02 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x03 \x01(\x05\"/\n\x0c\x43\x61ptionTrack\x12\x10\n\x08language\x18\x01 \x01(\t\x12\r\n\x05\x62urnt\x18\x02 \x01(\x08\"~\n\x05Music\x12\"\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12\x0f\n\x07gain_db\x18\x02 \x01(\x01\x12\x16\n\x0e\x66\x61\x64\x65_in_frames\x18\x03 \x01(\x05\x12\x17\n\x0f\x66\x61\x64\x65_out_frames\x18\x04 \x01(\x05\x12\x0f\n\x07\x64uck_db\x18\x05 \x01(\x01\"U\n\tNarration\x12\"\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12\x13\n\x0b\x66irst_frame\x18\x02 \x01(\x05\x12\x0f\n\x07gain_db\x18\x03 \x01(\x01\"u\n\nProvenance\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_sha256\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x89\x01\n\rOutputProfile\x12\'\n\x04size\x18\x01 \x01(\x0b\x32\x19.rushes.type.v1.FrameSize\x12-\n\nframe_rate\x18\x02 \x01(\x0b\x32\x19.rushes.type.v1.FrameRate\x12 \n\x03\x66it\x18\x03 \x01(\x0e\x32\x13.rushes.type.v1.Fit\"3\n\tFrameRate\x12\x11\n\tnumerator\x18\x01 \x01(\x05\x12\x13\n\x0b\x64\x65nominator\x18\x02 \x01(\x05*C\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x46IT_PAD\x10\x01\x12\x0c\n\x08\x46IT_CROP\x10\x02\x12\x0c\n\x08\x46IT_BLUR\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.type.v1.edit_list_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EDITLIST']._serialized_start=78
-  _globals['_EDITLIST']._serialized_end=186
-  _globals['_CUT']._serialized_start=188
-  _globals['_CUT']._serialized_end=279
-  _globals['_OUTPUTPROFILE']._serialized_start=281
-  _globals['_OUTPUTPROFILE']._serialized_end=384
-  _globals['_FRAMERATE']._serialized_start=386
-  _globals['_FRAMERATE']._serialized_end=437
+  _globals['_FIT']._serialized_start=1796
+  _globals['_FIT']._serialized_end=1863
+  _globals['_EDITLIST']._serialized_start=112
+  _globals['_EDITLIST']._serialized_end=437
+  _globals['_CUT']._serialized_start=440
+  _globals['_CUT']._serialized_end=781
+  _globals['_TRIM']._serialized_start=783
+  _globals['_TRIM']._serialized_end=826
+  _globals['_JOIN']._serialized_start=829
+  _globals['_JOIN']._serialized_end=1068
+  _globals['_JOIN_KIND']._serialized_start=895
+  _globals['_JOIN_KIND']._serialized_end=1068
+  _globals['_CARD']._serialized_start=1070
+  _globals['_CARD']._serialized_end=1156
+  _globals['_CAPTION']._serialized_start=1158
+  _globals['_CAPTION']._serialized_end=1218
+  _globals['_CAPTIONTRACK']._serialized_start=1220
+  _globals['_CAPTIONTRACK']._serialized_end=1267
+  _globals['_MUSIC']._serialized_start=1269
+  _globals['_MUSIC']._serialized_end=1395
+  _globals['_NARRATION']._serialized_start=1397
+  _globals['_NARRATION']._serialized_end=1482
+  _globals['_PROVENANCE']._serialized_start=1484
+  _globals['_PROVENANCE']._serialized_end=1601
+  _globals['_OUTPUTPROFILE']._serialized_start=1604
+  _globals['_OUTPUTPROFILE']._serialized_end=1741
+  _globals['_FRAMERATE']._serialized_start=1743
+  _globals['_FRAMERATE']._serialized_end=1794
 # @@protoc_insertion_point(module_scope)

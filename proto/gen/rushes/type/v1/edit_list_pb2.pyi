@@ -6,7 +6,9 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rushes.type.v1 import media_pb2 as _media_pb2
 import builtins as _builtins
 import sys
@@ -19,17 +21,54 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Fit:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fit.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FIT_UNSPECIFIED: _Fit.ValueType  # 0
+    """FIT_UNSPECIFIED is FIT_PAD, or the profile's where that has one."""
+    FIT_PAD: _Fit.ValueType  # 1
+    """FIT_PAD shows all of it between black bars."""
+    FIT_CROP: _Fit.ValueType  # 2
+    """FIT_CROP fills the picture and cuts off what reaches beyond it."""
+    FIT_BLUR: _Fit.ValueType  # 3
+    """FIT_BLUR shows all of it on its own blurred enlargement."""
+
+class Fit(_Fit, metaclass=_FitEnumTypeWrapper):
+    """Fit is how a clip of another shape fills the picture."""
+
+FIT_UNSPECIFIED: Fit.ValueType  # 0
+"""FIT_UNSPECIFIED is FIT_PAD, or the profile's where that has one."""
+FIT_PAD: Fit.ValueType  # 1
+"""FIT_PAD shows all of it between black bars."""
+FIT_CROP: Fit.ValueType  # 2
+"""FIT_CROP fills the picture and cuts off what reaches beyond it."""
+FIT_BLUR: Fit.ValueType  # 3
+"""FIT_BLUR shows all of it on its own blurred enlargement."""
+Global___Fit: _TypeAlias = Fit  # noqa: Y015
+
 @_typing.final
 class EditList(_message.Message):
-    """EditList is a film as an editor would write it down: takes in order."""
+    """EditList is a film as an editor would write it down: takes and cards in order, how they are joined, what is heard.
+    Every length in frames is counted at the film's own frame rate.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TITLE_FIELD_NUMBER: _builtins.int
     CUTS_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
+    MUSIC_FIELD_NUMBER: _builtins.int
+    NARRATIONS_FIELD_NUMBER: _builtins.int
+    LOUDNESS_LUFS_FIELD_NUMBER: _builtins.int
+    CAPTIONS_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """title of the film; 1 to 200 characters, written into the file's metadata."""
+    loudness_lufs: _builtins.float
+    """loudness_lufs is the loudness the film is brought to (EBU R128), -40 to -5; absent takes -14."""
     @_builtins.property
     def cuts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cut]:
         """cuts in the order they are seen; at least 1, at most 1000."""
@@ -38,24 +77,47 @@ class EditList(_message.Message):
     def profile(self) -> Global___OutputProfile:
         """profile is the picture wanted; absent takes the size and rate most of the clips have."""
 
+    @_builtins.property
+    def ending(self) -> Global___Join:
+        """ending is how the film ends; absent ends it with a cut. Only a dip can end a film."""
+
+    @_builtins.property
+    def music(self) -> Global___Music:
+        """music lies under the whole film; absent for none."""
+
+    @_builtins.property
+    def narrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Narration]:
+        """narrations are voices over the film; at most 1000."""
+
+    @_builtins.property
+    def captions(self) -> Global___CaptionTrack:
+        """captions says what becomes of the cuts' captions; absent makes them a track that a player can switch on."""
+
     def __init__(
         self,
         *,
         title: _builtins.str = ...,
         cuts: _abc.Iterable[Global___Cut] | None = ...,
         profile: Global___OutputProfile | None = ...,
+        ending: Global___Join | None = ...,
+        music: Global___Music | None = ...,
+        narrations: _abc.Iterable[Global___Narration] | None = ...,
+        loudness_lufs: _builtins.float | None = ...,
+        captions: Global___CaptionTrack | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_loudness_lufs", b"_loudness_lufs", "captions", b"captions", "ending", b"ending", "loudness_lufs", b"loudness_lufs", "music", b"music", "profile", b"profile"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cuts", b"cuts", "profile", b"profile", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_loudness_lufs", b"_loudness_lufs", "captions", b"captions", "cuts", b"cuts", "ending", b"ending", "loudness_lufs", b"loudness_lufs", "music", b"music", "narrations", b"narrations", "profile", b"profile", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__loudness_lufs: _TypeAlias = _typing.Literal["loudness_lufs"]  # noqa: Y015
+    _WhichOneofArgType__loudness_lufs: _TypeAlias = _typing.Literal["_loudness_lufs", b"_loudness_lufs"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loudness_lufs) -> _WhichOneofReturnType__loudness_lufs | None: ...
 
 Global___EditList: _TypeAlias = EditList  # noqa: Y015
 
 @_typing.final
 class Cut(_message.Message):
-    """Cut is one take's place in the film."""
+    """Cut is one take's place in the film, or a card's: it has either a clip or a card."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -63,15 +125,46 @@ class Cut(_message.Message):
     TAKE_ID_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     CLIP_FIELD_NUMBER: _builtins.int
+    TRIM_FIELD_NUMBER: _builtins.int
+    JOIN_FIELD_NUMBER: _builtins.int
+    CARD_FIELD_NUMBER: _builtins.int
+    GAIN_DB_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    CAPTIONS_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
-    """scene_id names the scene; it labels the chapter's provenance."""
+    """scene_id names the scene; it labels the chapter's provenance. A cut with a clip must have it."""
     take_id: _builtins.str
-    """take_id names the take that fills the scene."""
+    """take_id names the take that fills the scene. A cut with a clip must have it."""
     title: _builtins.str
     """title of the chapter; up to 200 characters."""
+    gain_db: _builtins.float
+    """gain_db makes the clip's sound louder or softer, -60 to 24; -60 is silence."""
+    fit: Global___Fit.ValueType
+    """fit is how a clip of another shape fills the picture; FIT_UNSPECIFIED takes the profile's."""
     @_builtins.property
     def clip(self) -> _media_pb2.Blob:
         """clip is the take's stored media."""
+
+    @_builtins.property
+    def trim(self) -> Global___Trim:
+        """trim keeps a part of the clip; absent keeps all of it."""
+
+    @_builtins.property
+    def join(self) -> Global___Join:
+        """join is how this cut follows the one before; absent is a plain cut. On the first cut only a dip, which opens the film."""
+
+    @_builtins.property
+    def card(self) -> Global___Card:
+        """card is shown instead of a clip: a title, an end card, or what stands for a scene that is missing."""
+
+    @_builtins.property
+    def captions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caption]:
+        """captions of this cut, in order, none over another; at most 100."""
+
+    @_builtins.property
+    def provenance(self) -> Global___Provenance:
+        """provenance says what the clip was made by; absent when that is not known."""
 
     def __init__(
         self,
@@ -80,14 +173,320 @@ class Cut(_message.Message):
         take_id: _builtins.str = ...,
         title: _builtins.str = ...,
         clip: _media_pb2.Blob | None = ...,
+        trim: Global___Trim | None = ...,
+        join: Global___Join | None = ...,
+        card: Global___Card | None = ...,
+        gain_db: _builtins.float = ...,
+        fit: Global___Fit.ValueType = ...,
+        captions: _abc.Iterable[Global___Caption] | None = ...,
+        provenance: Global___Provenance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "clip", b"clip", "join", b"join", "provenance", b"provenance", "trim", b"trim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "scene_id", b"scene_id", "take_id", b"take_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "card", b"card", "clip", b"clip", "fit", b"fit", "gain_db", b"gain_db", "join", b"join", "provenance", b"provenance", "scene_id", b"scene_id", "take_id", b"take_id", "title", b"title", "trim", b"trim"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Cut: _TypeAlias = Cut  # noqa: Y015
+
+@_typing.final
+class Trim(_message.Message):
+    """Trim is the part of a clip that is used, in frames of the film."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    first_frame: _builtins.int
+    """first_frame is the first one used, counted from 0."""
+    frames: _builtins.int
+    """frames is how many are used; 0 means all that follow."""
+    def __init__(
+        self,
+        *,
+        first_frame: _builtins.int = ...,
+        frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "frames", b"frames"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trim: _TypeAlias = Trim  # noqa: Y015
+
+@_typing.final
+class Join(_message.Message):
+    """Join is how one cut becomes the next."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Join._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Join._Kind.ValueType  # 0
+        """KIND_UNSPECIFIED is a plain cut."""
+        KIND_CROSSFADE: Join._Kind.ValueType  # 1
+        """KIND_CROSSFADE mixes the one into the other."""
+        KIND_DIP_TO_BLACK: Join._Kind.ValueType  # 2
+        """KIND_DIP_TO_BLACK fades the one to black, then the other up from it."""
+        KIND_DIP_TO_WHITE: Join._Kind.ValueType  # 3
+        """KIND_DIP_TO_WHITE fades the one to white, then the other up from it."""
+        KIND_WIPE_LEFT: Join._Kind.ValueType  # 4
+        """KIND_WIPE_LEFT draws an edge from right to left, with the new picture behind it."""
+        KIND_WIPE_RIGHT: Join._Kind.ValueType  # 5
+        """KIND_WIPE_RIGHT draws an edge from left to right, with the new picture behind it."""
+        KIND_WIPE_UP: Join._Kind.ValueType  # 6
+        """KIND_WIPE_UP draws an edge from bottom to top, with the new picture behind it."""
+        KIND_WIPE_DOWN: Join._Kind.ValueType  # 7
+        """KIND_WIPE_DOWN draws an edge from top to bottom, with the new picture behind it."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Kind of join. A crossfade and a wipe show both cuts at once, so the film gets shorter by their frames;
+        a dip lies half in the one and half in the other, and the film keeps its length.
+        """
+
+    KIND_UNSPECIFIED: Join.Kind.ValueType  # 0
+    """KIND_UNSPECIFIED is a plain cut."""
+    KIND_CROSSFADE: Join.Kind.ValueType  # 1
+    """KIND_CROSSFADE mixes the one into the other."""
+    KIND_DIP_TO_BLACK: Join.Kind.ValueType  # 2
+    """KIND_DIP_TO_BLACK fades the one to black, then the other up from it."""
+    KIND_DIP_TO_WHITE: Join.Kind.ValueType  # 3
+    """KIND_DIP_TO_WHITE fades the one to white, then the other up from it."""
+    KIND_WIPE_LEFT: Join.Kind.ValueType  # 4
+    """KIND_WIPE_LEFT draws an edge from right to left, with the new picture behind it."""
+    KIND_WIPE_RIGHT: Join.Kind.ValueType  # 5
+    """KIND_WIPE_RIGHT draws an edge from left to right, with the new picture behind it."""
+    KIND_WIPE_UP: Join.Kind.ValueType  # 6
+    """KIND_WIPE_UP draws an edge from bottom to top, with the new picture behind it."""
+    KIND_WIPE_DOWN: Join.Kind.ValueType  # 7
+    """KIND_WIPE_DOWN draws an edge from top to bottom, with the new picture behind it."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    kind: Global___Join.Kind.ValueType
+    """kind of join."""
+    frames: _builtins.int
+    """frames is how long it takes, 1 to 480; 0 for a plain cut only. A dip that opens or ends a film takes them all on one side."""
+    def __init__(
+        self,
+        *,
+        kind: Global___Join.Kind.ValueType = ...,
+        frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Join: _TypeAlias = Join  # noqa: Y015
+
+@_typing.final
+class Card(_message.Message):
+    """Card is a still picture with words on it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SUBTEXT_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    BACKGROUND_FIELD_NUMBER: _builtins.int
+    INK_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """text in large letters; up to 200 characters, lines kept."""
+    subtext: _builtins.str
+    """subtext beneath it in small letters; up to 1000 characters, lines kept."""
+    frames: _builtins.int
+    """frames is how long it is shown, 1 to 14400."""
+    background: _builtins.str
+    """background colour as "#rrggbb"; empty is black."""
+    ink: _builtins.str
+    """ink is the letters' colour as "#rrggbb"; empty is white."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        subtext: _builtins.str = ...,
+        frames: _builtins.int = ...,
+        background: _builtins.str = ...,
+        ink: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "frames", b"frames", "ink", b"ink", "subtext", b"subtext", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Card: _TypeAlias = Card  # noqa: Y015
+
+@_typing.final
+class Caption(_message.Message):
+    """Caption is a line of text under the picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """text that is shown; 1 to 500 characters, lines kept."""
+    first_frame: _builtins.int
+    """first_frame it is shown on, counted from the cut's first."""
+    frames: _builtins.int
+    """frames is how long it is shown; 0 means to the end of the cut."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        first_frame: _builtins.int = ...,
+        frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "frames", b"frames", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Caption: _TypeAlias = Caption  # noqa: Y015
+
+@_typing.final
+class CaptionTrack(_message.Message):
+    """CaptionTrack says how captions are shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    BURNT_FIELD_NUMBER: _builtins.int
+    language: _builtins.str
+    """language of the captions as a BCP 47 tag, such as "en"; empty when it is not known."""
+    burnt: _builtins.bool
+    """burnt draws them into the picture; otherwise they are a track that a player can switch on."""
+    def __init__(
+        self,
+        *,
+        language: _builtins.str = ...,
+        burnt: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burnt", b"burnt", "language", b"language"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptionTrack: _TypeAlias = CaptionTrack  # noqa: Y015
+
+@_typing.final
+class Music(_message.Message):
+    """Music is one piece that lies under the film, again from its start when it is shorter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    GAIN_DB_FIELD_NUMBER: _builtins.int
+    FADE_IN_FRAMES_FIELD_NUMBER: _builtins.int
+    FADE_OUT_FRAMES_FIELD_NUMBER: _builtins.int
+    DUCK_DB_FIELD_NUMBER: _builtins.int
+    gain_db: _builtins.float
+    """gain_db makes it louder or softer, -60 to 24."""
+    fade_in_frames: _builtins.int
+    """fade_in_frames is how long it takes to come up at the start of the film."""
+    fade_out_frames: _builtins.int
+    """fade_out_frames is how long it takes to go down at the end of the film."""
+    duck_db: _builtins.float
+    """duck_db is by how much it steps back while something else is heard, 0 to 40; 0 never."""
+    @_builtins.property
+    def clip(self) -> _media_pb2.Blob:
+        """clip is a stored file with sound; its picture, when it has one, is not used."""
+
+    def __init__(
+        self,
+        *,
+        clip: _media_pb2.Blob | None = ...,
+        gain_db: _builtins.float = ...,
+        fade_in_frames: _builtins.int = ...,
+        fade_out_frames: _builtins.int = ...,
+        duck_db: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "duck_db", b"duck_db", "fade_in_frames", b"fade_in_frames", "fade_out_frames", b"fade_out_frames", "gain_db", b"gain_db"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Music: _TypeAlias = Music  # noqa: Y015
+
+@_typing.final
+class Narration(_message.Message):
+    """Narration is a voice over the film."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    GAIN_DB_FIELD_NUMBER: _builtins.int
+    first_frame: _builtins.int
+    """first_frame of the film at which it starts."""
+    gain_db: _builtins.float
+    """gain_db makes it louder or softer, -60 to 24."""
+    @_builtins.property
+    def clip(self) -> _media_pb2.Blob:
+        """clip is a stored file with sound; its picture, when it has one, is not used."""
+
+    def __init__(
+        self,
+        *,
+        clip: _media_pb2.Blob | None = ...,
+        first_frame: _builtins.int = ...,
+        gain_db: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "first_frame", b"first_frame", "gain_db", b"gain_db"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Narration: _TypeAlias = Narration  # noqa: Y015
+
+@_typing.final
+class Provenance(_message.Message):
+    """Provenance says what a clip was made by, as the film's manifest repeats it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROMPT_SHA256_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    provider: _builtins.str
+    """provider that made it, such as "openai"."""
+    model: _builtins.str
+    """model that made it, such as "openai/sora-2"."""
+    prompt_sha256: _builtins.str
+    """prompt_sha256 is the lower-case hex digest of the prompt; the prompt itself is not told."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """create_time is when it was made."""
+
+    def __init__(
+        self,
+        *,
+        provider: _builtins.str = ...,
+        model: _builtins.str = ...,
+        prompt_sha256: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "model", b"model", "prompt_sha256", b"prompt_sha256", "provider", b"provider"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
 
 @_typing.final
 class OutputProfile(_message.Message):
@@ -97,6 +496,9 @@ class OutputProfile(_message.Message):
 
     SIZE_FIELD_NUMBER: _builtins.int
     FRAME_RATE_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    fit: Global___Fit.ValueType
+    """fit is how clips of another shape fill the picture."""
     @_builtins.property
     def size(self) -> _media_pb2.FrameSize:
         """size of the picture."""
@@ -110,10 +512,11 @@ class OutputProfile(_message.Message):
         *,
         size: _media_pb2.FrameSize | None = ...,
         frame_rate: Global___FrameRate | None = ...,
+        fit: Global___Fit.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame_rate", b"frame_rate", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_rate", b"frame_rate", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fit", b"fit", "frame_rate", b"frame_rate", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
