@@ -60,6 +60,10 @@ cover: $(VENV)/dev ## Every test, with branch coverage
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-films
+bench-films: $(VENV)/dev ## Cut films, and print what that costs beside a plain encode of the same clips
+	$(BIN)/python -m tests.bench.films --growth
+
 .PHONY: bench-many
 bench-many: $(VENV)/dev ## Ask among a million jobs and 100,000 boards, and print what a call costs beside the same among few
 	$(BIN)/python -m tests.bench.jobs
@@ -75,6 +79,10 @@ crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count w
 	$(BIN)/python -m tests.crash
 	$(BIN)/python -m tests.crash.verbs
 	$(BIN)/python -m tests.crash.kills
+
+.PHONY: play
+play: $(VENV)/dev ## Show films of every kind to Chromium, frame by frame
+	$(BIN)/python -m tests.play
 
 .PHONY: storm
 storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed
