@@ -99,10 +99,12 @@ def said_line(said: Said) -> str:
     return json.dumps({"kind": type(said).__name__} | dataclasses.asdict(said), default=_plain)
 
 
-def read_said(line: bytes) -> Said:
+def read_said(line: str | bytes) -> Said:
     """What a line of the worker says."""
     told: dict[str, Any] = json.loads(line)
     kind = told.pop("kind")
+    if kind == "Probed" and told["facts"]:
+        told["facts"]["parameters"] = bytes.fromhex(told["facts"]["parameters"])
     return domain.FilmNotAsPlanned(**told) if kind == "FilmNotAsPlanned" else _SAID[kind].validate_python(told)
 
 
