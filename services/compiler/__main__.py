@@ -2,12 +2,12 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from libs import auth, blobs, bus, db, dead_letters, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
-from services.compiler import api, events, settings, ticks
+from services.compiler import api, events, settings, ticks, workshop
 
 
 def clock() -> datetime:
@@ -23,8 +23,9 @@ async def main() -> None:
     channel = await bus.Bus.connect(told.nats_url, "compiler")
     files = blobs.open_store(told.blobs_url)
     # A name of its own for each start: a restarted process must not take its dead self's leases for its own.
-    owner = uuid.uuid4().hex
-    cutting = ticks.Cutting(database, files, clock, owner, told.work_folder, told.lease_s, told.film_timeout_s)
+    shop = workshop.fitted_out(database, files, clock, uuid.uuid4().hex, told)
+    kept = timedelta(seconds=told.segments_kept_s)
+    compiling = ticks.Compiling(shop, told.compiler_workers, kept, told.segments_bytes)
     compiler_api = api.CompilerApi(database, files, clock)
     servicer = rpc.Servicer(
         compiler_service_pb2_grpc.add_CompilerServiceServicer_to_server,
@@ -42,7 +43,7 @@ async def main() -> None:
                 "rpc": server.run,
                 "relay": channel.relay(database, "compiler"),
                 "deliver": channel.deliver(database, "compiler", events.HANDLERS),
-                "cut": cutting.run,
+                "cut": compiling.run,
                 "loop": telemetry.watch_loop,
             }
         )

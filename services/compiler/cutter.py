@@ -1,20 +1,22 @@
-"""Starts the worker process for one order, listens to it, and ends it when the work is no longer wanted."""
+"""Has orders filled by worker processes, as many at once as there is room for, and ends those no longer wanted."""
 
 import asyncio
+import contextlib
+import errno
 import logging
 import os
+import socket
 import sys
-from collections.abc import Callable
-from typing import cast
+from collections.abc import AsyncIterator, Callable
 
-from libs import errors
+from libs import blobs, errors, failpoints
 from services.compiler import domain, orders
 
 log = logging.getLogger(__name__)
 
-_PYTHON = (sys.executable, "-m", "services.compiler.worker")
-_PIPE = asyncio.subprocess.PIPE
+_PYTHON = (sys.executable, "-m", "services.compiler.zygote")
 _LONGEST_LINE = 1 << 20  # bytes
+_FULL = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
 
 
 class WorkerDied(errors.Unavailable):
@@ -37,48 +39,153 @@ class SourceUnusable(Exception):
         self.source, self.problem = source, problem
 
 
-async def run(order: orders.Order, hear: Callable[[orders.Said], None], deadline_s: float) -> None:
-    """Have the order filled in a process of its own; cancelling this ends the process. `hear` hears how it goes.
+class Cutter:
+    """At most so many workers at once, and no more of them than fit into this memory, in bytes."""
 
-    Raises SourceUnusable and domain.FilmNotAsPlanned, else WorkerDied, WorkerBroke or WorkerLate. The process is
-    told nothing of our environment: it reads hostile files.
+    def __init__(self, most: int, memory: int) -> None:
+        self._most, self._memory = most, memory
+        self._busy, self._taken = 0, 0
+        self._freed = asyncio.Condition()
+        self._zygote = _Zygote()
+
+    async def run(
+        self, order: orders.Order, hear: Callable[[orders.Said], None], deadline_s: float, memory: int = 0
+    ) -> None:
+        """Have the order filled in a process of its own; cancelling this ends the process. `hear` hears how it goes.
+
+        It waits until `memory` bytes are free for it, or nothing else runs; the deadline counts from then on. Raises
+        SourceUnusable, domain.FilmNotAsPlanned and blobs.StorageFull, else WorkerDied, WorkerBroke or WorkerLate.
+        """
+        async with self._room(memory), self._zygote.worker() as (talk, leash):
+            failpoints.reach("worker.forked")
+            try:
+                async with asyncio.timeout(deadline_s):
+                    talk[1].write(orders.order_line(order))
+                    await _seen_through(talk[0], leash[0], hear)
+            except TimeoutError:
+                raise WorkerLate(seconds=f"{deadline_s:g}") from None
+
+    async def close(self) -> None:
+        """End every worker, and what they come from."""
+        await self._zygote.close()
+
+    @contextlib.asynccontextmanager
+    async def _room(self, memory: int) -> AsyncIterator[None]:
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._fits(memory))
+            self._busy, self._taken = self._busy + 1, self._taken + memory
+        try:
+            yield
+        finally:
+            self._busy, self._taken = self._busy - 1, self._taken - memory
+            async with self._freed:
+                self._freed.notify_all()
+
+    def _fits(self, memory: int) -> bool:
+        return self._busy < self._most and (not self._busy or self._taken + memory <= self._memory)
+
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class _Zygote:
+    """The process that workers are forked from, started when it is first needed and again when it has died.
+
+    It is told nothing of our environment: its children read hostile files.
     """
-    process = await asyncio.create_subprocess_exec(
-        *_PYTHON, stdin=_PIPE, stdout=_PIPE, limit=_LONGEST_LINE, env=_environment()
-    )
-    stdin, stdout = cast(asyncio.StreamWriter, process.stdin), cast(asyncio.StreamReader, process.stdout)
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._control: socket.socket | None = None
+        self._starting = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[tuple[Line, Line]]:
+        """A new worker: the line to it, and its leash, which says at the end how it ended. It is killed on leaving."""
+        control = await self._started()
+        (ours, theirs), (leash, held) = socket.socketpair(), socket.socketpair()
+        with theirs, held:
+            try:
+                socket.send_fds(control, [b"+"], [theirs.fileno(), held.fileno()])
+            except OSError as fault:
+                ours.close()
+                leash.close()
+                raise WorkerDied(how="before it began") from fault
+        talk = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+        end = await asyncio.open_connection(sock=leash)
+        try:
+            yield talk, end
+        finally:
+            end[1].write_eof()  # which kills it
+            talk[1].close()
+            with contextlib.suppress(OSError):
+                await asyncio.shield(end[0].read())  # its end: until then it may still write into its folder
+            end[1].close()
+
+    async def close(self) -> None:
+        """End it, and all that came from it."""
+        if self._process and self._control:
+            self._control.close()
+            await self._process.wait()
+            self._process = self._control = None
+
+    async def _started(self) -> socket.socket:
+        async with self._starting:
+            if self._control and self._process and self._process.returncode is None:
+                return self._control
+            if self._control:
+                log.warning("workers_start_again")
+                self._control.close()
+            self._control, theirs = socket.socketpair()
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *_PYTHON,
+                    stdin=theirs.fileno(),
+                    stdout=asyncio.subprocess.DEVNULL,
+                    env=_environment(),
+                    start_new_session=True,
+                )
+            return self._control
+
+
+async def _seen_through(
+    said: asyncio.StreamReader, leash: asyncio.StreamReader, hear: Callable[[orders.Said], None]
+) -> None:
+    """Listen until the worker is done, or gone. Raises what it says, and WorkerDied."""
+    listening, end = asyncio.create_task(_listen(said, hear)), asyncio.create_task(leash.read())
     try:
-        stdin.write(orders.order_line(order))
-        async with asyncio.timeout(deadline_s):
-            if not await _listen(stdout, hear):
-                raise WorkerDied(how=f"exit code {await process.wait()}")
-    except TimeoutError:
-        raise WorkerLate(seconds=f"{deadline_s:g}") from None
+        await asyncio.wait([listening, end], return_when=asyncio.FIRST_COMPLETED)
+        if end.done() and not end.result():
+            raise WorkerDied(how="with all others")
+        if not await listening:
+            raise WorkerDied(how=f"exit code {(await end).decode() or 'unknown'}")
     finally:
-        stdin.close()
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        listening.cancel()
+        end.cancel()
+        await asyncio.wait([listening, end])
 
 
-async def _listen(stdout: asyncio.StreamReader, hear: Callable[[orders.Said], None]) -> bool:
+async def _listen(said: asyncio.StreamReader, hear: Callable[[orders.Said], None]) -> bool:
     """Whether the worker said that it is done; False when it fell silent before it had."""
-    async for line in stdout:
-        match orders.read_said(line):
-            case orders.Done():
-                return True
-            case orders.Unusable(source, problem):
-                raise SourceUnusable(source, problem)
-            case orders.Broken(cause, trace):
-                log.error("worker_broke", extra={"cause": cause, "trace": trace})
-                raise WorkerBroke(cause=cause)
-            case domain.FilmNotAsPlanned() as refusal:
-                raise refusal
-            case said:
-                hear(said)
+    with contextlib.suppress(ConnectionError):
+        async for line in said:
+            match orders.read_said(line):
+                case orders.Done():
+                    return True
+                case orders.Unusable(source, problem):
+                    raise SourceUnusable(source, problem)
+                case orders.Broken(cause, _) if cause in _FULL:
+                    raise blobs.StorageFull
+                case orders.Broken(cause, trace):
+                    log.error("worker_broke", extra={"cause": cause, "trace": trace})
+                    raise WorkerBroke(cause=cause)
+                case domain.FilmNotAsPlanned() as refusal:
+                    raise refusal
+                case other:
+                    hear(other)
     return False
 
 
 def _environment() -> dict[str, str]:
-    """The worker imports what we import."""
-    return {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    """The workers import what we import; one thread is enough for numpy, and threads do not outlive a fork."""
+    return {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry), "OPENBLAS_NUM_THREADS": "1"}

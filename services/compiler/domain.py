@@ -98,11 +98,27 @@ class Result:
     contact_sheet: Media
 
 
+def files(result: Result) -> list[Media]:
+    """All files of a film."""
+    found = (getattr(result, each.name) for each in dataclasses.fields(result))
+    return [one for one in found if isinstance(one, Media)]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a film costs, in pictures: copied out of its clips, encoded for it, and found encoded for an earlier one."""
+
+    copied: int
+    encoded: int
+    reused: int
+
+
 @dataclass(frozen=True, slots=True)
 class Film:
     """One edit list on its way to a film. `version` rises with every change; `epoch` with every worker that claims it.
 
     `edit_list` is the protobuf message as bytes; `next_action_at` is when a worker may look, None at the end.
+    `address` is that of its recipe, empty before it is planned; `seconds_left` is measured while it runs.
     """
 
     id: str
@@ -117,6 +133,9 @@ class Film:
     lease_epoch: int = 0
     attempts: int = 0
     progress: float | None = None
+    seconds_left: float | None = None
+    address: str = ""
+    work: Work | None = None
     result: Result | None = None
     fault: Fault | None = None
     ended_at: datetime | None = None
@@ -141,17 +160,28 @@ def tried(film: Film, cause: str, now: datetime) -> Film:
     """Something failed that may pass: again after 2, 4, 8 … 60 seconds, until it was tried often enough."""
     if film.attempts >= MOST_ATTEMPTS:
         return failed(film, fault_of(CompilerExhausted(attempts=film.attempts, cause=cause)), now)
-    wait_s = min(2**film.attempts, _LONGEST_WAIT_S)
-    return dataclasses.replace(
-        film, state=State.QUEUED, progress=None, updated_at=now, next_action_at=now + timedelta(seconds=wait_s)
-    )
+    return _queued(film, now, now + patience(film.attempts))
 
 
-def handed_back(film: Film, now: datetime) -> Film:
-    """The worker has to go, through no fault of the film: that was no attempt."""
-    return dataclasses.replace(
-        film, state=State.QUEUED, attempts=film.attempts - 1, progress=None, updated_at=now, next_action_at=now
-    )
+def patience(attempts: int) -> timedelta:
+    """How long to wait after so many attempts."""
+    return timedelta(seconds=min(2**attempts, _LONGEST_WAIT_S))
+
+
+def put_off(film: Film, seconds: float, now: datetime) -> Film:
+    """The film has to wait through no fault of its own: that was no attempt."""
+    return _queued(dataclasses.replace(film, attempts=film.attempts - 1), now, now + timedelta(seconds=seconds))
+
+
+def waiting(film: Film, now: datetime) -> Film:
+    """The film goes on when the last of its pieces is made, which wakes it; it looks by itself now and then."""
+    at = now + timedelta(seconds=_LONGEST_WAIT_S)
+    return dataclasses.replace(film, attempts=film.attempts - 1, next_action_at=at)
+
+
+def again(film: Film, now: datetime) -> Film:
+    """What was there is gone: planned anew at once, but not for ever."""
+    return dataclasses.replace(film, next_action_at=now)
 
 
 def canceled(film: Film, now: datetime) -> Film:
@@ -163,5 +193,11 @@ def canceled(film: Film, now: datetime) -> Film:
     return _ended(film, State.CANCELED, now)
 
 
+def _queued(film: Film, now: datetime, at: datetime) -> Film:
+    return dataclasses.replace(
+        film, state=State.QUEUED, progress=None, seconds_left=None, updated_at=now, next_action_at=at
+    )
+
+
 def _ended(film: Film, state: State, now: datetime) -> Film:
-    return dataclasses.replace(film, state=state, updated_at=now, ended_at=now, next_action_at=None)
+    return dataclasses.replace(film, state=state, seconds_left=None, updated_at=now, ended_at=now, next_action_at=None)

@@ -1,97 +1,109 @@
-"""Makes one film in a folder of its own: fetches the clips, looks into them, plans, and has everything made."""
+"""Makes one piece of films in a folder of its own: fetches what it needs, has it made, and keeps it."""
 
-import asyncio
-import dataclasses
-import hashlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from libs import blobs, errors
-from services.compiler import cutter, domain, edit, film, orders
+from google.protobuf.message import Message
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-_AT_ONCE = 4
+from libs import errors, failpoints
+from services.compiler import (
+    cutter,
+    domain,
+    fetching,
+    leases,
+    orders,
+    recipes,
+    segment_store,
+    segments,
+    wire,
+    workshop,
+)
+from services.compiler.segments import Segment
 
+log = logging.getLogger(__name__)
 
-async def make(
-    files: blobs.Blobs,
-    wanted: edit.Edit,
-    folder: Path,
-    tell: Callable[[float], None],
-    deadline_s: float,
-) -> film.Plan:
-    """Leave the film and its stills in the folder; `tell` hears the share done.
-
-    Raises what a film can fail for, as domain has it, and what cutter.run raises.
-    """
-    digests = await _fetched(files, wanted, folder)
-    try:
-        found = await _found(wanted, digests, folder, deadline_s)
-        plan = film.plan(wanted, found)
-        order = orders.Order(folder, make=(*plan.pieces.values(), plan.film))
-        await cutter.run(order, lambda said: _share(said, tell), deadline_s)
-    except cutter.SourceUnusable as fault:
-        raise _blamed(fault, wanted, digests) from fault
-    return plan
+_CONTENT_TYPE = "application/octet-stream"  # nobody but us reads pieces
 
 
-def _share(said: orders.Said, tell: Callable[[float], None]) -> None:
+class Pieces:
+    """The pieces that films wait for, as work under leases; `woken` is called when a film may go on."""
+
+    name = "make"
+
+    def __init__(self, shop: workshop.Workshop, woken: Callable[[], None]) -> None:
+        self._shop, self._woken = shop, woken
+
+    async def claim(self, conn: AsyncConnection) -> Segment | None:
+        """See leases.Kind."""
+        return await segment_store.claim(conn, self._shop.owner, self._shop.lease_s)
+
+    async def work(self, one: Segment, share: leases.Share) -> Segment:
+        """Make the piece."""
+        if one.attempts > domain.MOST_ATTEMPTS:
+            return segments.tried(one, "the compiler died with it.", self._shop.clock())
+        try:
+            return await self._made(one, share)
+        except fetching.FileGone as gone:
+            return await self._without(one, gone.name)
+
+    async def renew(self, conn: AsyncConnection, one: Segment, share: leases.Share) -> Sequence[Message]:
+        """See leases.Kind."""
+        moved = await segment_store.renew(conn, one, self._shop.lease_s, share.done or 0.0)
+        return _news(moved, self._shop.clock())
+
+    async def save(self, conn: AsyncConnection, after: Segment) -> Sequence[Message]:
+        """See leases.Kind."""
+        moved = await segment_store.save(conn, after)
+        self._woken()
+        return _news(moved, self._shop.clock())
+
+    def missed(self, one: Segment, fault: Exception) -> Segment:
+        """See leases.Kind."""
+        now = self._shop.clock()
+        match fault:
+            case cutter.SourceUnusable(source=source, problem=problem):
+                facts = {"source": source, "problem": problem}
+                return segments.failed(one, domain.Fault(segments.SOURCE_UNUSABLE, str(fault), facts))
+            case errors.Error():
+                log.warning("making_failed", extra={"address": one.address, "reason": fault.reason, "why": str(fault)})
+                return segments.tried(one, str(fault), now)
+        log.error("making_failed", extra={"address": one.address}, exc_info=fault)
+        return segments.tried(one, f"{type(fault).__name__}.", now)
+
+    def put_off(self, one: Segment, seconds: float) -> Segment:
+        """See leases.Kind."""
+        return segments.put_off(one, seconds, self._shop.clock())
+
+    async def _made(self, one: Segment, share: leases.Share) -> Segment:
+        shop, recipe = self._shop, recipes.read(one.recipe)
+        async with shop.room.order() as folder:
+            await shop.fetching.lay(one.tenant_id, one.needs, folder)
+            failpoints.reach("piece.laid")
+            began = shop.clock()
+            order = orders.Order(folder, make=(recipe,))
+            await shop.cutter.run(order, lambda said: _note(said, share), shop.deadline_s, segments.memory(recipe))
+            failpoints.reach("piece.made")
+            path = folder / one.address
+            kept = await shop.files.put_file(one.key, path, _CONTENT_TYPE)
+            failpoints.reach("piece.kept")
+            await shop.shelf.keep(path)
+        return segments.made(one, kept.size, (shop.clock() - began).total_seconds(), shop.clock())
+
+    async def _without(self, one: Segment, name: str) -> Segment:
+        """What it needs is gone: a piece of ours is made again, a clip is not."""
+        async with self._shop.database.house() as conn:
+            is_ours = await segment_store.lose(conn, one.tenant_id, name)
+        if is_ours:
+            return segments.tried(one, "a piece that it needs was gone.", self._shop.clock())
+        return segments.failed(one, domain.Fault(segments.SOURCE_MISSING, f"{name} is gone", {"source": name}))
+
+
+def _note(said: orders.Said, share: leases.Share) -> None:
     if isinstance(said, orders.Share):
-        tell(said.done)
+        share.done = said.done
 
 
-async def _fetched(files: blobs.Blobs, wanted: edit.Edit, folder: Path) -> dict[str, str]:
-    """Every stored file the list names, on this disk under its digest; by its key. Raises ClipMissing."""
-    few = asyncio.Semaphore(_AT_ONCE)
-
-    async def fetch(key: str) -> str:
-        async with few:
-            try:
-                return await _fetch(files, key, folder)
-            except (blobs.BlobMissing, errors.Invalid) as fault:
-                raise _missing(key, wanted) from fault
-
-    keys = edit.sources(wanted)
-    return dict(zip(keys, await asyncio.gather(*map(fetch, keys)), strict=True))
-
-
-async def _fetch(files: blobs.Blobs, key: str, folder: Path) -> str:
-    arriving = folder / f"arriving-{hashlib.sha256(key.encode()).hexdigest()}"
-    await files.get_file(key, arriving)
-    digest = await asyncio.to_thread(_digest_of, arriving)
-    arriving.replace(folder / digest)
-    return digest
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-async def _found(
-    wanted: edit.Edit, digests: Mapping[str, str], folder: Path, deadline_s: float
-) -> dict[str, film.Found]:
-    pictures = [digests[entry.source] for entry in wanted.entries if isinstance(entry.source, str)]
-    sounds = [*([wanted.music.source] if wanted.music else []), *(voice.source for voice in wanted.narrations)]
-    facts: dict[str, film.Facts | None] = {}
-
-    def hear(said: orders.Said) -> None:
-        if isinstance(said, orders.Probed):
-            facts[said.source] = said.facts or facts.get(said.source)
-
-    asked = orders.Order(
-        folder, probe=tuple(dict.fromkeys(pictures)), sounds=tuple(dict.fromkeys(digests[key] for key in sounds))
-    )
-    await cutter.run(asked, hear, deadline_s)
-    return {key: film.Found(digest, facts[digest]) for key, digest in digests.items()}
-
-
-def _missing(key: str, wanted: edit.Edit) -> domain.ClipMissing:
-    return domain.ClipMissing(**dataclasses.asdict(edit.scene_of(wanted, {key})))
-
-
-def _blamed(fault: cutter.SourceUnusable, wanted: edit.Edit, digests: Mapping[str, str]) -> errors.Error:
-    """The first scene that uses this file; a file of our own making is nobody's fault but ours."""
-    keys = {key for key, digest in digests.items() if digest == fault.source}
-    if not keys:
-        return domain.FilmNotAsPlanned(check=f"a piece can be used: it {fault.problem}")
-    return domain.ClipUnreadable(problem=fault.problem, **dataclasses.asdict(edit.scene_of(wanted, keys)))
+def _news(moved: Sequence[domain.Film], now: datetime) -> list[Message]:
+    return [wire.film_progressed(film, film.progress or 0.0, now) for film in moved]

@@ -1,4 +1,4 @@
-"""The table of films, and every query on it."""
+"""The tables of films and of the pieces they wait for, and every query on films."""
 
 import dataclasses
 from datetime import datetime
@@ -12,6 +12,7 @@ from services.compiler import domain
 
 METADATA = sa.MetaData()
 _TIME = sa.DateTime(timezone=True)
+_TOO_EARLY = 0.02  # of the work: what is measured by then says nothing of the rest
 
 FILMS = sa.Table(
     "films",
@@ -25,6 +26,11 @@ FILMS = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("progress", sa.Float),
+    sa.Column("seconds_left", sa.Float),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("steps", sa.BigInteger, nullable=False),
+    sa.Column("work", pg.JSONB(none_as_null=True)),
+    sa.Column("planned_at", _TIME),
     sa.Column("result", pg.JSONB(none_as_null=True)),
     sa.Column("fault", pg.JSONB(none_as_null=True)),
     sa.Column("created_at", _TIME, nullable=False),
@@ -35,6 +41,16 @@ FILMS = sa.Table(
     sa.Column("lease_epoch", sa.BigInteger, nullable=False),
     sa.Column("lease_until", _TIME),
 )
+
+WANTED = sa.Table(
+    "film_segments",
+    METADATA,
+    sa.Column("film_id", sa.Text, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("reused", sa.Boolean, nullable=False),
+)
+"""What films that are not over need: nobody makes, nobody evicts by anything else. `reused`: it was there before."""
 
 _FIELDS = [field.name for field in dataclasses.fields(domain.Film)]
 
@@ -50,7 +66,7 @@ async def now(conn: AsyncConnection) -> datetime:
 
 async def insert_film_once(conn: AsyncConnection, film: domain.Film, request_id: str) -> domain.Film:
     """Insert the film; when the request_id has one already nothing is written, and that one is returned."""
-    insert = pg.insert(FILMS).values(_row(film) | {"request_id": request_id}).on_conflict_do_nothing()
+    insert = pg.insert(FILMS).values(_row(film) | {"request_id": request_id, "steps": 0}).on_conflict_do_nothing()
     await conn.execute(insert)
     query = sa.select(FILMS).where(FILMS.c.tenant_id == film.tenant_id, FILMS.c.request_id == request_id)
     return _film((await conn.execute(query)).mappings().one())
@@ -79,6 +95,15 @@ async def list_films(
     return [_film(row) for row in rows.mappings()]
 
 
+async def alike(conn: AsyncConnection, film: domain.Film) -> domain.Film | None:
+    """The newest finished film of its tenant that is made by the same recipe."""
+    query = sa.select(FILMS).where(
+        FILMS.c.tenant_id == film.tenant_id, FILMS.c.address == film.address, FILMS.c.state == domain.State.COMPLETED
+    )
+    row = (await conn.execute(query.order_by(FILMS.c.id.desc()).limit(1))).mappings().first()
+    return _film(row) if row else None
+
+
 async def claim(conn: AsyncConnection, owner: str, lease_s: float) -> domain.Film | None:
     """Take the film that is due longest and that nobody holds; the database's clock alone decides.
 
@@ -99,10 +124,9 @@ async def claim(conn: AsyncConnection, owner: str, lease_s: float) -> domain.Fil
         .values(
             state=domain.State.RUNNING,
             attempts=FILMS.c.attempts + 1,
-            progress=None,
             lease_owner=owner,
             lease_epoch=FILMS.c.lease_epoch + 1,
-            lease_until=_until(lease_s),
+            lease_until=until(lease_s),
             updated_at=at,
         )
         .returning(FILMS)
@@ -113,21 +137,66 @@ async def claim(conn: AsyncConnection, owner: str, lease_s: float) -> domain.Fil
 
 async def renew(conn: AsyncConnection, film: domain.Film, lease_s: float, progress: float | None) -> None:
     """Hold on to the film for another while, and note how far it is. Raises LeaseLost."""
-    noted = {"lease_until": _until(lease_s), "progress": progress, "updated_at": sa.func.now()}
-    await _update_held(conn, film, noted)
+    at = sa.func.now()
+    noted = {"progress": progress, "seconds_left": _left(progress), "updated_at": at} if progress is not None else {}
+    await _update_held(conn, film, {"lease_until": until(lease_s)} | noted)
+
+
+async def note_plan(conn: AsyncConnection, film: domain.Film, steps: int) -> None:
+    """Write down by what the film is made, what its own part costs, and when that was first known. Raises LeaseLost."""
+    row = _row(film)
+    values = {"address": row["address"], "work": row["work"], "steps": steps}
+    await _update_held(conn, film, values | {"planned_at": sa.func.coalesce(FILMS.c.planned_at, sa.func.now())})
 
 
 async def save(conn: AsyncConnection, film: domain.Film) -> None:
     """Write what the worker decided, and give the lease back. Raises LeaseLost."""
-    names = ("state", "attempts", "progress", "result", "fault", "updated_at", "ended_at", "next_action_at")
+    names = ("state", "attempts", "progress", "seconds_left", "result", "fault", "updated_at", "ended_at")
     row = _row(film)
-    await _update_held(conn, film, {name: row[name] for name in names} | {"lease_owner": None, "lease_until": None})
+    values = {name: row[name] for name in (*names, "next_action_at", "address", "work")}
+    await _update_held(conn, film, values | {"lease_owner": None, "lease_until": None})
+    await _let_go(conn, film)
 
 
 async def cancel(conn: AsyncConnection, film: domain.Film) -> None:
     """Write a film's cancellation; the caller holds its row. Whoever works on it loses it with the lease."""
-    values = {"state": film.state, "updated_at": film.updated_at, "ended_at": film.ended_at, "next_action_at": None}
+    names = ("state", "updated_at", "ended_at", "next_action_at", "seconds_left")
+    values = {name: getattr(film, name) for name in names}
     await conn.execute(sa.update(FILMS).where(FILMS.c.id == film.id).values(values))
+    await _let_go(conn, film)
+
+
+async def _let_go(conn: AsyncConnection, film: domain.Film) -> None:
+    """A film that is over needs its pieces no more."""
+    if film.state in domain.ENDS:
+        await conn.execute(sa.delete(WANTED).where(WANTED.c.film_id == film.id))
+
+
+async def waiting(conn: AsyncConnection, film_ids: sa.Select[Any]) -> list[domain.Film]:
+    """Those of these films that wait for pieces, locked in the order that all lock them in."""
+    query = sa.select(FILMS).where(
+        FILMS.c.id.in_(film_ids), FILMS.c.state == domain.State.RUNNING, FILMS.c.lease_until.is_(None)
+    )
+    rows = await conn.execute(query.order_by(FILMS.c.id).with_for_update())
+    return [_film(row) for row in rows.mappings()]
+
+
+async def note_progress(conn: AsyncConnection, film: domain.Film, progress: float) -> None:
+    """How far a film is that waits for its pieces; the caller holds its row."""
+    values = {"progress": progress, "seconds_left": _left(progress), "updated_at": sa.func.now()}
+    await conn.execute(sa.update(FILMS).where(FILMS.c.id == film.id).values(values))
+
+
+async def wake(conn: AsyncConnection, film: domain.Film) -> None:
+    """Let a worker look at a film that waits; the caller holds its row."""
+    await conn.execute(sa.update(FILMS).where(FILMS.c.id == film.id).values(next_action_at=sa.func.now()))
+
+
+def _left(progress: float) -> sa.ColumnElement[Any] | None:
+    """The seconds that the rest takes if it goes on as it has since the film was planned."""
+    if progress < _TOO_EARLY:
+        return None
+    return sa.extract("epoch", sa.func.clock_timestamp() - FILMS.c.planned_at) * ((1 - progress) / progress)
 
 
 async def _update_held(conn: AsyncConnection, film: domain.Film, values: dict[str, Any]) -> None:
@@ -139,7 +208,8 @@ async def _update_held(conn: AsyncConnection, film: domain.Film, values: dict[st
         raise LeaseLost(film.id)
 
 
-def _until(lease_s: float) -> sa.ColumnElement[Any]:
+def until(lease_s: float) -> sa.ColumnElement[Any]:
+    """When a lease of so many seconds ends, by the clock of the database."""
     return sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
 
 
@@ -159,6 +229,7 @@ def _film(row: sa.RowMapping) -> domain.Film:
     values["state"] = domain.State(row["state"])
     values["result"] = _result(row["result"]) if row["result"] else None
     values["fault"] = domain.Fault(**row["fault"]) if row["fault"] else None
+    values["work"] = domain.Work(**row["work"]) if row["work"] else None
     return domain.Film(**values)
 
 
@@ -171,4 +242,5 @@ def _row(film: domain.Film) -> dict[str, Any]:
     values = {name: getattr(film, name) for name in _FIELDS}
     values["result"] = dataclasses.asdict(film.result) if film.result else None
     values["fault"] = dataclasses.asdict(film.fault) if film.fault else None
+    values["work"] = dataclasses.asdict(film.work) if film.work else None
     return values

@@ -203,6 +203,11 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
         update_time=_time(value.updated_at),
         end_time=_time(value.ended_at),
     )
+    if value.seconds_left is not None:
+        message.time_left.FromMilliseconds(round(value.seconds_left * 1000))
+    if value.work:
+        message.copied_frames, message.encoded_frames = value.work.copied, value.work.encoded
+        message.reused_frames = value.work.reused
     if value.result:
         _add_result(message, value.result)
         if sign:

@@ -1,22 +1,18 @@
 """The process that fills one order, and may crash or be ended at any time without harm to the service."""
 
 import os
-import resource
-import sys
 import threading
 import traceback
 
 from services.compiler import cut, domain, media, orders
 
 _WORTH_TELLING = 0.01
-_NICENESS = 5  # the services of a small machine answer first
 
 
 def main() -> None:
     """Read one order from stdin, say on stdout how it goes. End of stdin means that nobody wants it any more."""
-    os.nice(_NICENESS)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    order = orders.read_order(sys.stdin.buffer.readline())
+    order = orders.read_order(_line())
+    # Here the jail closes, before there is a second thread: jail.enter(order.folder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _say(_outcome(order))
 
@@ -44,9 +40,15 @@ def _outcome(order: orders.Order) -> orders.Said:
     return orders.Done()
 
 
+def _line() -> bytes:
+    """The first line of stdin, which may be a file or a socket; nothing more comes there."""
+    return open(0, "rb", closefd=False).readline()
+
+
 def _say(said: orders.Said) -> None:
-    sys.stdout.write(orders.said_line(said) + "\n")
-    sys.stdout.flush()
+    line = orders.said_line(said).encode() + b"\n"
+    while line:
+        line = line[os.write(1, line) :]
 
 
 def _end_with_parent() -> None:

@@ -1,125 +1,206 @@
-"""The worker process itself: real processes, real clips."""
+"""The workers themselves: real processes, real clips."""
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import psutil
 import pytest
 
-from services.compiler import cutter, domain, film, orders
+from libs import blobs
+from services.compiler import cutter, domain, edit, film, orders, recipes
 from tests.unit.compiler import footage
+
+PROFILE = recipes.Profile(160, 96, Fraction(30000, 1001))
+SOUND = recipes.Sound(Fraction(24), 24, (), None, (), -14.0)
+HOUSE = recipes.House("ab" * 32, PROFILE, 30, edit.Fit.PAD, 1)
+FACTS = film.Facts(
+    *(160, 96, Fraction(24), 24, Fraction(1), "h264", "High", "yuv420p", b"\x01\x64\x00"),
+    *(True, True, 0, "bt709", 2, (0, 12), True),
+)
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[cutter.Cutter]:
+    made = cutter.Cutter(2, 1 << 30)
+    yield made
+    await made.close()
+
+
+def order_of(folder: Path, *clips: Path) -> orders.Order:
+    """To look into these clips."""
+    return orders.Order(folder, probe=tuple(footage.laid(folder, clips)))
+
+
+def stuck(folder: Path) -> orders.Order:
+    """An order that waits for a writer to its clip for ever."""
+    os.mkfifo(folder / "pipe")
+    return orders.Order(folder, probe=("pipe",))
 
 
 def test_orders_survive_the_line() -> None:
-    order = orders.Order(
-        "Ein “Film”\n",
-        (orders.Source(film.Scene("sc_1", "take_1", "Ä"), Path("/tmp/a b.mp4")),),
-        film.Wish((1280, 720), Fraction(24000, 1001)),
-        Path("/tmp/work"),
-    )
+    order = orders.Order(Path("/tmp/a “b”\n"), ("ab",), ("cd",), (HOUSE, SOUND))
     assert orders.read_order(orders.order_line(order)) == order
-    plain = orders.Order("Film", (), film.Wish(), Path("/tmp"))
-    assert orders.read_order(orders.order_line(plain)) == plain
+    assert orders.read_order(orders.order_line(orders.Order(Path("/tmp")))) == orders.Order(Path("/tmp"))
 
 
 @pytest.mark.parametrize(
     "said",
-    [0.25, orders.Made(48, 1280, 720, Fraction(30000, 1001), 2, 1), orders.Broken("No space left", "Traceback …")],
+    [
+        orders.Share(0.25),
+        orders.Probed("ab", FACTS),
+        orders.Probed("ab", None),
+        orders.Made("ab"),
+        orders.Done(),
+        orders.Unusable("ab", "is damaged"),
+        orders.Broken("No space left", "Traceback …"),
+    ],
 )
 def test_what_is_said_survives_the_line(said: orders.Said) -> None:
     assert orders.read_said(orders.said_line(said).encode()) == said
 
 
 def test_refusals_survive_the_line() -> None:
-    for refusal in (
-        domain.ClipUnreadable(scene_id="sc_1", take_id="take_1", title="Dawn", problem="is damaged"),
-        domain.FilmNotAsPlanned(check="the title"),
-    ):
-        again = orders.read_said(orders.said_line(refusal).encode())
-        assert (type(again), str(again)) == (type(refusal), str(refusal))
+    refusal = domain.FilmNotAsPlanned(check="the title")
+    again = orders.read_said(orders.said_line(refusal))
+    assert (type(again), str(again)) == (type(refusal), str(refusal))
 
 
-async def test_a_worker_cuts_a_film_and_tells_how_far_it_is(tmp_path: Path) -> None:
+async def test_a_worker_makes_what_is_ordered_and_tells_how_far_it_is(workers: cutter.Cutter, tmp_path: Path) -> None:
     clips = [footage.shoot(tmp_path / "a.mp4"), footage.shoot(tmp_path / "b.mp4", footage.Take(size=(320, 192)))]
-    told: list[float] = []
-    made = await cutter.run(footage.order(tmp_path, *clips), told.append, 60)
-    assert made == orders.Made(48, 160, 96, Fraction(24), 1, 1)
-    assert told == sorted(told)
-    assert set(os.listdir(tmp_path)) > {orders.FILM, orders.POSTER, orders.CONTACT_SHEET}
+    (tmp_path / "work").mkdir()
+    plan = footage.planned(tmp_path / "work", footage.listed(clips))
+    told: list[orders.Said] = []
+    made = (*plan.pieces.values(), plan.film)
+    await workers.run(orders.Order(tmp_path / "work", make=made), told.append, 60)
+    assert [said.address for said in told if isinstance(said, orders.Made)] == [recipes.address(one) for one in made]
+    shares = [said.done for said in told if isinstance(said, orders.Share)]
+    assert shares == sorted(shares)
+    assert set(os.listdir(tmp_path / "work")) > {orders.FILM, orders.POSTER, orders.CONTACT_SHEET}
 
 
-async def test_a_refusal_comes_through(tmp_path: Path) -> None:
+async def test_what_is_found_in_a_clip_comes_through(workers: cutter.Cutter, tmp_path: Path) -> None:
+    order = order_of(tmp_path, footage.shoot(tmp_path / "a.mp4"))
+    told: list[orders.Said] = []
+    await workers.run(order, told.append, 60)
+    (found,) = told
+    assert isinstance(found, orders.Probed)
+    assert found.facts
+    assert (found.facts.frames, found.facts.parameters[:1]) == (24, b"\x01")
+
+
+async def test_a_file_that_cannot_be_used_is_named(workers: cutter.Cutter, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"not a clip")
-    with pytest.raises(domain.ClipUnreadable, match="is no MP4 file"):
-        await cutter.run(footage.order(tmp_path, tmp_path / "a.mp4"), print, 60)
+    order = order_of(tmp_path, tmp_path / "a.mp4")
+    with pytest.raises(cutter.SourceUnusable, match="is no MP4 file") as caught:
+        await workers.run(order, print, 60)
+    assert caught.value.source == order.probe[0]
 
 
-async def test_a_fault_of_the_machine_is_told_apart(tmp_path: Path) -> None:
-    clip = footage.shoot(tmp_path / "a.mp4")
+async def test_a_fault_of_the_machine_is_told_apart(workers: cutter.Cutter, tmp_path: Path) -> None:
     with pytest.raises(cutter.WorkerBroke, match="No such file or directory"):
-        await cutter.run(footage.order(tmp_path / "absent", clip), print, 60)
+        await workers.run(orders.Order(tmp_path / "absent", probe=("ab",)), print, 60)
 
 
-async def test_a_worker_that_is_late_is_ended(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.mp4")  # opening it waits for a writer for ever
+async def test_a_full_disk_is_told_apart(workers: cutter.Cutter, tmp_path: Path) -> None:
+    (digest,) = footage.laid(tmp_path, [footage.shoot(tmp_path / "a.mp4")])
+    recipe = replace(HOUSE, source=digest)
+    (tmp_path / recipes.address(recipe)).symlink_to("/dev/full")
+    with pytest.raises(blobs.StorageFull):
+        await workers.run(orders.Order(tmp_path, make=(recipe,)), print, 60)
+
+
+async def test_a_worker_that_is_late_is_ended(workers: cutter.Cutter, tmp_path: Path) -> None:
     with pytest.raises(cutter.WorkerLate, match=r"within 0.5 seconds"):
-        await cutter.run(footage.order(tmp_path, tmp_path / "a.mp4"), print, 0.5)
-    assert nobody_reads(tmp_path / "a.mp4")
+        await workers.run(stuck(tmp_path), print, 0.5)
+    assert children() == []
 
 
-async def test_a_worker_nobody_wants_is_ended(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.mp4")
-    running = asyncio.create_task(cutter.run(footage.order(tmp_path, tmp_path / "a.mp4"), print, 60))
-    writer = await asyncio.to_thread(os.open, tmp_path / "a.mp4", os.O_WRONLY)  # the worker has come to the clip
+async def test_a_worker_nobody_wants_is_ended(workers: cutter.Cutter, tmp_path: Path) -> None:
+    running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
+    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)  # the worker has come to the clip
     running.cancel()
     await asyncio.wait([running])
-    os.close(writer)
     assert running.cancelled()
-    assert nobody_reads(tmp_path / "a.mp4")
+    assert children() == []
 
 
-async def test_a_worker_that_dies_is_noticed(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.mp4")
-    running = asyncio.create_task(cutter.run(footage.order(tmp_path, tmp_path / "a.mp4"), print, 60))
-    writer = await asyncio.to_thread(os.open, tmp_path / "a.mp4", os.O_WRONLY)
-    os.kill(child_with(tmp_path / "a.mp4"), signal.SIGKILL)
+async def test_a_worker_that_dies_is_noticed(workers: cutter.Cutter, tmp_path: Path) -> None:
+    running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
+    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    (worker,) = children()
+    worker.send_signal(signal.SIGKILL)
     with pytest.raises(cutter.WorkerDied, match="exit code -9"):
         await running
-    os.close(writer)
 
 
-async def test_a_worker_ends_with_the_service_that_started_it(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.mp4")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.compiler.worker", stdin=asyncio.subprocess.PIPE, env=cutter._environment()
-    )
-    assert process.stdin
-    process.stdin.write(orders.order_line(footage.order(tmp_path, tmp_path / "a.mp4")))
-    writer = await asyncio.to_thread(os.open, tmp_path / "a.mp4", os.O_WRONLY)
-    process.stdin.close()  # as the kernel does for a service that is killed
-    assert await process.wait() == 1
-    os.close(writer)
+async def test_when_all_workers_die_there_are_new_ones(workers: cutter.Cutter, tmp_path: Path) -> None:
+    running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
+    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    (worker,) = children()
+    zygote = worker.parent()
+    assert zygote
+    zygote.send_signal(signal.SIGKILL)
+    with pytest.raises(cutter.WorkerDied, match="with all others"):
+        await running
+    worker.wait(10)  # which it could not if it lived on
+    await workers.run(order_of(tmp_path, footage.shoot(tmp_path / "a.mp4")), print, 60)
 
 
-def nobody_reads(fifo: Path) -> bool:
-    """Whether no process has the pipe open for reading."""
-    try:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return True
-    return False
+async def test_no_more_workers_than_told_and_no_more_memory(workers: cutter.Cutter, tmp_path: Path) -> None:
+    """Two may work at once; the third, and one that takes all memory, wait for them."""
+    folders = [tmp_path / str(number) for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    running = [asyncio.create_task(workers.run(stuck(folder), print, 60, 1 << 20)) for folder in folders[:2]]
+    for folder in folders[:2]:
+        await asyncio.to_thread(os.open, folder / "pipe", os.O_WRONLY)
+    third = asyncio.create_task(workers.run(stuck(folders[2]), print, 60, 1 << 40))
+    await asyncio.wait([third], timeout=0.2)
+    assert len(children()) == 2
+    running[0].cancel()
+    await asyncio.wait([running[0]])
+    await asyncio.wait([third], timeout=0.2)
+    assert len(children()) == 1  # there is a worker free, but not the memory
+    running[1].cancel()
+    await asyncio.to_thread(os.open, folders[2] / "pipe", os.O_WRONLY)
+    third.cancel()
+    await asyncio.wait([*running, third])
 
 
-def child_with(fifo: Path) -> int:
-    """The process, other than this, that has the pipe open."""
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            opened = {os.readlink(entry) for entry in folder.iterdir()}
-        except OSError:
-            continue
-        if str(fifo) in opened and int(folder.parent.name) != os.getpid():
-            return int(folder.parent.name)
-    raise AssertionError("nobody has it open")
+async def test_a_worker_has_nothing_of_ours_but_its_line(workers: cutter.Cutter, tmp_path: Path) -> None:
+    running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
+    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    (worker,) = children()
+    assert set(worker.environ()) <= {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
+    assert worker.nice() > psutil.Process().nice()
+    assert worker.num_fds() == 4  # its line twice, where it complains, and the clip
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_workers_end_with_the_service_that_started_them(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    service = f"""
+import asyncio, pathlib
+from services.compiler import cutter, orders
+order = orders.Order(pathlib.Path({str(tmp_path)!r}), probe=("pipe",))
+asyncio.run(cutter.Cutter(1, 0).run(order, print, 60))
+"""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", service, env=cutter._environment())
+    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert len(below) == 2
+    process.kill()
+    await process.wait()
+    assert psutil.wait_procs(below, timeout=10)[1] == []
+
+
+def children() -> list[psutil.Process]:
+    """The workers there are now: what our own child has forked."""
+    return [worker for zygote in psutil.Process().children() for worker in zygote.children()]

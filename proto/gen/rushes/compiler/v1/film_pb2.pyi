@@ -39,7 +39,7 @@ class Film(_message.Message):
         STATE_QUEUED: Film._State.ValueType  # 1
         """STATE_QUEUED: accepted, waiting for a worker; set by CreateFilm and by FilmRequested."""
         STATE_RUNNING: Film._State.ValueType  # 2
-        """STATE_RUNNING: a worker holds the lease; a dead worker's film goes back to STATE_QUEUED."""
+        """STATE_RUNNING: a worker holds the lease, or its pieces are being made."""
         STATE_COMPLETED: Film._State.ValueType  # 3
         """STATE_COMPLETED: verified against the plan and stored; set by the worker."""
         STATE_FAILED: Film._State.ValueType  # 4
@@ -55,7 +55,7 @@ class Film(_message.Message):
     STATE_QUEUED: Film.State.ValueType  # 1
     """STATE_QUEUED: accepted, waiting for a worker; set by CreateFilm and by FilmRequested."""
     STATE_RUNNING: Film.State.ValueType  # 2
-    """STATE_RUNNING: a worker holds the lease; a dead worker's film goes back to STATE_QUEUED."""
+    """STATE_RUNNING: a worker holds the lease, or its pieces are being made."""
     STATE_COMPLETED: Film.State.ValueType  # 3
     """STATE_COMPLETED: verified against the plan and stored; set by the worker."""
     STATE_FAILED: Film.State.ValueType  # 4
@@ -80,6 +80,10 @@ class Film(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    TIME_LEFT_FIELD_NUMBER: _builtins.int
+    COPIED_FRAMES_FIELD_NUMBER: _builtins.int
+    ENCODED_FRAMES_FIELD_NUMBER: _builtins.int
+    REUSED_FRAMES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the film, "film_…"; assigned by the server."""
     production_id: _builtins.str
@@ -94,6 +98,12 @@ class Film(_message.Message):
     """copied_cuts counts the clips whose picture was copied without encoding."""
     conformed_cuts: _builtins.int
     """conformed_cuts counts the clips that had to be encoded to match."""
+    copied_frames: _builtins.int
+    """copied_frames counts the pictures copied out of clips as they are; known once the film is planned."""
+    encoded_frames: _builtins.int
+    """encoded_frames counts the pictures encoded for this film; known once the film is planned."""
+    reused_frames: _builtins.int
+    """reused_frames counts the pictures that were encoded for an earlier film, or all when the whole film was there."""
     @_builtins.property
     def edit_list(self) -> _edit_list_pb2.EditList:
         """edit_list it is made from."""
@@ -134,6 +144,10 @@ class Film(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """end_time is when it reached a final state; absent before."""
 
+    @_builtins.property
+    def time_left(self) -> _duration_pb2.Duration:
+        """time_left is how long the rest takes at the speed measured so far; absent until that is known, and at the end."""
+
     def __init__(
         self,
         *,
@@ -154,10 +168,14 @@ class Film(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        time_left: _duration_pb2.Duration | None = ...,
+        copied_frames: _builtins.int = ...,
+        encoded_frames: _builtins.int = ...,
+        reused_frames: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "poster", b"poster", "profile", b"profile", "progress", b"progress", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "poster", b"poster", "profile", b"profile", "progress", b"progress", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "state", b"state", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015

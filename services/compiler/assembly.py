@@ -1,0 +1,151 @@
+"""The one step that brings a film forward: look, plan, and join its pieces, or wait for those that are not there.
+
+It starts anew at each claim: what was found, planned and made before is kept, and costs next to nothing.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from libs import blobs, failpoints
+from services.compiler import (
+    blame,
+    cutter,
+    domain,
+    edit,
+    fetching,
+    film,
+    leases,
+    looking,
+    orders,
+    recipes,
+    segment_store,
+    segments,
+    store,
+    wire,
+    workshop,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Planned:
+    """A film, what it is asked to be, and how it is made."""
+
+    one: domain.Film
+    wanted: edit.Edit
+    found: Mapping[str, film.Found]
+    plan: film.Plan
+
+
+async def step(shop: workshop.Workshop, one: domain.Film, share: leases.Share) -> domain.Film | None:
+    """What became of the film; None when it waits, which is then written down.
+
+    Raises what a film can fail for, as domain has it, what cutter.run raises, and store.LeaseLost.
+    """
+    wanted = wire.edit_of(wire.edit_list(one))
+    async with shop.room.order() as folder:
+        found = await looking.found(shop, one.tenant_id, wanted, folder)
+    plan = film.plan(wanted, found)
+    one = dataclasses.replace(one, address=recipes.address(plan.film))
+    if result := await _made_before(shop, one):
+        work = domain.Work(0, 0, plan.film.frames)
+        return domain.completed(dataclasses.replace(one, work=work), result, shop.clock())
+    return await _go_on(shop, _Planned(one, wanted, found, plan), share)
+
+
+async def _made_before(shop: workshop.Workshop, one: domain.Film) -> domain.Result | None:
+    """The files of a film that is the same; they are shared, for no film is ever deleted."""
+    async with shop.database.tenant(one.tenant_id) as conn:
+        same = await store.alike(conn, one)
+    if same is None or same.result is None:
+        return None
+    try:
+        for file in domain.files(same.result):
+            await shop.files.stat(file.key)
+    except blobs.BlobMissing:
+        return None
+    return same.result
+
+
+async def _go_on(shop: workshop.Workshop, planned: _Planned, share: leases.Share) -> domain.Film | None:
+    one, plan = planned.one, planned.plan
+    wanted = [segments.of(one.tenant_id, name, recipe, shop.clock()) for name, recipe in plan.pieces.items()]
+    async with shop.database.house() as conn:
+        if fault := await segment_store.fault_of(conn, one):
+            return domain.failed(one, blame.of_piece(planned.wanted, planned.found, fault), shop.clock())
+        done = await segment_store.want(conn, one, wanted)
+        one = dataclasses.replace(
+            one, work=segments.work(plan.pieces, plan.film, await segment_store.reused(conn, one))
+        )
+        await store.note_plan(conn, one, recipes.steps(plan.film))
+        made = await segment_store.made_steps(conn, one)
+        if len(done) < len(wanted):
+            await store.save(conn, domain.waiting(one, shop.clock()))
+        failpoints.reach("pieces.before_commit")
+    failpoints.reach("pieces.committed")
+    if len(done) < len(wanted):
+        return None
+    return await _joined(shop, dataclasses.replace(planned, one=one), made, share)
+
+
+async def _joined(shop: workshop.Workshop, planned: _Planned, made: float, share: leases.Share) -> domain.Film:
+    one, recipe = planned.one, planned.plan.film
+    own = recipes.steps(recipe)
+
+    def hear(said: orders.Said) -> None:
+        if isinstance(said, orders.Share):
+            share.done = (made + own * said.done) / (made + own)
+
+    async with shop.room.order() as folder:
+        try:
+            await shop.fetching.lay(one.tenant_id, recipes.needs(recipe), folder)
+            failpoints.reach("film.laid")
+            await shop.cutter.run(orders.Order(folder, make=(recipe,)), hear, shop.deadline_s, segments.memory(recipe))
+        except fetching.FileGone as gone:
+            return await _without(shop, planned, gone.name)
+        except cutter.SourceUnusable as fault:
+            raise blame.used(planned.wanted, planned.found, fault.source, fault.problem) from fault
+        failpoints.reach("film.made")
+        result = await _kept(shop, one, planned.plan, folder)
+    failpoints.reach("film.kept")
+    return domain.completed(one, result, shop.clock())
+
+
+async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> domain.Film:
+    """A file is gone: a piece is made again, a clip is not."""
+    async with shop.database.house() as conn:
+        if await segment_store.lose(conn, planned.one.tenant_id, name):
+            return domain.again(planned.one, shop.clock())
+    raise blame.missing(planned.wanted, blame.keys_of(planned.found, name))
+
+
+async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, folder: Path) -> domain.Result:
+    video, poster, sheet = [
+        await _put(shop, one, folder / name, content_type)
+        for name, content_type in (
+            (orders.FILM, "video/mp4"),
+            (orders.POSTER, "image/jpeg"),
+            (orders.CONTACT_SHEET, "image/jpeg"),
+        )
+    ]
+    picture, clips = plan.film.profile, [cut for cut in plan.cuts if cut.pictures]
+    conformed = sum(bool(cut.conform) for cut in clips)
+    return domain.Result(
+        frames=plan.film.frames,
+        width=picture.width,
+        height=picture.height,
+        fps_numerator=picture.fps.numerator,
+        fps_denominator=picture.fps.denominator,
+        copied=len(clips) - conformed,
+        conformed=conformed,
+        video=video,
+        poster=poster,
+        contact_sheet=sheet,
+    )
+
+
+async def _put(shop: workshop.Workshop, one: domain.Film, path: Path, content_type: str) -> domain.Media:
+    """Keep one file under a key that only this worker uses: a slower one cannot exchange it later."""
+    key = f"t/{one.tenant_id}/films/{one.id}/{one.lease_epoch}/{path.name}"
+    kept = await shop.files.put_file(key, path, content_type)
+    return domain.Media(key, content_type, kept.size, kept.sha256 or "")

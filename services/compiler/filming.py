@@ -1,0 +1,76 @@
+"""Films as work under leases: each claim takes a film as far as it goes now."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import prometheus_client
+from google.protobuf.message import Message
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import errors, telemetry
+from services.compiler import assembly, domain, leases, store, wire, workshop
+
+log = logging.getLogger(__name__)
+
+_FINAL = (
+    domain.ClipUnreadable,
+    domain.ClipMissing,
+    domain.TrimBeyondClip,
+    domain.JoinTooLong,
+    domain.FilmNotAsPlanned,
+)
+_FILMS = prometheus_client.Counter("rushes_films", "Films that a worker has let go of.", ["state"])
+
+
+class Films:
+    """Films that are due; `wanting` is called when one waits for its pieces."""
+
+    name = "cut"
+
+    def __init__(self, shop: workshop.Workshop, wanting: Callable[[], None]) -> None:
+        self._shop, self._wanting = shop, wanting
+
+    async def claim(self, conn: AsyncConnection) -> domain.Film | None:
+        """See leases.Kind."""
+        return await store.claim(conn, self._shop.owner, self._shop.lease_s)
+
+    async def work(self, one: domain.Film, share: leases.Share) -> domain.Film | None:
+        """Take the film as far as it goes now."""
+        log.info("film_claimed", extra={"film_id": one.id, "attempt": one.attempts})
+        if one.attempts > domain.MOST_ATTEMPTS:
+            return domain.tried(one, "the compiler died with it.", self._shop.clock())
+        with telemetry.span("cut film"):
+            after = await assembly.step(self._shop, one, share)
+        if after is None:
+            self._wanting()
+        return after
+
+    async def renew(self, conn: AsyncConnection, one: domain.Film, share: leases.Share) -> Sequence[Message]:
+        """See leases.Kind."""
+        await store.renew(conn, one, self._shop.lease_s, share.done)
+        return [] if share.done is None else [wire.film_progressed(one, share.done, self._shop.clock())]
+
+    async def save(self, conn: AsyncConnection, after: domain.Film) -> Sequence[Message]:
+        """See leases.Kind."""
+        await store.save(conn, after)
+        _FILMS.labels(after.state).inc()
+        log.info(
+            "film_moved", extra={"film_id": after.id, "to": after.state, "fault": after.fault and after.fault.reason}
+        )
+        return list(filter(None, [wire.news(after)]))
+
+    def missed(self, one: domain.Film, fault: Exception) -> domain.Film:
+        """See leases.Kind."""
+        now = self._shop.clock()
+        match fault:
+            case _ if isinstance(fault, _FINAL):
+                return domain.failed(one, domain.fault_of(fault), now)
+            case errors.Error():
+                log.warning("cutting_failed", extra={"film_id": one.id, "reason": fault.reason, "why": str(fault)})
+                return domain.tried(one, str(fault), now)
+        log.error("cutting_failed", extra={"film_id": one.id}, exc_info=fault)
+        return domain.tried(one, f"{type(fault).__name__}.", now)
+
+    def put_off(self, one: domain.Film, seconds: float) -> domain.Film:
+        """See leases.Kind."""
+        return domain.put_off(one, seconds, self._shop.clock())

@@ -1,0 +1,147 @@
+"""Claims work while hands are free, and holds on to each piece of it until it is done, lost or handed back."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import blobs, db, errors, failpoints, outbox, run
+from services.compiler import store
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.25
+_BEAT_S = 0.5
+_FULL_S = 15.0  # until a full disk is looked at again
+
+T = TypeVar("T")
+
+
+@dataclass
+class Share:
+    """How much of it is done, 0 to 1; None before that is known."""
+
+    done: float | None = None
+
+
+class Kind(Protocol[T]):
+    """A kind of work that lies in the database under leases."""
+
+    name: str
+
+    async def claim(self, conn: AsyncConnection) -> T | None:
+        """Take what is due."""
+
+    async def work(self, one: T, share: Share) -> T | None:
+        """Do it; returns what became of it, or None when that is written down already."""
+
+    async def renew(self, conn: AsyncConnection, one: T, share: Share) -> Sequence[Message]:
+        """Hold on to it, and note how far it is; returns what is to be told. Raises LeaseLost."""
+
+    async def save(self, conn: AsyncConnection, after: T) -> Sequence[Message]:
+        """Write what became of it, and let go of it; returns what is to be told. Raises LeaseLost."""
+
+    def missed(self, one: T, fault: Exception) -> T:
+        """What becomes of it when its work raised this."""
+
+    def put_off(self, one: T, seconds: float) -> T:
+        """What becomes of it when it has to wait through no fault of its own."""
+
+
+class Crew(Generic[T]):
+    """At most so many at work on one kind; a crash at any line is a lease that runs out.
+
+    `wake` lets it look for work at once.
+    """
+
+    def __init__(self, database: db.Database, kind: Kind[T], most: int) -> None:
+        self._database, self._kind, self._most = database, kind, most
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.wake = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """A part that works until it is told to stop; then it hands back what it has."""
+        await run.every(self._kind.name, _LOOK_EVERY_S, lambda: self.tick(stop), self.wake)(stop)
+        await self.idle()
+
+    async def tick(self, stop: asyncio.Event) -> int:
+        """Claim one and begin with it; returns how many there were."""
+        if len(self._tasks) >= self._most:
+            return 0
+        async with self._database.house() as conn:
+            one = await self._kind.claim(conn)
+            failpoints.reach("claim.before_commit")
+        if one is None:
+            return 0
+        failpoints.reach("claim.committed")
+        task = asyncio.create_task(self._see_through(one, stop))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return 1
+
+    async def idle(self) -> None:
+        """Return once nobody is at work."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.wake.set()
+
+    async def _see_through(self, one: T, stop: asyncio.Event) -> None:
+        """Do the work while holding on to it; whatever ends this, the worker process ends with it."""
+        share = Share()
+        working, stopping = asyncio.create_task(self._kind.work(one, share)), asyncio.create_task(stop.wait())
+        try:
+            while not working.done() and not stopping.done():
+                await asyncio.wait([working, stopping], timeout=_BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+                if not working.done():
+                    await self._renew(one, share)
+            await self._record(self._outcome(one, working))
+        except store.LeaseLost:
+            log.warning("lease_lost", extra={"kind": self._kind.name})
+        except Exception:
+            log.exception("lease_dropped", extra={"kind": self._kind.name})  # and claimed again when it runs out
+        finally:
+            stopping.cancel()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _renew(self, one: T, share: Share) -> None:
+        try:
+            async with self._database.house() as conn:
+                await outbox.put(conn, *await self._kind.renew(conn, one, share))
+                failpoints.reach("lease.renew")
+        except errors.Unavailable:
+            log.warning("renewal_failed", extra={"kind": self._kind.name})
+
+    def _outcome(self, one: T, working: asyncio.Task[T | None]) -> T | None:
+        if not working.done():
+            return self._kind.put_off(one, 0)
+        try:
+            return working.result()
+        except store.LeaseLost:
+            raise
+        except blobs.StorageFull:
+            log.warning("storage_full", extra={"kind": self._kind.name})
+            return self._kind.put_off(one, _FULL_S)
+        except Exception as fault:
+            return self._kind.missed(one, fault)
+
+    async def _record(self, after: T | None) -> None:
+        """Write down what became of it. What is made is worth waiting for a database that is away."""
+        while after is not None:
+            try:
+                async with self._database.house() as conn:
+                    await outbox.put(conn, *await self._kind.save(conn, after))
+                    failpoints.reach("record.before_commit")
+            except errors.Unavailable:
+                log.warning("record_waits", extra={"kind": self._kind.name})
+                await asyncio.sleep(_BEAT_S)
+            else:
+                failpoints.reach("record.committed")
+                return

@@ -1,0 +1,40 @@
+"""What every piece of work of one replica shares: database, media store, folders, workers and limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs import blobs, db
+from services.compiler import cutter, fetching, settings, shelf, workroom
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One replica's. `owner` is new at each start; leases and deadlines in seconds."""
+
+    database: db.Database
+    files: blobs.Blobs
+    clock: Callable[[], datetime]
+    owner: str
+    lease_s: float
+    deadline_s: float
+    room: workroom.Workroom
+    shelf: shelf.Shelf
+    fetching: fetching.Fetching
+    cutter: cutter.Cutter
+
+    async def close(self) -> None:
+        """End the workers, and give all temporary space back."""
+        await self.cutter.close()
+        self.room.close()
+
+
+def fitted_out(
+    database: db.Database, files: blobs.Blobs, clock: Callable[[], datetime], owner: str, told: settings.Settings
+) -> Workshop:
+    """A workshop as it is told to be. Raises OSError when there is no room for it."""
+    room = workroom.Workroom(told.work_folder, owner)
+    kept = shelf.Shelf(room.shelf, told.shelf_bytes)
+    fetches = fetching.Fetching(database, files, kept)
+    workers = cutter.Cutter(told.compiler_workers, told.compiler_memory_bytes)
+    return Workshop(database, files, clock, owner, told.lease_s, told.film_timeout_s, room, kept, fetches, workers)
