@@ -3,6 +3,7 @@
 It starts anew at each claim: what was found, planned and made before is kept, and costs next to nothing.
 """
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,14 +121,10 @@ async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> dom
 
 
 async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, folder: Path) -> domain.Result:
-    video, poster, sheet = [
-        await _put(shop, one, folder / name, content_type)
-        for name, content_type in (
-            (orders.FILM, "video/mp4"),
-            (orders.POSTER, "image/jpeg"),
-            (orders.CONTACT_SHEET, "image/jpeg"),
-        )
-    ]
+    files = {
+        output.field: await _put(shop, one, folder / output.name, output.content_type)
+        for output in await asyncio.to_thread(orders.left, folder)
+    }
     picture, clips = plan.film.profile, [cut for cut in plan.cuts if cut.pictures]
     conformed = sum(bool(cut.conform) for cut in clips)
     return domain.Result(
@@ -138,9 +135,7 @@ async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, fold
         fps_denominator=picture.fps.denominator,
         copied=len(clips) - conformed,
         conformed=conformed,
-        video=video,
-        poster=poster,
-        contact_sheet=sheet,
+        **files,
     )
 
 

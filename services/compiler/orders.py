@@ -12,7 +12,27 @@ import pydantic
 from services.compiler import domain, film, recipes
 
 FILM, POSTER, CONTACT_SHEET = "film.mp4", "poster.jpg", "contact_sheet.jpg"
-"""What a film's recipe leaves in the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that a film's recipe leaves in the folder under `name`.
+
+    It is kept as `field` of domain.Result and of the Film message; people save it as the film's title and `suffix`.
+    """
+
+    field: str
+    name: str
+    content_type: str
+    suffix: str
+
+
+OUTPUTS = (
+    Output("video", FILM, "video/mp4", ".mp4"),
+    Output("poster", POSTER, "image/jpeg", " poster.jpg"),
+    Output("contact_sheet", CONTACT_SHEET, "image/jpeg", " contact sheet.jpg"),
+)
+"""All that a film's recipe may leave in the folder: what is not there does not belong to this film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +97,11 @@ Said = Share | Probed | Made | Done | Unusable | domain.FilmNotAsPlanned | Broke
 _SAID: dict[str, pydantic.TypeAdapter[Said]] = {
     kind.__name__: pydantic.TypeAdapter(kind) for kind in (Share, Probed, Made, Done, Unusable, Broken)
 }
+
+
+def left(folder: Path) -> tuple[Output, ...]:
+    """What of it is in the folder."""
+    return tuple(output for output in OUTPUTS if (folder / output.name).exists())
 
 
 def order_line(order: Order) -> bytes:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.compiler import domain
+from services.compiler import domain, orders
 
 METADATA = sa.MetaData()
 _TIME = sa.DateTime(timezone=True)
@@ -234,7 +234,7 @@ def _film(row: sa.RowMapping) -> domain.Film:
 
 
 def _result(value: dict[str, Any]) -> domain.Result:
-    files = {name: domain.Media(**value[name]) for name in ("video", "poster", "contact_sheet")}
+    files = {one.field: domain.Media(**value[one.field]) for one in orders.OUTPUTS if value.get(one.field)}
     return domain.Result(**value | files)
 
 

@@ -11,7 +11,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from libs import errors
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
-from services.compiler import domain, edit, film
+from services.compiler import domain, edit, film, orders
 
 SIGNED_S = 3600
 """How long a signed address works, in seconds."""
@@ -226,9 +226,9 @@ def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
 def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:
     name = " ".join(_UNSAFE_IN_NAMES.sub(" ", title).split()).strip(".") or "film"
     expires = _time(now + timedelta(seconds=SIGNED_S))
-    message.video.CopyFrom(_media(result.video, f"{name}.mp4", sign, expires))
-    message.poster.CopyFrom(_media(result.poster, f"{name} poster.jpg", sign, expires))
-    message.contact_sheet.CopyFrom(_media(result.contact_sheet, f"{name} contact sheet.jpg", sign, expires))
+    for output in orders.OUTPUTS:
+        if kept := getattr(result, output.field):
+            getattr(message, output.field).CopyFrom(_media(kept, f"{name}{output.suffix}", sign, expires))
 
 
 def _media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_pb2.Timestamp | None) -> media_pb2.Media:
