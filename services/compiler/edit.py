@@ -123,7 +123,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A whole edit list. Loudness in LUFS (EBU R128); `language` a BCP 47 tag, or empty."""
+    """A whole edit list. Loudness in LUFS (EBU R128); `language` a BCP 47 tag, or empty.
+
+    `generated`: a model made some of it, and the film has to say so.
+    """
 
     title: str
     entries: tuple[Entry, ...]
@@ -134,6 +137,7 @@ class Edit:
     loudness: float = -14.0
     burnt: bool = False
     language: str = ""
+    generated: bool = False
 
 
 def sources(wanted: Edit) -> tuple[str, ...]:

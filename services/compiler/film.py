@@ -228,6 +228,7 @@ def _film(
         chapters=tuple(recipes.Chapter(p.number, p.title, p.start, end) for p, end in zip(places, ends, strict=True)),
         subtitles=tuple(recipes.Subtitle(*one) for one in soft),
         language=edit.language,
+        generated=edit.generated,
     )
 
 

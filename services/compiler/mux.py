@@ -5,30 +5,44 @@ import heapq
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer, core
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from services.compiler import film, media, parameters
+from services.compiler import film, marks, media, parameters, tracks
 from services.compiler.recipes import Film, Run
+
+_CLOCK = "240000"
+"""Ticks a second of the edit lists: a whole number of them to a frame at every usual rate, and to a sample."""
 
 
 def join(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
     """Write the film, its index before its data; `tell` hears of each picture. Raises media.SourceUnreadable."""
+    _write(recipe, folder, target, tell)
+    if recipe.generated:
+        marks.mark(target)
+
+
+def _write(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
     with (
-        av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as out,
+        av.open(
+            str(target), "w", format="mp4", container_options={"movflags": "+faststart", "movie_timescale": _CLOCK}
+        ) as out,
         media.heard(folder / recipe.sound) as sound,
     ):
-        out.metadata["title"] = recipe.title
+        out.metadata.update({"title": recipe.title} | ({"comment": marks.COMMENT} if recipe.generated else {}))
         pictures = _picture_stream(out, recipe, folder)
         track = out.add_stream_from_template(sound.streams.audio[0], opaque=True)
+        packets: list[Iterator[av.Packet[Any]]] = [_copied(pictures, recipe, folder), _heard(sound, track)]
+        if recipe.subtitles:
+            packets.append(_read(_caption_stream(out, recipe), recipe))
         out.set_chapters(_chapters(recipe))
         out.start_encoding()
-        tracks: list[Iterator[av.Packet[Any]]] = [_copied(pictures, recipe, folder), _heard(sound, track)]
-        for packet in heapq.merge(*tracks, key=_time):
+        for packet in heapq.merge(*packets, key=_time):
             if packet.stream is pictures:
                 tell(1)
             out.mux(packet)
@@ -44,6 +58,15 @@ def _picture_stream(out: OutputContainer, recipe: Film, folder: Path) -> VideoSt
         stream = out.add_stream_from_template(first.streams.video[0], opaque=True)
     stream.codec_context.extradata = functools.reduce(parameters.merge, records)
     stream.time_base = 1 / recipe.profile.fps
+    return stream
+
+
+def _caption_stream(out: OutputContainer, recipe: Film) -> SubtitleStream:
+    """A track that players show when somebody switches it on."""
+    stream = cast(SubtitleStream, out.add_stream(tracks.CODEC))
+    stream.codec_context.subtitle_header = tracks.HEADER
+    stream.codec_context.time_base = stream.time_base = 1 / recipe.profile.fps
+    stream.metadata["language"] = tracks.iso639(recipe.language)
     return stream
 
 
@@ -86,6 +109,16 @@ def _heard(sound: InputContainer, track: AudioStream) -> "Iterator[av.Packet[Aud
         if packet.pts is not None:
             packet.stream = track
             yield packet
+
+
+def _read(stream: SubtitleStream, recipe: Film) -> "Iterator[av.Packet[Any]]":
+    """Only what is to be read: the muxer itself fills the gaps between with samples that are empty."""
+    for sample in tracks.samples(recipe):
+        packet: av.Packet[Any] = av.Packet(sample.payload)
+        packet.time_base = 1 / recipe.profile.fps
+        packet.pts = packet.dts = sample.start
+        packet.duration, packet.stream = sample.frames, stream
+        yield packet
 
 
 def _time(packet: "av.Packet[Any]") -> Fraction:

@@ -166,7 +166,8 @@ class Subtitle:
 class Film:
     """The finished file: pictures run by run, one sound, chapters and captions.
 
-    `ahead` is how many frames decoding runs ahead of showing: the most that any of its runs needs.
+    `ahead` is how many frames decoding runs ahead of showing: the most that any of its runs needs. `generated`: it
+    bears the mark of what AI has made.
     """
 
     title: str
@@ -178,6 +179,7 @@ class Film:
     chapters: tuple[Chapter, ...]
     subtitles: tuple[Subtitle, ...]
     language: str
+    generated: bool
 
     @property
     def frames(self) -> int:

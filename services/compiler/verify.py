@@ -1,5 +1,6 @@
 """Holds a finished file against its plan; nothing is called a film before it passed."""
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -7,21 +8,25 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from services.compiler import domain, film, media, sound
+from services.compiler import domain, film, marks, media, sound, tracks
 from services.compiler.recipes import Film
+
+_NO_WORDS = bytes(2)
 
 
 def verify(path: Path, recipe: Film) -> None:
-    """Check streams, grid, lengths, chapters, order of boxes, and that every join decodes.
+    """Check streams, grid, lengths, chapters, captions, order of boxes, and that every join decodes.
 
-    Raises domain.FilmNotAsPlanned naming the check, or domain.ClipUnreadable when a copied clip is damaged.
+    Raises domain.FilmNotAsPlanned naming the check, or media.SourceUnreadable when a copied clip is damaged.
     """
     _expect("the index comes before the data", _index_first(path))
+    _expect("the mark of what AI has made", marks.marked(path) == recipe.generated)
     try:
         with media.opened(path) as container:
             _check_streams(container, recipe)
             _check_pictures(container, recipe)
             _check_sound(container, recipe)
+            _check_captions(container, recipe)
         for start, end in _windows(recipe):
             _check_decodes(path, recipe, start, end)
     except media.Unreadable as error:
@@ -49,6 +54,7 @@ def _index_first(path: Path) -> bool:
 def _check_streams(container: InputContainer, recipe: Film) -> None:
     video, audio = container.streams.video, container.streams.audio
     _expect("one track of pictures and one of sound", (len(video), len(audio)) == (1, 1))
+    _expect("both from the start", (video[0].start_time, audio[0].start_time) == (0, 0))
     shape = (video[0].codec_context.name, video[0].width, video[0].height)
     _expect("H.264 of the planned size", shape == ("h264", recipe.profile.width, recipe.profile.height))
     heard = (audio[0].codec_context.name, audio[0].rate, audio[0].channels)
@@ -78,25 +84,42 @@ def _check_pictures(container: InputContainer, recipe: Film) -> None:
 
 
 def _check_sound(container: InputContainer, recipe: Film) -> None:
+    """To the sample: what an encoder adds at both ends is hidden by the edit list and the last packet's length."""
     container.seek(0)
     stream = container.streams.audio[0]
     tick = (stream.time_base or Fraction(1)) * sound.RATE
     ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
     planned = sound.edge(recipe.frames, recipe.profile.fps)
-    _expect("sound to the end", abs(ends[-1] * tick - planned) < sound.PACKET if ends else False)
-    _expect("sound of the planned length", abs((stream.duration or 0) * tick - planned) < sound.PACKET)
+    _expect("sound to the end", abs(ends[-1] * tick - planned) <= 1 if ends else False)
+    _expect("sound of the planned length", abs((stream.duration or 0) * tick - planned) <= 1)
+
+
+def _check_captions(container: InputContainer, recipe: Film) -> None:
+    container.seek(0)
+    streams = container.streams.subtitles
+    _expect("captions when there are any", len(streams) == bool(recipe.subtitles))
+    for stream in streams:
+        step = (stream.time_base or Fraction(1)) * recipe.profile.fps
+        found = [
+            (bytes(packet), packet.pts * step)
+            for packet in container.demux(stream)
+            if packet.pts is not None and packet.size > len(_NO_WORDS)
+        ]
+        planned = [(sample.payload, Fraction(sample.start)) for sample in tracks.samples(recipe)]
+        _expect("every caption on its picture", found == planned)
 
 
 def _windows(recipe: Film) -> Iterator[tuple[int, int]]:
     """The frames to decode: the first and last second, and a second around each join; overlaps are one."""
-    second = max(2, film.nearest(recipe.profile.fps))
-    start, end = 0, second
-    for join in [*(cut.start for cut in recipe.chapters[1:]), recipe.frames]:
-        first = join - (second if join == recipe.frames else second // 2)
+    half = max(1, film.nearest(recipe.profile.fps / 2))
+    joins = {chapter.start for chapter in recipe.chapters} | {*itertools.accumulate(run.frames for run in recipe.runs)}
+    start, end = 0, 2 * half
+    for join in sorted(joins):
+        first = recipe.frames - 2 * half if join == recipe.frames else join - half
         if first > end:
             yield start, min(end, recipe.frames)
             start = first
-        end = join + second // 2
+        end = max(end, join + half)
     yield start, min(end, recipe.frames)
 
 

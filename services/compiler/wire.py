@@ -112,6 +112,7 @@ def edit_of(value: edit_list_pb2.EditList) -> edit.Edit:
         loudness=value.loudness_lufs if value.HasField("loudness_lufs") else _LOUDNESS,
         burnt=value.captions.burnt,
         language=value.captions.language,
+        generated=any(cut.HasField("provenance") for cut in value.cuts),
     )
 
 

@@ -6,17 +6,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.compiler import cut, film, orders, sheet, stills
+from services.compiler import orders, sheet, stills
+from services.compiler.recipes import Chapter, Film, Profile, Run
 from tests.unit.compiler import footage
-from tests.unit.compiler.test_film import FACTS, planned
+
+
+def long(*scenes: str, size: tuple[int, int] = (1280, 720), title: str = "The Film", frames: int = 24) -> Film:
+    """A film of these scenes, each so many frames."""
+    chapters = tuple(
+        Chapter(number, name, (number - 1) * frames, number * frames) for number, name in enumerate(scenes, 1)
+    )
+    runs = tuple(Run("", 0, frames) for _ in scenes)
+    return Film(title, Profile(*size, Fraction(24)), runs, 0, "", -14.0, chapters, (), "", False)
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> tuple[Path, film.Plan]:
+def made(tmp_path: Path) -> tuple[Path, Film]:
     """Two scenes with a key picture every half second; the first 30 pictures of the first show nothing."""
     dark = footage.Take(seconds=Fraction(2), dark=30)
     clips = [footage.shoot(tmp_path / "0.mp4", dark), footage.shoot(tmp_path / "1.mp4", replace(dark, dark=0))]
-    return tmp_path / orders.FILM, cut.cut(footage.order(tmp_path, *clips), lambda share: None)
+    return tmp_path / orders.FILM, footage.made(tmp_path, footage.listed(clips)).film
 
 
 def number_in(picture: Image.Image) -> int:
@@ -25,21 +34,21 @@ def number_in(picture: Image.Image) -> int:
     return sum(1 << bit for bit, x in enumerate(centres) if luma[picture.height // 4, x] > 128)
 
 
-def test_the_poster_is_the_first_key_picture_that_shows_something(made: tuple[Path, film.Plan], tmp_path: Path) -> None:
+def test_the_poster_is_the_first_key_picture_that_shows_something(made: tuple[Path, Film], tmp_path: Path) -> None:
     stills.poster(*made, tmp_path / "poster.jpg")
     with Image.open(tmp_path / "poster.jpg") as poster:
         assert poster.size == (footage.WIDTH, footage.HEIGHT)
         assert number_in(poster) == 36
 
 
-def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: tuple[Path, film.Plan]) -> None:
+def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: tuple[Path, Film]) -> None:
     pictures = list(stills.scenes(*made, (160, 96)))
     assert [number_in(picture) for picture in pictures] == [36, 24]
 
 
 def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:
     clip = footage.shoot(tmp_path / "a.mp4", footage.Take(dark=24))
-    plan = cut.cut(footage.order(tmp_path, clip), lambda share: None)
+    plan = footage.made(tmp_path, footage.listed([clip])).film
     assert len(list(stills.scenes(tmp_path / orders.FILM, plan, (80, 48)))) == 1
     assert (tmp_path / orders.POSTER).exists()
 
@@ -58,7 +67,7 @@ def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:
 def test_the_sheet_has_a_fitting_number_of_columns(
     count: int, size: tuple[int, int], columns: int, tmp_path: Path
 ) -> None:
-    plan = planned(*[replace(FACTS, width=size[0], height=size[1])] * count)
+    plan = long(*["A scene"] * count, size=size)
     picture = Image.new("RGB", sheet.cell(plan), "#888888")
     sheet.draw(plan, [picture] * count, tmp_path / "sheet.jpg")
     with Image.open(tmp_path / "sheet.jpg") as drawn:
@@ -68,11 +77,7 @@ def test_the_sheet_has_a_fitting_number_of_columns(
 
 
 def test_long_and_foreign_titles_fit(tmp_path: Path) -> None:
-    plan = planned(replace(FACTS, width=160, height=90))
-    scene = film.Scene("a", "b", "Die längste Überschrift der Welt — " * 5)
-    plan = replace(
-        plan, title="渡し船 " * 60, cuts=(replace(plan.cuts[0], clip=replace(plan.cuts[0].clip, scene=scene)),)
-    )
+    plan = long("Die längste Überschrift der Welt — " * 5, size=(160, 90), title="渡し船 " * 60)
     sheet.draw(plan, [Image.new("RGB", (160, 90), "#888888")], tmp_path / "sheet.jpg")
     with Image.open(tmp_path / "sheet.jpg") as drawn:
         right = np.asarray(drawn.convert("L"))[:, -50:]

@@ -6,20 +6,23 @@ from pathlib import Path
 import av
 import pytest
 
-from services.compiler import cut, domain, film, orders, verify
+from services.compiler import domain, edit, marks, media, orders, recipes, verify
 from tests.unit.compiler import footage
 
-Film = tuple[Path, film.Plan]
+Film = tuple[Path, recipes.Film]
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Film:
-    """A good film of two scenes, and its plan."""
+    """A good film of two scenes with a caption, and its recipe."""
     clips = [footage.shoot(tmp_path / f"{n}.mp4", footage.Take(first_number=n * 30)) for n in range(2)]
-    return tmp_path / orders.FILM, cut.cut(footage.order(tmp_path, *clips), lambda share: None)
+    wanted = footage.listed(clips, generated=True, language="de")
+    first = replace(wanted.entries[0], captions=(edit.Caption("Hallo", 3, 9),))
+    plan = footage.made(tmp_path, replace(wanted, entries=(first, *wanted.entries[1:])))
+    return tmp_path / orders.FILM, plan.film
 
 
-def check_fails(path: Path, plan: film.Plan, check: str) -> None:
+def check_fails(path: Path, plan: recipes.Film, check: str) -> None:
     with pytest.raises(domain.FilmNotAsPlanned) as caught:
         verify.verify(path, plan)
     assert caught.value.facts["check"] == check
@@ -34,18 +37,24 @@ def test_a_good_film_passes(made: Film) -> None:
     [
         (lambda plan: replace(plan, title="Other"), "the title"),
         (lambda plan: replace(plan, profile=replace(plan.profile, width=320)), "H.264 of the planned size"),
-        (lambda plan: replace(plan, cuts=plan.cuts[:1]), "a chapter for each scene"),
+        (lambda plan: replace(plan, chapters=plan.chapters[:1]), "a chapter for each scene"),
         (
-            lambda plan: replace(plan, cuts=(plan.cuts[0], replace(plan.cuts[1], start=20))),
+            lambda plan: replace(plan, chapters=(plan.chapters[0], replace(plan.chapters[1], start=20))),
             "every chapter starts with its scene",
         ),
         (
-            lambda plan: replace(plan, cuts=(plan.cuts[0], replace(plan.cuts[1], frames=25))),
+            lambda plan: replace(plan, runs=(plan.runs[0], replace(plan.runs[1], frames=25))),
             "the planned number of pictures",
         ),
+        (lambda plan: replace(plan, subtitles=()), "captions when there are any"),
+        (
+            lambda plan: replace(plan, subtitles=(replace(plan.subtitles[0], start=4),)),
+            "every caption on its picture",
+        ),
+        (lambda plan: replace(plan, generated=False), "the mark of what AI has made"),
     ],
 )
-def test_a_film_of_another_plan_fails(made: Film, change: Callable[[film.Plan], film.Plan], check: str) -> None:
+def test_a_film_of_another_plan_fails(made: Film, change: Callable[[recipes.Film], recipes.Film], check: str) -> None:
     path, plan = made
     check_fails(path, change(plan), check)
 
@@ -62,11 +71,13 @@ def remade(path: Path, keep: Callable[[av.Packet], bool], **options: str) -> Pat
     with av.open(str(path)) as source, av.open(str(target), "w", container_options=options) as out:
         out.metadata["title"] = source.metadata["title"]
         out.set_chapters(source.chapters())
-        streams = {s: out.add_stream_from_template(s) for s in (*source.streams.video, *source.streams.audio)}
+        kept = (*source.streams.video, *source.streams.audio, *source.streams.subtitles)
+        streams = {s: out.add_stream_from_template(s) for s in kept}
         for packet in source.demux(*streams):
             if packet.dts is not None and keep(packet):
                 packet.stream = streams[packet.stream]
                 out.mux(packet)
+    marks.mark(target)
     return target
 
 
@@ -92,13 +103,15 @@ def test_sound_that_ends_early_fails(made: Film) -> None:
 def test_a_film_cut_short_fails(made: Film) -> None:
     path, plan = made
     path.write_bytes(path.read_bytes()[:-3000])
-    with pytest.raises((domain.FilmNotAsPlanned, domain.ClipUnreadable)):
+    marks.mark(path)
+    with pytest.raises((domain.FilmNotAsPlanned, media.SourceUnreadable)):
         verify.verify(path, plan)
 
 
 def test_what_is_no_film_fails(made: Film) -> None:
     path, plan = made
     path.write_bytes(b"\0\0\0\x08moov")
+    marks.mark(path)
     check_fails(path, plan, "it can be read: it is no MP4 file")
 
 
@@ -109,6 +122,12 @@ def test_damage_beside_a_join_is_blamed_on_the_clip_it_came_from(made: Film) -> 
     content = bytearray(path.read_bytes())
     content[packet.pos + 20 : packet.pos + packet.size] = bytes(packet.size - 20)
     path.write_bytes(content)
-    with pytest.raises(domain.ClipUnreadable) as caught:
+    with pytest.raises(media.SourceUnreadable) as caught:
         verify.verify(path, plan)
-    assert caught.value.facts["scene_id"] == "sc_1"
+    assert caught.value.source == plan.runs[1].source
+
+
+def test_sound_is_right_to_the_sample_and_every_track_starts_at_once(made: Film) -> None:
+    with av.open(str(made[0])) as container:
+        assert [stream.start_time for stream in (*container.streams.video, *container.streams.audio)] == [0, 0]
+        assert container.streams.audio[0].duration == 96_000
