@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from services.compiler import conform, media, mux, orders, probe, recipes, render, sheet, sound, stills, verify
+from services.compiler import (
+    conform,
+    media,
+    mux,
+    orders,
+    probe,
+    recipes,
+    render,
+    sheet,
+    sound,
+    sprite,
+    stills,
+    tracks,
+    verify,
+)
 
 
 def work(order: orders.Order, say: Callable[[orders.Said], None]) -> None:
@@ -56,3 +70,8 @@ def _film(recipe: recipes.Film, folder: Path, tell: Callable[[int], None]) -> No
     verify.verify(target, recipe)
     stills.poster(target, recipe, folder / orders.POSTER)
     sheet.draw(recipe, stills.scenes(target, recipe, sheet.cell(recipe)), folder / orders.CONTACT_SHEET)
+    sprite.draw(target, recipe, folder / orders.SPRITE)
+    (folder / orders.SPRITE_VTT).write_text(sprite.vtt(recipe), encoding="utf-8")
+    if recipe.subtitles:
+        (folder / orders.CAPTIONS_VTT).write_text(tracks.vtt(recipe), encoding="utf-8")
+        (folder / orders.CAPTIONS_SRT).write_text(tracks.srt(recipe), encoding="utf-8")

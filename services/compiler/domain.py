@@ -84,7 +84,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished film: its exact length in frames at `fps_numerator / fps_denominator`, and its files."""
+    """A finished film: its exact length in frames at `fps_numerator / fps_denominator`, and its files.
+
+    None is what it does not have, or what was not made yet when it was cut.
+    """
 
     frames: int
     width: int
@@ -96,6 +99,11 @@ class Result:
     video: Media
     poster: Media
     contact_sheet: Media
+    sprite: Media | None = None
+    sprite_vtt: Media | None = None
+    captions_vtt: Media | None = None
+    captions_srt: Media | None = None
+    manifest: Media | None = None
 
 
 def files(result: Result) -> list[Media]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,9 @@ import pydantic
 from services.compiler import domain, film, recipes
 
 FILM, POSTER, CONTACT_SHEET = "film.mp4", "poster.jpg", "contact_sheet.jpg"
+SPRITE, SPRITE_VTT, SPRITE_SUFFIX = "sprite.jpg", "sprite.vtt", " sprite.jpg"
+CAPTIONS_VTT, CAPTIONS_SRT = "captions.vtt", "captions.srt"
+_UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ OUTPUTS = (
     Output("video", FILM, "video/mp4", ".mp4"),
     Output("poster", POSTER, "image/jpeg", " poster.jpg"),
     Output("contact_sheet", CONTACT_SHEET, "image/jpeg", " contact sheet.jpg"),
+    Output("sprite", SPRITE, "image/jpeg", SPRITE_SUFFIX),
+    Output("sprite_vtt", SPRITE_VTT, "text/vtt", " sprite.vtt"),
+    Output("captions_vtt", CAPTIONS_VTT, "text/vtt", ".vtt"),
+    Output("captions_srt", CAPTIONS_SRT, "application/x-subrip", ".srt"),
 )
 """All that a film's recipe may leave in the folder: what is not there does not belong to this film."""
 
@@ -97,6 +105,11 @@ Said = Share | Probed | Made | Done | Unusable | domain.FilmNotAsPlanned | Broke
 _SAID: dict[str, pydantic.TypeAdapter[Said]] = {
     kind.__name__: pydantic.TypeAdapter(kind) for kind in (Share, Probed, Made, Done, Unusable, Broken)
 }
+
+
+def file_name(title: str, suffix: str) -> str:
+    """What people save a film's file as: its title, as far as file systems bear it, and the suffix."""
+    return (" ".join(_UNSAFE_IN_NAMES.sub(" ", title).split()).strip(".") or "film") + suffix
 
 
 def left(folder: Path) -> tuple[Output, ...]:

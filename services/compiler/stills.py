@@ -1,6 +1,6 @@
 """Chooses and writes the stills of a finished film: its poster, and one picture for each scene."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,19 @@ def scenes(path: Path, recipe: Film, size: tuple[int, int]) -> Iterator[Image.Im
             picture = _clearest(path, recipe, chapter)
         picture.thumbnail(size, Image.Resampling.LANCZOS)
         yield picture
+
+
+def small(path: Path, recipe: Film, frames: Sequence[int], size: tuple[int, int]) -> Iterator[Image.Image]:
+    """The key picture at or before each of these frames, in that size."""
+    with media.opened(path) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.skip_frame = "NONKEY"
+        step = (stream.time_base or 1) * recipe.profile.fps
+        for frame in frames:
+            container.seek(int(frame / step), stream=stream)
+            picture = next(container.decode(stream))
+            shown = picture.reformat(*size, format="rgb24", interpolation="AREA")
+            yield Image.fromarray(shown.to_ndarray())
 
 
 def _clearest(path: Path, recipe: Film, chapter: Chapter) -> Image.Image:

@@ -1,6 +1,5 @@
 """Films between protobuf and the domain; checks requests, does no I/O."""
 
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -20,7 +19,6 @@ _MOST_CUTS, _LONGEST = 1000, 200
 _LOUDNESS = -14.0
 _SIDES = range(128, 7681, 2)
 _RATES = (Fraction(1), Fraction(120))
-_UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]+')
 
 Sign = Callable[[str, str], str]
 """A stored file's key and the name to save it under → its signed address."""
@@ -225,11 +223,10 @@ def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
 
 
 def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:
-    name = " ".join(_UNSAFE_IN_NAMES.sub(" ", title).split()).strip(".") or "film"
     expires = _time(now + timedelta(seconds=SIGNED_S))
     for output in orders.OUTPUTS:
         if kept := getattr(result, output.field):
-            getattr(message, output.field).CopyFrom(_media(kept, f"{name}{output.suffix}", sign, expires))
+            getattr(message, output.field).CopyFrom(_media(kept, orders.file_name(title, output.suffix), sign, expires))
 
 
 def _media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_pb2.Timestamp | None) -> media_pb2.Media:

@@ -84,6 +84,11 @@ class Film(_message.Message):
     COPIED_FRAMES_FIELD_NUMBER: _builtins.int
     ENCODED_FRAMES_FIELD_NUMBER: _builtins.int
     REUSED_FRAMES_FIELD_NUMBER: _builtins.int
+    SPRITE_FIELD_NUMBER: _builtins.int
+    SPRITE_VTT_FIELD_NUMBER: _builtins.int
+    CAPTIONS_VTT_FIELD_NUMBER: _builtins.int
+    CAPTIONS_SRT_FIELD_NUMBER: _builtins.int
+    MANIFEST_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the film, "film_…"; assigned by the server."""
     production_id: _builtins.str
@@ -148,6 +153,26 @@ class Film(_message.Message):
     def time_left(self) -> _duration_pb2.Duration:
         """time_left is how long the rest takes at the speed measured so far; absent until that is known, and at the end."""
 
+    @_builtins.property
+    def sprite(self) -> _media_pb2.Media:
+        """sprite is a grid of small stills for hovering over a time line, as JPEG; only in STATE_COMPLETED."""
+
+    @_builtins.property
+    def sprite_vtt(self) -> _media_pb2.Media:
+        """sprite_vtt says as WebVTT which part of the sprite belongs to which time; it knows the sprite by its file_name."""
+
+    @_builtins.property
+    def captions_vtt(self) -> _media_pb2.Media:
+        """captions_vtt is the captions as WebVTT; absent where there are none, or where they are burnt in."""
+
+    @_builtins.property
+    def captions_srt(self) -> _media_pb2.Media:
+        """captions_srt is the captions as SubRip; absent like captions_vtt."""
+
+    @_builtins.property
+    def manifest(self) -> _media_pb2.Media:
+        """manifest is the film's provenance and plan as JSON, ready to become a C2PA claim; only in STATE_COMPLETED."""
+
     def __init__(
         self,
         *,
@@ -172,10 +197,15 @@ class Film(_message.Message):
         copied_frames: _builtins.int = ...,
         encoded_frames: _builtins.int = ...,
         reused_frames: _builtins.int = ...,
+        sprite: _media_pb2.Media | None = ...,
+        sprite_vtt: _media_pb2.Media | None = ...,
+        captions_vtt: _media_pb2.Media | None = ...,
+        captions_srt: _media_pb2.Media | None = ...,
+        manifest: _media_pb2.Media | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "poster", b"poster", "profile", b"profile", "progress", b"progress", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "manifest", b"manifest", "poster", b"poster", "profile", b"profile", "progress", b"progress", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
