@@ -15,6 +15,7 @@ from services.compiler import domain, film, recipes
 FILM, POSTER, CONTACT_SHEET = "film.mp4", "poster.jpg", "contact_sheet.jpg"
 SPRITE, SPRITE_VTT, SPRITE_SUFFIX = "sprite.jpg", "sprite.vtt", " sprite.jpg"
 CAPTIONS_VTT, CAPTIONS_SRT = "captions.vtt", "captions.srt"
+_LONGEST_NAME = 200  # bytes: disks take 255, and there is a suffix
 _UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]+')
 
 
@@ -109,7 +110,8 @@ _SAID: dict[str, pydantic.TypeAdapter[Said]] = {
 
 def file_name(title: str, suffix: str) -> str:
     """What people save a film's file as: its title, as far as file systems bear it, and the suffix."""
-    return (" ".join(_UNSAFE_IN_NAMES.sub(" ", title).split()).strip(".") or "film") + suffix
+    name = " ".join(_UNSAFE_IN_NAMES.sub(" ", title).split()).strip(".")
+    return (name.encode()[:_LONGEST_NAME].decode(errors="ignore").rstrip() or "film") + suffix
 
 
 def left(folder: Path) -> tuple[Output, ...]:
