@@ -6,6 +6,7 @@ It starts anew at each claim: what was found, planned and made before is kept, a
 import asyncio
 import dataclasses
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 
 from libs import blobs, failpoints
@@ -18,6 +19,7 @@ from services.compiler import (
     film,
     leases,
     looking,
+    manifest,
     orders,
     recipes,
     segment_store,
@@ -26,6 +28,8 @@ from services.compiler import (
     wire,
     workshop,
 )
+
+_SOFTWARE_VERSION = metadata.version("rushes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +54,7 @@ async def step(shop: workshop.Workshop, one: domain.Film, share: leases.Share) -
     one = dataclasses.replace(one, address=recipes.address(plan.film))
     if result := await _made_before(shop, one):
         work = domain.Work(0, 0, plan.film.frames)
-        return domain.completed(dataclasses.replace(one, work=work), result, shop.clock())
+        return await _completed(shop, dataclasses.replace(one, work=work), plan, result)
     return await _go_on(shop, _Planned(one, wanted, found, plan), share)
 
 
@@ -109,7 +113,18 @@ async def _joined(shop: workshop.Workshop, planned: _Planned, made: float, share
         failpoints.reach("film.made")
         result = await _kept(shop, one, planned.plan, folder)
     failpoints.reach("film.kept")
-    return domain.completed(one, result, shop.clock())
+    return await _completed(shop, one, planned.plan, result)
+
+
+async def _completed(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, result: domain.Result) -> domain.Film:
+    """With a manifest of its own: a film that is the same to the eye may be of other scenes."""
+    file, now = manifest.File(result.video.sha256, result.video.size_bytes), shop.clock()
+    told = manifest.of(one.id, plan, wire.makers(wire.edit_list(one)), file, _SOFTWARE_VERSION, now)
+    async with shop.room.order() as folder:
+        path = folder / orders.MANIFEST
+        await asyncio.to_thread(path.write_text, manifest.write(told), "utf-8")
+        kept = await _put(shop, one, path, "application/json")
+    return domain.completed(one, dataclasses.replace(result, manifest=kept), now)
 
 
 async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> domain.Film:

@@ -15,6 +15,7 @@ from services.compiler import domain, film, recipes
 FILM, POSTER, CONTACT_SHEET = "film.mp4", "poster.jpg", "contact_sheet.jpg"
 SPRITE, SPRITE_VTT, SPRITE_SUFFIX = "sprite.jpg", "sprite.vtt", " sprite.jpg"
 CAPTIONS_VTT, CAPTIONS_SRT = "captions.vtt", "captions.srt"
+MANIFEST = "manifest.json"
 _LONGEST_NAME = 200  # bytes: disks take 255, and there is a suffix
 _UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f"*/:<>?\\|]+')
 
@@ -40,8 +41,9 @@ OUTPUTS = (
     Output("sprite_vtt", SPRITE_VTT, "text/vtt", " sprite.vtt"),
     Output("captions_vtt", CAPTIONS_VTT, "text/vtt", ".vtt"),
     Output("captions_srt", CAPTIONS_SRT, "application/x-subrip", ".srt"),
+    Output("manifest", MANIFEST, "application/json", " manifest.json"),
 )
-"""All that a film's recipe may leave in the folder: what is not there does not belong to this film."""
+"""All that may belong to a film. Its recipe leaves what it has in the folder; the manifest is no recipe's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from libs import errors
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
-from services.compiler import domain, edit, film, orders
+from services.compiler import domain, edit, film, manifest, orders
 
 SIGNED_S = 3600
 """How long a signed address works, in seconds."""
@@ -130,6 +130,16 @@ def _entry(cut: edit_list_pb2.Cut, profile: edit_list_pb2.OutputProfile) -> edit
 def scene(cut: edit_list_pb2.Cut) -> edit.Scene:
     """What a cut stands for."""
     return edit.Scene(cut.scene_id, cut.take_id, cut.title)
+
+
+def makers(value: edit_list_pb2.EditList) -> list[manifest.Maker | None]:
+    """What each cut was made by, where that is known."""
+    return [_maker(cut.provenance) if cut.HasField("provenance") else None for cut in value.cuts]
+
+
+def _maker(value: edit_list_pb2.Provenance) -> manifest.Maker:
+    at = value.create_time.ToJsonString() if value.HasField("create_time") else ""
+    return manifest.Maker(value.provider, value.model, value.prompt_sha256, at)
 
 
 def _join(value: edit_list_pb2.Join) -> edit.Join | None:
