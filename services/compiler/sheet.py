@@ -1,14 +1,13 @@
 """Draws the contact sheet: one picture for each scene on neutral dark ground, with number, title and time."""
 
 import math
-import unicodedata
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from services.compiler import film
+from services.compiler import film, lettering
 from services.compiler.recipes import Chapter, Film
 
 _ROOM, _WELL, _HAIR = "#131313", "#0c0c0c", "#343434"
@@ -19,11 +18,6 @@ _NARROWEST, _MOST_COLUMNS = 176, 10
 _SHAPE = 1.5
 """The sheet's width by its height, as near as whole rows allow."""
 _QUALITY = 90
-_WIDE_FACES = ("NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf")
-_BUILT_IN = frozenset(chr(code) for code in range(32, 127)) | frozenset("\u2019\u201c\u201d…·")
-_DASHES = {0x2013: "-", 0x2014: "-"}
-
-Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def cell(recipe: Film) -> tuple[int, int]:
@@ -94,26 +88,13 @@ def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], width: int, chapter:
 
 def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, ink: str, most: int) -> int:
     """Write one line, cut with an ellipsis to `most` pixels; returns its width."""
-    text, face = _legible(" ".join(text.split()), size)
+    text, face = lettering.legible(" ".join(text.split()), size)
     shown = text
     while shown and pen.textlength(shown, face) > most:
         text = text[:-1].rstrip()
         shown = text + "…" if text else ""
     pen.text(at, shown, ink, face)
     return math.ceil(pen.textlength(shown, face))
-
-
-def _legible(text: str, size: int) -> tuple[str, Face]:
-    """A face that can write the text; the text in plain letters where this machine has none."""
-    if not set(text) <= _BUILT_IN:
-        for name in _WIDE_FACES:
-            try:
-                return text, ImageFont.truetype(name, size)
-            except OSError:
-                continue
-        plain = unicodedata.normalize("NFKD", text.translate(_DASHES))
-        text = "".join(letter for letter in plain if letter in _BUILT_IN)
-    return text, ImageFont.load_default(size)
 
 
 def _clock(seconds: Fraction) -> str:
