@@ -16,12 +16,19 @@ _MAX_FPS = 120
 _JITTER = Fraction(1, 2000)  # seconds; half the millisecond that some writers count in
 _IDR = 5
 _HD_LINES = 720
-_MATRICES = {1: "bt709", 5: "smpte170m", 6: "smpte170m"}  # ISO/IEC 23091-2, MatrixCoefficients
+_MATRICES = {1: "bt709", 5: "smpte170m", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_BRIGHT = {16: "smpte2084", 18: "arib-std-b67"}
+"""ISO/IEC 23091-2: MatrixCoefficients, and the TransferCharacteristics of high dynamic range."""
+_FULL_RANGE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the first picture shows: its size upright and in square pixels, and how its colours are kept."""
+    """What the first picture shows: its size upright and in square pixels, and how its colours are kept.
+
+    `transfer` is how light is kept. `full`: black is 0 and white 255, not 16 and 235. `woven`: every picture is two
+    half pictures of different moments.
+    """
 
     width: int
     height: int
@@ -29,6 +36,9 @@ class Look:
     square: bool
     pixels: str
     matrix: str
+    transfer: str
+    full: bool
+    woven: bool
 
 
 def look(container: InputContainer) -> Look:
@@ -48,7 +58,15 @@ def look(container: InputContainer) -> Look:
         square=aspect == 1,
         pixels=picture.format.name,
         matrix=_MATRICES.get(int(picture.colorspace), "bt709" if height >= _HD_LINES else "smpte170m"),
+        transfer=_BRIGHT.get(int(picture.color_trc), "bt709"),
+        full=int(picture.color_range) == _FULL_RANGE,
+        woven=picture.interlaced_frame,
     )
+
+
+def _as_shown(seen: Look) -> bool:
+    """Whether the pictures are stored as a film stores them."""
+    return seen.rotation == 0 and seen.square and not seen.full and not seen.woven and seen.transfer == "bt709"
 
 
 def probe(path: Path) -> film.Facts:
@@ -70,7 +88,7 @@ def probe(path: Path) -> film.Facts:
             pixels=seen.pixels,
             parameters=_parameters(stream),
             steady=steady,
-            plain=alone[:1] == [0] and not hidden and seen.rotation == 0 and seen.square,
+            plain=alone[:1] == [0] and not hidden and _as_shown(seen),
             rotation=seen.rotation,
             matrix=seen.matrix,
             reorder=max(position - rank for position, rank in enumerate(ranks)),

@@ -1,13 +1,15 @@
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from services.compiler import cut, domain, film, orders, sound
+from services.compiler import edit, film, media, orders, recipes, sound
 from tests.unit.compiler import footage
 
 TAKE = footage.Take()
@@ -24,9 +26,9 @@ def folder(tmp_path: Path) -> Path:
 def cut_together(tmp_path: Path, folder: Path) -> Cutter:
     """Shoot these takes and cut them; the film is in `folder`."""
 
-    def run(takes: Sequence[footage.Take], wish: film.Wish | None = None) -> film.Plan:
+    def run(takes: Sequence[footage.Take], **wanted: Any) -> film.Plan:
         clips = [footage.shoot(tmp_path / f"take-{number}.mp4", take) for number, take in enumerate(takes)]
-        return cut.cut(footage.order(folder, *clips, wish=wish), lambda share: None)
+        return footage.made(folder, footage.listed(clips, **wanted))
 
     return run
 
@@ -54,18 +56,18 @@ def test_whatever_the_clips_the_film_is_exact(folder: Path, cut_together: Cutter
     plan = cut_together(takes)
     assert [bool(planned.conform) for planned in plan.cuts] == [False, True, True, False, False, True, False]
     seen = footage.numbers(folder / orders.FILM)
-    assert len(seen) == plan.frames == 48 + 6 * 24
+    assert len(seen) == plan.film.frames == 48 + 6 * 24
     assert seen[:48] == list(range(48))
     assert seen[48:72] == list(range(60, 84))
     assert seen[72:96] == sorted(seen[72:96])
     assert (seen[72], seen[95]) == (100, 129)  # 30 pictures in 24 places
     assert seen[96:] == [first + n for first in (140, 170, 200, 230) for n in range(24)]
-    assert footage.samples(folder / orders.FILM).shape[1] - plan.seconds * sound.RATE < sound.PACKET
+    assert footage.samples(folder / orders.FILM).shape[1] - plan.film.seconds * sound.RATE < sound.PACKET
 
 
 def test_a_film_of_nothing_but_conformed_clips(folder: Path, cut_together: Cutter) -> None:
     takes = [TAKE, replace(TAKE, first_number=50, fps=Fraction(25))]
-    plan = cut_together(takes, film.Wish((128, 128), Fraction(12)))
+    plan = cut_together(takes, wish=edit.Wish((128, 128), Fraction(12)))
     assert all(planned.conform for planned in plan.cuts)
     with av.open(str(folder / orders.FILM)) as container:
         picture = next(container.decode(video=0))
@@ -79,7 +81,7 @@ def test_a_film_of_nothing_but_conformed_clips(folder: Path, cut_together: Cutte
 
 def test_a_turned_clip_stands_upright(folder: Path, cut_together: Cutter) -> None:
     plan = cut_together([replace(TAKE, rotation=90, seconds=Fraction(1, 2))])
-    assert (plan.profile.width, plan.profile.height) == (96, 160)
+    assert (plan.film.profile.width, plan.film.profile.height) == (96, 160)
     with av.open(str(folder / orders.FILM)) as container:
         luma = next(container.decode(video=0)).to_ndarray(format="gray")
     assert luma[:, :40].mean() > luma[:, 60:90].mean() or luma[80, 90] < 40  # the bars are now at the right
@@ -88,10 +90,10 @@ def test_a_turned_clip_stands_upright(folder: Path, cut_together: Cutter) -> Non
 
 def test_a_varying_rate_becomes_steady(folder: Path, cut_together: Cutter) -> None:
     late = replace(TAKE, times=lambda number: number * 40 + (number >= 12) * 400)
-    plan = cut_together([late], film.Wish(fps=Fraction(25)))
+    plan = cut_together([late], wish=edit.Wish(fps=Fraction(25)))
     seen = footage.numbers(folder / orders.FILM)
     assert seen == [*range(12), *[11] * 10, *range(12, 24)]
-    assert plan.frames == 34
+    assert plan.film.frames == 34
 
 
 def test_sound_stays_with_its_picture_at_every_join(folder: Path, cut_together: Cutter) -> None:
@@ -103,7 +105,7 @@ def test_sound_stays_with_its_picture_at_every_join(folder: Path, cut_together: 
     heard = footage.samples(folder / orders.FILM)
     for planned in plan.cuts:
         for channel in heard:
-            start = sound.edge(planned.start, plan.profile.fps)
+            start = sound.edge(planned.place.start, plan.film.profile.fps)
             match = np.correlate(channel[start : start + sound.RATE // 2], footage.NOISE)
             assert abs(int(np.argmax(match)) - at * sound.RATE) <= sound.RATE // 1000
             assert match.max() > 0.7 * float(np.dot(footage.NOISE, footage.NOISE))  # and as loud as it was
@@ -111,7 +113,7 @@ def test_sound_stays_with_its_picture_at_every_join(folder: Path, cut_together: 
 
 def test_no_cut_clicks(folder: Path, cut_together: Cutter) -> None:
     plan = cut_together([TAKE, TAKE])
-    join = sound.edge(24, plan.profile.fps)
+    join = sound.edge(24, plan.film.profile.fps)
     heard = footage.samples(folder / orders.FILM)
     assert abs(heard[:, join - 24 : join + 24]).max() < 0.1 < abs(heard[:, : join // 2]).max()
 
@@ -136,10 +138,15 @@ def test_cutting_twice_makes_the_same_file(folder: Path, cut_together: Cutter) -
 
 def test_progress_rises_to_the_end(tmp_path: Path, folder: Path) -> None:
     clips = [footage.shoot(tmp_path / "a.mp4"), footage.shoot(tmp_path / "b.mp4", replace(TAKE, fps=Fraction(25)))]
-    told: list[float] = []
-    cut.cut(footage.order(folder, *clips), told.append)
+    said: list[orders.Said] = []
+    plan = footage.made(folder, footage.listed(clips), said.append)
+    told = [one.done for one in said if isinstance(one, orders.Share)]
     assert told == sorted(told)
     assert told[-1] == 1
+    assert [one.address for one in said if isinstance(one, orders.Made)] == [
+        *plan.pieces,
+        recipes.address(plan.film),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -150,28 +157,28 @@ def test_progress_rises_to_the_end(tmp_path: Path, folder: Path) -> None:
         (lambda whole: b"", "is no MP4 file"),
     ],
 )
-def test_a_broken_clip_is_named_with_the_remedy(
-    tmp_path: Path, folder: Path, damage: Callable[[bytes], bytes], problem: str
-) -> None:
+def test_a_broken_clip_is_named(tmp_path: Path, folder: Path, damage: Callable[[bytes], bytes], problem: str) -> None:
     good, broken = footage.shoot(tmp_path / "good.mp4"), tmp_path / "broken.mp4"
     broken.write_bytes(damage(good.read_bytes()))
-    with pytest.raises(domain.ClipUnreadable) as caught:
-        cut.cut(footage.order(folder, good, broken), print)
-    assert str(caught.value) == (
-        f'The clip of "Scene no. 1" (scene sc_1) {problem}; pick another take, or film the scene again.'
-    )
-    assert caught.value.facts["take_id"] == "take_1"
+    with pytest.raises(media.SourceUnreadable) as caught:
+        footage.made(folder, footage.listed([good, broken]))
+    assert caught.value.problem == problem
+    assert caught.value.source == hashlib.sha256(broken.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("fps", [Fraction(24), Fraction(25)])
-def test_damage_inside_a_clip_is_found(tmp_path: Path, folder: Path, fps: Fraction) -> None:
-    """Whether the clip is copied (its own rate) or conformed (another)."""
+@pytest.mark.parametrize(
+    "wanted",
+    [{}, {"wish": edit.Wish(fps=Fraction(25))}, {"ending": edit.Join(edit.JoinKind.DIP_TO_BLACK, 12)}],
+    ids=["copied", "conformed", "drawn over"],
+)
+def test_damage_inside_a_clip_is_found(tmp_path: Path, folder: Path, wanted: dict[str, Any]) -> None:
     clip = footage.shoot(tmp_path / "a.mp4")
     with av.open(str(clip)) as container:
-        packet = max([p for p in container.demux(video=0) if not p.is_keyframe][8:], key=lambda p: p.size)
+        packet = max([p for p in container.demux(video=0) if not p.is_keyframe][14:], key=lambda p: p.size)
     content = bytearray(clip.read_bytes())
     middle = (packet.pos or 0) + packet.size // 2
     content[middle : middle + 12] = b"\xff" * 12
     clip.write_bytes(content)
-    with pytest.raises(domain.ClipUnreadable, match=r'"Scene no. 0".* is damaged; pick another take'):
-        cut.cut(footage.order(folder, clip, wish=film.Wish(fps=fps)), print)
+    with pytest.raises(media.SourceUnreadable, match="is damaged") as caught:
+        footage.made(folder, footage.listed([clip], **wanted))
+    assert caught.value.source == hashlib.sha256(content).hexdigest()
