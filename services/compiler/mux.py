@@ -2,6 +2,7 @@
 
 import functools
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +17,7 @@ from av.video.stream import VideoStream
 from services.compiler import film, marks, media, parameters, tracks
 from services.compiler.recipes import Film, Run
 
-_CLOCK = "240000"
-"""Ticks a second of the edit lists: a whole number of them to a frame at every usual rate, and to a sample."""
+_SOUND_RATE = 48_000
 
 
 def join(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
@@ -28,10 +28,11 @@ def join(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]) 
 
 
 def _write(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
+    # The edit lists count in the movie's ticks: in milliseconds most films would be a little too short.
+    ticks = math.lcm(recipe.profile.fps.numerator, _SOUND_RATE)
+    options = {"movflags": "+faststart", "movie_timescale": str(ticks)}
     with (
-        av.open(
-            str(target), "w", format="mp4", container_options={"movflags": "+faststart", "movie_timescale": _CLOCK}
-        ) as out,
+        av.open(str(target), "w", format="mp4", container_options=options) as out,
         media.heard(folder / recipe.sound) as sound,
     ):
         out.metadata.update({"title": recipe.title} | ({"comment": marks.COMMENT} if recipe.generated else {}))
