@@ -23,8 +23,8 @@ _SHADOW_STRENGTH = 0.6
 _BASELINE = 0.36  # of the letters' size, beneath the middle of a line
 _WHITE, _BLACK = 235, 16
 
-_RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709, 3.2
-_CB, _CR = 1.8556, 1.5748
+_SHARES = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114)}
+"""How much of brightness is red and blue: ITU-R BT.709-6, 3.2, and BT.601-7, 2.5.1."""
 
 
 Surface = npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ def card(wanted: Card, profile: Profile) -> Planes:
     quiet = tuple((3 * one + other) // 4 for one, other in zip(ink, ground, strict=True))
     _write(pen, text, top, wanted.ink)
     _write(pen, subtext, top + text.height + gap, quiet)
-    return yuv(np.asarray(canvas))
+    return yuv(np.asarray(canvas), profile.matrix)
 
 
 def caption(text: str, profile: Profile) -> Caption:
@@ -72,12 +72,15 @@ def caption(text: str, profile: Profile) -> Caption:
     return _laid(np.asarray(letters), np.asarray(ImageChops.lighter(dark, shadow)))
 
 
-def yuv(rgb: npt.NDArray[np.uint8]) -> Planes:
-    """The picture in the film's colours: BT.709, limited range, a colour for each four places."""
+def yuv(rgb: npt.NDArray[np.uint8], matrix: str) -> Planes:
+    """The picture as the film keeps its colours: in limited range, one colour for each four places."""
+    of_red, of_blue = _SHARES[matrix]
     red, green, blue = (rgb[..., channel].astype(np.float32) for channel in range(3))
-    luma: Surface = _RED * red + _GREEN * green + _BLUE * blue
-    blueness, redness = _quartered(blue - luma), _quartered(red - luma)
-    parts = (16 + luma * (219 / 255), 128 + blueness * (224 / 255 / _CB), 128 + redness * (224 / 255 / _CR))
+    luma: Surface = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
+    blueness, redness = (
+        128 + _quartered(one - luma) * (112 / 255 / (1 - share)) for one, share in ((blue, of_blue), (red, of_red))
+    )
+    parts = (16 + luma * (219 / 255), blueness, redness)
     return np.concatenate([np.rint(part).astype(np.uint8).ravel() for part in parts]).reshape(-1, rgb.shape[1])
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from services.compiler.recipes import Film, House, Profile, Recipe, Render, Run,
 from services.compiler.timeline import Place
 
 _COPIED_PROFILES = ("Constrained Baseline", "Main", "High")
+_COPIED_MATRICES = ("bt709", "smpte170m")
 _NOTHING_BUT_CARDS = (1280, 720, Fraction(24))
 HOUSE_REORDER = 2
 """How many pictures decoding runs ahead of showing in all that our encoder makes."""
@@ -86,6 +87,7 @@ def plan(edit: Edit, found: Mapping[str, Found]) -> Plan:
     why = [w or _too_seldom(p, f, edit.burnt, profile) for p, f, w in zip(places, facts, why, strict=True)]
     kept = _kept_parameters(facts, why)
     why = [w or _other_settings(f, kept) for f, w in zip(facts, why, strict=True)]
+    profile = replace(profile, matrix=_kept_matrix(facts, why))
     parameter_id = parameters.free_id(kept)
     houses = [
         _house(place, one, found, profile, parameter_id) if one and w else None
@@ -131,6 +133,7 @@ def _obstacles(facts: Facts, profile: Profile) -> tuple[str, ...]:
     checks = [
         (facts.codec == "h264" and facts.profile in _COPIED_PROFILES, f"it is {facts.codec} {facts.profile}"),
         (facts.pixels == "yuv420p", f"its pixels are {facts.pixels}"),
+        (facts.matrix in _COPIED_MATRICES, f"its colours are {facts.matrix}"),
         (bool(facts.parameters), "its parameter sets are not kept apart from its pictures"),
         (size == wanted, f"its picture is {size}, the film's {wanted}"),
         (facts.fps == profile.fps, f"it runs at {facts.fps} frames a second, the film at {profile.fps}"),
@@ -153,6 +156,12 @@ def _kept_parameters(facts: Sequence[Facts | None], why: Sequence[tuple[str, ...
     copied = [one for one, obstacles in zip(facts, why, strict=True) if one and not obstacles]
     weights = _seconds((one.parameters for one in copied), copied)
     return max(weights, key=weights.__getitem__, default=None)
+
+
+def _kept_matrix(facts: Sequence[Facts | None], why: Sequence[tuple[str, ...]]) -> str:
+    """What is drawn between clips that are copied must keep its colours as they do."""
+    matrices = (one.matrix for one, obstacles in zip(facts, why, strict=True) if one and not obstacles)
+    return next(matrices, "bt709")
 
 
 def _other_settings(facts: Facts | None, kept: bytes | None) -> tuple[str, ...]:

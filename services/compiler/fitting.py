@@ -1,5 +1,6 @@
 """Fits the pictures of a clip to a film: rate, turn, size, shape and colours."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -15,7 +16,7 @@ Filter = tuple[str, str]
 
 _WHOLE_PICTURES: Filter = ("bwdif", "mode=send_frame")
 _TURNS: dict[int, Filter] = {90: ("transpose", "clock"), 180: ("rotate", "PI"), 270: ("transpose", "cclock")}
-_AS_BT709 = "irange=tv:space=bt709:iprimaries=bt709:primaries=bt709:itrc=bt709:trc=bt709"
+_BUT_NOTHING_ELSE = "irange=tv:iprimaries=bt709:primaries=bt709:itrc=bt709:trc=bt709"
 _BLUR_PART = 8
 _BLUR = "sigma=3:steps=2"
 
@@ -38,7 +39,7 @@ def graph(picture: av.VideoFrame, stream: VideoStream, look: probe.Look, recipe:
         *(_TURNS[turn] for turn in [look.rotation] if turn in _TURNS),
         ("scale", _scaling(look, recipe)),
         ("format", "yuv420p"),
-        *([] if look.matrix == "bt709" or _by_scaler(look) else [("colorspace", f"ispace={look.matrix}:{_AS_BT709}")]),
+        *_recoloured(look, profile),
     )
     match recipe.fit:
         case Fit.PAD:
@@ -74,6 +75,11 @@ def _on_its_blur(chain: Graph, node: FilterContext, profile: Profile) -> FilterC
     return over
 
 
+def _recoloured(look: probe.Look, profile: Profile) -> Iterator[Filter]:
+    if look.matrix != profile.matrix and not _by_scaler(look):
+        yield "colorspace", f"ispace={look.matrix}:space={profile.matrix}:{_BUT_NOTHING_ELSE}"
+
+
 def _scaling(look: probe.Look, recipe: House) -> str:
     """How the scaler is to work, by Lanczos; it lowers a high dynamic range to what a film can show."""
     width, height = _size(look, recipe)
@@ -82,7 +88,7 @@ def _scaling(look: probe.Look, recipe: House) -> str:
     colours = f"in_color_matrix={look.matrix}:out_color_matrix={look.matrix}"
     if _by_scaler(look):
         colours = f"in_color_matrix={look.matrix}:in_primaries=bt2020:in_transfer={look.transfer}"
-        colours += ":out_color_matrix=bt709:out_primaries=bt709:out_transfer=bt709"
+        colours += f":out_color_matrix={recipe.profile.matrix}:out_primaries=bt709:out_transfer=bt709"
     return f"{width}:{height}:flags=lanczos+accurate_rnd:{levels}:{colours}"
 
 

@@ -7,17 +7,17 @@ from services.compiler import film
 from services.compiler.recipes import Profile
 
 THREADS = 2
-_BT709 = 1  # ISO/IEC 23091-2: the same number for primaries, transfer and matrix
+_COLOURS = {"bt709": 1, "smpte170m": 6}  # ISO/IEC 23091-2: the same number for primaries, transfer and matrix
 _LIMITED_RANGE = 1
 
 
 def encoder(out: OutputContainer, profile: Profile, parameter_id: int) -> VideoStream:
-    """H.264 High, bt709, closed groups of a second; by x264's `stitchable` one set of parameters, whatever is shown."""
+    """H.264 High, closed groups of a second; by x264's `stitchable` one set of parameters, whatever is shown."""
     group = film.group(profile.fps)
     stream = out.add_stream("libx264", rate=profile.fps)
     stream.width, stream.height, stream.pix_fmt = profile.width, profile.height, "yuv420p"
     context = stream.codec_context
-    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_primaries = context.color_trc = context.colorspace = _COLOURS[profile.matrix]
     context.color_range = _LIMITED_RANGE
     context.options = {
         "preset": "veryfast",

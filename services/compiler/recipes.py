@@ -17,11 +17,12 @@ RENDERER = 1
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The picture a film is made in: size in square pixels, and exact frames per second."""
+    """The picture a film is made in: size in square pixels, exact frames per second, and how colours are kept."""
 
     width: int
     height: int
     fps: Fraction
+    matrix: str = "bt709"
 
 
 @dataclass(frozen=True, slots=True)
