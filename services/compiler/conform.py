@@ -18,22 +18,25 @@ _STEPS = 12
 def make(recipe: House, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
     """Write exactly `recipe.frames` pictures into `target`, without sound; `tell` hears of each.
 
-    Resampled to the film's rate by the nearest picture.
     Raises media.SourceUnreadable.
     """
-    with (
-        media.blamed_on(recipe.source),
-        media.opened(folder / recipe.source) as container,
-        av.open(str(target), "w", format="mp4") as out,
-    ):
+    with av.open(str(target), "w", format="mp4") as out:
         stream = house.encoder(out, recipe.profile, recipe.parameter_id)
-        pictures = _fitted(container, recipe)
-        for number, picture in enumerate(_exactly(pictures, recipe.frames)):
+        for number, picture in enumerate(pictures(recipe, folder)):
             picture.pts, picture.time_base = number, 1 / recipe.profile.fps
             picture.pict_type = PictureType.NONE  # or the source's key frames would become ours
             out.mux(stream.encode(picture))
             tell(_STEPS)
         out.mux(stream.encode(None))
+
+
+def pictures(recipe: House, folder: Path) -> Iterator[av.VideoFrame]:
+    """The clip's pictures as the film shows them, at its rate by the nearest picture; the last fills what is left.
+
+    Raises media.SourceUnreadable.
+    """
+    with media.blamed_on(recipe.source), media.opened(folder / recipe.source) as container:
+        yield from _exactly(_fitted(container, recipe), recipe.frames)
 
 
 def _fitted(container: InputContainer, recipe: House) -> Iterator[av.VideoFrame]:

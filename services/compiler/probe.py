@@ -73,22 +73,22 @@ def probe(path: Path) -> film.Facts:
     """Read every packet's time and decode the first picture. Raises media.Unreadable."""
     with media.opened(path) as container:
         stream = container.streams.video[0]
-        times, hidden, alone = _packets(container, stream, path.stat().st_size)
-        seconds, fps, steady = _rate(stream, times)
+        times, shown, alone = _packets(container, stream, path.stat().st_size)
+        seconds, fps, steady = _rate(stream, shown)
         seen = look(container)
         ranks = _ranks(times)
         return film.Facts(
             width=seen.width,
             height=seen.height,
             fps=fps,
-            frames=len(times),
+            frames=len(shown),
             seconds=seconds,
             codec=stream.codec_context.name,
             profile=str(stream.codec_context.profile),
             pixels=seen.pixels,
             parameters=_parameters(stream),
             steady=steady,
-            plain=alone[:1] == [0] and not hidden and _as_shown(seen),
+            plain=alone[:1] == [0] and len(shown) == len(times) and _as_shown(seen),
             rotation=seen.rotation,
             matrix=seen.matrix,
             reorder=max(position - rank for position, rank in enumerate(ranks)),
@@ -103,11 +103,11 @@ def hear(path: Path) -> None:
         pass
 
 
-def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple[list[int], bool, list[int]]:
-    """Every picture's time in decoding order; whether some are not shown; which are IDR pictures."""
+def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple[list[int], list[int], list[int]]:
+    """Every picture's time in decoding order; those that an edit list lets be seen; which are IDR pictures."""
     times: list[int] = []
     alone: list[int] = []
-    hidden = False
+    shown: list[int] = []
     if any(entry.pos + entry.size > size for entry in stream.index_entries):
         raise media.Unreadable("is cut short")
     try:
@@ -118,13 +118,13 @@ def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple
                 raise media.Unreadable("is damaged")
             if packet.is_keyframe and _is_idr(bytes(packet)):
                 alone.append(len(times))
-            hidden = hidden or packet.is_discard
             times.append(packet.pts)
+            shown += [] if packet.is_discard else [packet.pts]
     except av.error.InvalidDataError as error:
         raise media.Unreadable("is damaged") from error
-    if len(set(times)) < max(1, len(times)):
+    if not shown or len(set(times)) < len(times):
         raise media.Unreadable("shows no picture, or two at one time")
-    return times, hidden, alone
+    return times, shown, alone
 
 
 def _rate(stream: VideoStream, times: Sequence[int]) -> tuple[Fraction, Fraction, bool]:

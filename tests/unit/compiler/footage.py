@@ -11,6 +11,8 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from services.compiler import cut, edit, film, orders
 
@@ -43,29 +45,32 @@ class Take:
     """How many pictures at the start show nothing."""
     times: Callable[[int], int] | None = None
     """For a varying rate: picture number to milliseconds."""
+    codec: str = "libx264"
+    pixels: str = "yuv420p"
+    aspect: Fraction = Fraction(1)
+    colours: tuple[int, int, int, int] | None = None
+    """Primaries, transfer, matrix and range, by the numbers of ISO/IEC 23091-2; None says nothing of them."""
+    shift: int = 0
+    """By how many pictures the clip starts late; or early, and then they are hidden by an edit list."""
+    sound_seconds: Fraction | None = None
+    """Where the sound is not as long as the picture."""
+    box: tuple[tuple[str, str], ...] = ()
+    """Options of the writer of the file."""
 
 
 def shoot(path: Path, take: Take | None = None) -> Path:
     """Write the clip."""
     take = take or Take()
-    with av.open(str(path), "w", format="mp4") as out:
-        video = out.add_stream(
-            "libx264", rate=take.fps, options={"preset": "ultrafast", "crf": "20", **dict(take.options)}
-        )
-        video.width, video.height, video.pix_fmt = *take.size, "yuv420p"
-        if take.times:
-            video.time_base = video.codec_context.time_base = Fraction(1, 1000)
-        if take.rotation:
-            video.set_display_rotation(-take.rotation)
+    with av.open(str(path), "w", format="mp4", container_options=dict(take.box)) as out:
+        video = _picture_track(out, take)
         sound = out.add_stream("aac", rate=take.rate) if take.layout else None
         if sound:
             sound.codec_context.layout = take.layout
         for number in range(int(take.seconds * take.fps)):
-            frame = av.VideoFrame.from_ndarray(
-                picture(take.first_number + number, take.size) * (number >= take.dark), "rgb24"
-            )
+            shown = picture(take.first_number + number, take.size) * (number >= take.dark)
+            frame = av.VideoFrame.from_ndarray(shown, "rgb24").reformat(format=take.pixels)
             frame.pts, frame.time_base = (
-                (take.times(number), Fraction(1, 1000)) if take.times else (number, 1 / take.fps)
+                (take.times(number), Fraction(1, 1000)) if take.times else (number + take.shift, 1 / take.fps)
             )
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
@@ -73,6 +78,32 @@ def shoot(path: Path, take: Take | None = None) -> Path:
             out.mux(sound.encode(heard(take)))
             out.mux(sound.encode(None))
     return path
+
+
+_QUICK = {
+    "libx264": {"preset": "ultrafast", "crf": "20"},
+    "libx265": {"preset": "ultrafast", "crf": "20", "x265-params": "log-level=none:pools=1:frame-threads=1"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0"},
+    "libsvtav1": {"preset": "12", "crf": "30", "svtav1-params": "lp=1"},
+    "mpeg4": {"qmin": "2", "qmax": "3"},
+    "mjpeg": {"qmin": "2", "qmax": "3"},
+}
+
+
+def _picture_track(out: OutputContainer, take: Take) -> VideoStream:
+    options = _QUICK[take.codec] | (dict(take.options) if take.codec == "libx264" else {})
+    video = out.add_stream(take.codec, rate=take.fps, options=options)
+    assert isinstance(video, VideoStream)
+    video.width, video.height, video.pix_fmt = *take.size, take.pixels
+    context = video.codec_context
+    context.sample_aspect_ratio = take.aspect
+    if take.colours:
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = take.colours
+    if take.times:
+        video.time_base = context.time_base = Fraction(1, 1000)
+    if take.rotation:
+        video.set_display_rotation(-take.rotation)
+    return video
 
 
 def picture(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Pixels:
@@ -87,16 +118,21 @@ def picture(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Pixels:
 
 def number_in(frame: av.VideoFrame) -> int:
     """The number that `picture` has put into this frame, whatever its size now."""
-    luma = frame.to_ndarray(format="gray")
-    row = luma[frame.height // 4]
-    centres = [(2 * bit + 1) * frame.width // (2 * _BITS) for bit in range(_BITS)]
+    return number_of(frame.to_ndarray(format="gray").astype(np.uint8))
+
+
+def number_of(luma: Pixels) -> int:
+    """The number in the brightness of a picture."""
+    height, width = luma.shape
+    row = luma[height // 4]
+    centres = [(2 * bit + 1) * width // (2 * _BITS) for bit in range(_BITS)]
     return sum(1 << bit for bit, x in enumerate(centres) if row[x] > 128)
 
 
 def heard(take: Take) -> av.AudioFrame:
     """The sound of a take: a tone, or silence with a burst of noise in it."""
     channels = len(av.AudioLayout(take.layout).channels)
-    count = int(take.seconds * take.rate)
+    count = int((take.sound_seconds or take.seconds) * take.rate)
     samples = (take.level * np.sin(np.arange(count) * 2 * np.pi * 220 / take.rate)).astype(np.float32)
     if take.noise_at is not None:
         samples[:] = 0
@@ -118,6 +154,12 @@ def samples(path: Path) -> Samples:
     """All that is heard, one row for each channel, from the start of the film."""
     with av.open(str(path)) as container:
         return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def planes(path: Path) -> list[Pixels]:
+    """Every picture of a film as it is kept: the rows of Y, then of U, then of V."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="yuv420p").astype(np.uint8) for frame in container.decode(video=0)]
 
 
 def video_packets(path: Path) -> list[bytes]:
