@@ -125,7 +125,7 @@ def _plain(letter: str) -> str:
 
 def _evened(paragraph: str, face: Face, width: int, whole: bool) -> list[str]:
     """The fewest lines, and those as narrow as can be, so that none is left with one word."""
-    units = [part for unit in _units(paragraph) for part in ([unit] if whole else _parts(unit, face, width))]
+    units = [part for unit in words(paragraph) for part in ([unit] if whole else _parts(unit, face, width))]
     widths = [face.getlength(unit) for unit in units]
     count = len(_lines(units, widths, width))
     narrower = range(width // 2 if count > 1 else width, width)
@@ -145,7 +145,7 @@ def _lines(units: Sequence[str], widths: Sequence[float], most: float) -> list[s
     return [line.rstrip() for line in lines]
 
 
-def _units(paragraph: str) -> Iterator[str]:
+def words(paragraph: str) -> Iterator[str]:
     """What stays on one line: a word with the space behind it, or one ideograph."""
     unit = ""
     for letter in paragraph:
