@@ -1,0 +1,88 @@
+"""The film's sound: every clip's laid to its pictures to the sample, mixed, brought to one loudness, encoded once."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+import av
+import numpy as np
+
+from services.compiler.recipes import Sound
+from services.compiler.sound import loudness, mix, music, samples, source
+from services.compiler.sound.loudness import Loudness
+from services.compiler.sound.samples import BLOCK, RATE, Block, Reader, edge
+
+__all__ = ["PACKET", "RATE", "Loudness", "edge", "make", "measured"]
+
+PACKET = 1024
+"""Samples in one packet of AAC."""
+_BIT_RATE = 192_000
+
+
+def make(recipe: Sound, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
+    """Write the sound of a whole film; `tell` hears of each frame. Raises media.SourceUnreadable.
+
+    It is mixed to a file of 384 kB a second beside the target, which nobody else sees and no end of us leaves behind.
+    """
+    step = _steps(recipe, tell)
+    with tempfile.TemporaryFile(dir=target.parent) as tape:
+        gains = _mixed(recipe, folder, tape, step)
+        tape.seek(0)
+        _encoded(_levelled(tape, gains, edge(recipe.frames, recipe.fps)), target, step)
+
+
+def measured(path: Path) -> Loudness:
+    """How loud a file's first sound is, and its highest peak. Raises media.Unreadable."""
+    meter, reader = loudness.Meter(), Reader(source.whole(path))
+    while (block := reader.read(BLOCK)).size:
+        meter.hear(block)
+    return loudness.measured(*meter.end())
+
+
+def _steps(recipe: Sound, tell: Callable[[int], None]) -> Callable[[int], None]:
+    """Takes samples mixed and samples encoded, and tells of the frames they come to: half of one for each."""
+    done, told, total = 0, 0, 2 * edge(recipe.frames, recipe.fps)
+
+    def step(count: int) -> None:
+        nonlocal done, told
+        done += count
+        frames = recipe.frames * done // total
+        tell(frames - told)
+        told = frames
+
+    return step
+
+
+def _mixed(recipe: Sound, folder: Path, tape: IO[bytes], step: Callable[[int], None]) -> samples.Steps:
+    """Put all that is heard on the tape; the gains that it is to be played with."""
+    meter, blocks = loudness.Meter(), mix.blocks(recipe, folder)
+    for block in music.under(blocks, recipe, recipe.bed, folder) if recipe.bed else blocks:
+        meter.hear(block)
+        tape.write(block.tobytes())
+        step(block.shape[1])
+    return loudness.levelled(*meter.end(), recipe.loudness)
+
+
+def _levelled(tape: IO[bytes], gains: samples.Steps, length: int) -> Iterator[Block]:
+    for at in range(0, length, BLOCK):
+        count = min(BLOCK, length - at)
+        block = np.frombuffer(tape.read(2 * 4 * count), np.float32).reshape(2, count)
+        first = at // loudness.STEP
+        yield block * samples.spread(gains[first : first + BLOCK // loudness.STEP + 1], loudness.STEP, count)
+
+
+def _encoded(blocks: Iterator[Block], target: Path, step: Callable[[int], None]) -> None:
+    with av.open(str(target), "w", format="mp4") as out:
+        # Measured against the default coder: half the time, and nearer to the original.
+        stream = out.add_stream("aac", rate=RATE, bit_rate=_BIT_RATE, options={"aac_coder": "fast"})
+        stream.codec_context.layout = "stereo"
+        at = 0
+        for block in blocks:
+            frame = av.AudioFrame.from_ndarray(block, "fltp", "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, at, Fraction(1, RATE)
+            at += block.shape[1]
+            out.mux(stream.encode(frame))
+            step(block.shape[1])
+        out.mux(stream.encode(None))
