@@ -25,7 +25,10 @@ NAMED = {
         processes production productions progress purse runs screening shelf slate spending state status
         supervisor takes undertaker visit warden webhook
     """,
-    "compiler": "conform cut cutter film media mux orders parameters probe sheet sound stills verify worker",
+    "compiler": """
+        conform cut cutter film media mux orders parameters probe sheet sound/__init__ sound/loudness sound/mix
+        sound/music sound/samples sound/source stills verify worker
+    """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes
