@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import os
 import socket
@@ -172,6 +173,8 @@ async def _listen(said: asyncio.StreamReader, hear: Callable[[orders.Said], None
             match orders.read_said(line):
                 case orders.Done():
                     return True
+                case orders.Unguarded(missing):
+                    _tell_once(missing)
                 case orders.Unusable(source, problem):
                     raise SourceUnusable(source, problem)
                 case orders.Broken(cause, _) if cause in _FULL:
@@ -184,6 +187,12 @@ async def _listen(said: asyncio.StreamReader, hear: Callable[[orders.Said], None
                 case other:
                     hear(other)
     return False
+
+
+@functools.cache
+def _tell_once(missing: tuple[str, ...]) -> None:
+    """The same is missing for every worker."""
+    log.warning("jail_not_whole", extra={"missing": ", ".join(missing)})
 
 
 def _environment() -> dict[str, str]:

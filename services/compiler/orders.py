@@ -60,6 +60,13 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Unguarded:
+    """The worker works, but this system does not let its jail have these walls."""
+
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """How much of the order is done, 0 to 1."""
 
@@ -102,11 +109,11 @@ class Broken:
     trace: str
 
 
-Said = Share | Probed | Made | Done | Unusable | domain.FilmNotAsPlanned | Broken
+Said = Unguarded | Share | Probed | Made | Done | Unusable | domain.FilmNotAsPlanned | Broken
 """How the work goes, then how it ended."""
 
 _SAID: dict[str, pydantic.TypeAdapter[Said]] = {
-    kind.__name__: pydantic.TypeAdapter(kind) for kind in (Share, Probed, Made, Done, Unusable, Broken)
+    kind.__name__: pydantic.TypeAdapter(kind) for kind in (Unguarded, Share, Probed, Made, Done, Unusable, Broken)
 }
 
 

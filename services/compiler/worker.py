@@ -1,10 +1,12 @@
 """The process that fills one order, and may crash or be ended at any time without harm to the service."""
 
+import dataclasses
 import os
 import threading
 import traceback
+from pathlib import Path
 
-from services.compiler import cut, domain, media, orders
+from services.compiler import cut, domain, jail, media, orders
 
 _WORTH_TELLING = 0.01
 
@@ -12,9 +14,11 @@ _WORTH_TELLING = 0.01
 def main() -> None:
     """Read one order from stdin, say on stdout how it goes. End of stdin means that nobody wants it any more."""
     order = orders.read_order(_line())
-    # Here the jail closes, before there is a second thread: jail.enter(order.folder)
+    # Before there is a second thread: its walls are for this thread and those it starts.
+    if missing := jail.enter(order.folder):
+        _say(orders.Unguarded(missing))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _say(_outcome(order))
+    _say(_outcome(dataclasses.replace(order, folder=Path())))
 
 
 def _outcome(order: orders.Order) -> orders.Said:

@@ -26,8 +26,8 @@ NAMED = {
         supervisor takes undertaker visit warden webhook
     """,
     "compiler": """
-        conform cut cutter film media mux orders parameters probe sheet sound/__init__ sound/loudness sound/mix
-        sound/music sound/samples sound/source stills verify worker
+        conform cut cutter film jail kernel landlock media mux orders parameters probe seccomp sheet sound
+        sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source stills verify worker
     """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
