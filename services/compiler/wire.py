@@ -1,7 +1,7 @@
 """Films between protobuf and the domain; checks requests, does no I/O."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -10,15 +10,13 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from libs import errors
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
-from services.compiler import domain, edit, film, manifest, orders
+from services.compiler import domain, edit, edit_rules, film, manifest, orders
 
 SIGNED_S = 3600
 """How long a signed address works, in seconds."""
 
-_MOST_CUTS, _LONGEST = 1000, 200
 _LOUDNESS = -14.0
-_SIDES = range(128, 7681, 2)
-_RATES = (Fraction(1), Fraction(120))
+_BLACK, _WHITE = "#000000", "#ffffff"
 
 Sign = Callable[[str, str], str]
 """A stored file's key and the name to save it under → its signed address."""
@@ -35,47 +33,9 @@ def check_create_film(request: compiler_service_pb2.CreateFilmRequest, tenant_id
         uuid.UUID(request.request_id)
     except ValueError:
         found.append(errors.Violation("request_id", "should be a UUID that you choose once for this film"))
-    found += violations(request.edit_list, tenant_id)
+    found += edit_rules.violations(request.edit_list, tenant_id)
     if found:
         raise BadRequest(found)
-
-
-def violations(edit_list: edit_list_pb2.EditList, tenant_id: str) -> list[errors.Violation]:
-    """Everything that is wrong with an edit list of this tenant."""
-    found = []
-    if not 1 <= len(edit_list.title) <= _LONGEST:
-        found.append(errors.Violation("edit_list.title", f"should have 1 to {_LONGEST} characters"))
-    if not 1 <= len(edit_list.cuts) <= _MOST_CUTS:
-        found.append(errors.Violation("edit_list.cuts", f"should be 1 to {_MOST_CUTS} cuts"))
-    for number, cut in enumerate(edit_list.cuts):
-        found += _cut_violations(cut, f"edit_list.cuts[{number}]", tenant_id)
-    return [*found, *_profile_violations(edit_list.profile)]
-
-
-def _cut_violations(cut: edit_list_pb2.Cut, where: str, tenant_id: str) -> Iterator[errors.Violation]:
-    if not cut.scene_id:
-        yield errors.Violation(f"{where}.scene_id", "should name the scene")
-    if not cut.take_id:
-        yield errors.Violation(f"{where}.take_id", "should name the take")
-    if len(cut.title) > _LONGEST:
-        yield errors.Violation(f"{where}.title", f"should have up to {_LONGEST} characters")
-    if not cut.clip.key.startswith(f"t/{tenant_id}/"):
-        yield errors.Violation(f"{where}.clip.key", "should be the key of a clip of yours")
-
-
-def _profile_violations(profile: edit_list_pb2.OutputProfile) -> Iterator[errors.Violation]:
-    if profile.HasField("size"):
-        for name, side in (("width", profile.size.width), ("height", profile.size.height)):
-            if side not in _SIDES:
-                yield errors.Violation(f"edit_list.profile.size.{name}", "should be even, 128 to 7680")
-    if profile.HasField("frame_rate"):
-        rate = profile.frame_rate
-        if (
-            rate.denominator not in (1, 1001)
-            or not _RATES[0] <= Fraction(rate.numerator, rate.denominator) <= _RATES[1]
-        ):
-            wanted = "should be 1 to 120 frames in each second, with denominator 1 or 1001"
-            yield errors.Violation("edit_list.profile.frame_rate", wanted)
 
 
 def new_film(
@@ -117,19 +77,14 @@ def edit_of(value: edit_list_pb2.EditList) -> edit.Edit:
 def _entry(cut: edit_list_pb2.Cut, profile: edit_list_pb2.OutputProfile) -> edit.Entry:
     fit = cut.fit or profile.fit or edit_list_pb2.FIT_PAD
     return edit.Entry(
-        scene=scene(cut),
+        scene=edit.Scene(cut.scene_id, cut.take_id, cut.title),
         source=_card(cut.card) if cut.HasField("card") else cut.clip.key,
         trim=edit.Trim(cut.trim.first_frame, cut.trim.frames or None),
         join=_join(cut.join),
         gain_db=cut.gain_db,
         fit=edit.Fit(edit_list_pb2.Fit.Name(fit).removeprefix("FIT_")),
-        captions=tuple(edit.Caption(c.text, c.first_frame, c.frames or None) for c in cut.captions),
+        captions=tuple(edit.Caption(_lines(c.text), c.first_frame, c.frames or None) for c in cut.captions),
     )
-
-
-def scene(cut: edit_list_pb2.Cut) -> edit.Scene:
-    """What a cut stands for."""
-    return edit.Scene(cut.scene_id, cut.take_id, cut.title)
 
 
 def makers(value: edit_list_pb2.EditList) -> list[manifest.Maker | None]:
@@ -149,7 +104,13 @@ def _join(value: edit_list_pb2.Join) -> edit.Join | None:
 
 
 def _card(value: edit_list_pb2.Card) -> edit.Card:
-    return edit.Card(value.text, value.subtext, value.frames, value.background or "#000000", value.ink or "#ffffff")
+    colours = (value.background.lower() or _BLACK, value.ink.lower() or _WHITE)
+    return edit.Card(_lines(value.text), _lines(value.subtext), value.frames, *colours)
+
+
+def _lines(text: str) -> str:
+    """The same lines whatever they were ended with."""
+    return "\n".join(text.splitlines())
 
 
 def _music(value: edit_list_pb2.Music) -> edit.Music:

@@ -25,10 +25,9 @@ NAMED = {
         processes production productions progress purse runs screening shelf slate spending state status
         supervisor takes undertaker visit warden webhook
     """,
-    "compiler": """
-        conform cut cutter film jail kernel landlock media mux orders parameters probe seccomp sheet sound
-        sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source stills verify worker
-    """,
+        """ """, "compiler": "conform conform cut cutter edit edit_rules film jail kernel landlock media mux
+        orders parameters probe seccomp sheet sound sound/__init__ sound/loudness sound/mix sound/music
+        sound/samples sound/source stills verify worker worker",
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes

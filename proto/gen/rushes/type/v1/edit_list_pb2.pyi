@@ -52,7 +52,8 @@ Global___Fit: _TypeAlias = Fit  # noqa: Y015
 @_typing.final
 class EditList(_message.Message):
     """EditList is a film as an editor would write it down: takes and cards in order, how they are joined, what is heard.
-    Every length in frames is counted at the film's own frame rate.
+    Every length in frames is counted at the film's own frame rate. A film lasts 12 hours at most.
+    No text holds control characters, except the ends of lines and tabs.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -144,11 +145,11 @@ class Cut(_message.Message):
     """fit is how a clip of another shape fills the picture; FIT_UNSPECIFIED takes the profile's."""
     @_builtins.property
     def clip(self) -> _media_pb2.Blob:
-        """clip is the take's stored media."""
+        """clip is the take's stored media; its key begins with "t/", the tenant, and "/"."""
 
     @_builtins.property
     def trim(self) -> Global___Trim:
-        """trim keeps a part of the clip; absent keeps all of it."""
+        """trim keeps a part of the clip; absent keeps all of it, and always absent with a card."""
 
     @_builtins.property
     def join(self) -> Global___Join:
@@ -465,7 +466,7 @@ class Provenance(_message.Message):
     provider: _builtins.str
     """provider that made it, such as "openai"."""
     model: _builtins.str
-    """model that made it, such as "openai/sora-2"."""
+    """model that made it, such as "openai/sora-2"; it and the provider have up to 200 characters."""
     prompt_sha256: _builtins.str
     """prompt_sha256 is the lower-case hex digest of the prompt; the prompt itself is not told."""
     @_builtins.property
@@ -501,11 +502,11 @@ class OutputProfile(_message.Message):
     """fit is how clips of another shape fill the picture."""
     @_builtins.property
     def size(self) -> _media_pb2.FrameSize:
-        """size of the picture."""
+        """size of the picture: both sides even, 128 to 7680, and at most as many pixels as 4096x2304; absent keeps the clips' own."""
 
     @_builtins.property
     def frame_rate(self) -> Global___FrameRate:
-        """frame_rate in frames per 1001 or 1 second; absent keeps the clips' own."""
+        """frame_rate in frames per 1001 or 1 second, 1 to 120 a second; absent keeps the clips' own."""
 
     def __init__(
         self,
