@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from libs import auth, blobs, bus, db, dead_letters, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
-from services.compiler import api, events, settings, ticks, workshop
+from services.compiler import api, events, settings, ticks, uploads, workshop
 
 
 def clock() -> datetime:
@@ -31,6 +31,7 @@ async def main() -> None:
         compiler_service_pb2_grpc.add_CompilerServiceServicer_to_server,
         compiler_api,
         "rushes.compiler.v1.CompilerService",
+        deadlines=uploads.DEADLINES_S,
     )
     verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
     servicers = [servicer, dead_letters.servicer(database, events.HANDLERS)]

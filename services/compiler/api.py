@@ -9,8 +9,8 @@ from typing import Any
 import grpc.aio
 
 from libs import auth, blobs, db, ids, outbox, paging, rpc
-from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc, film_pb2
-from services.compiler import domain, store, wire
+from rushes.compiler.v1 import compiler_service_pb2, film_pb2
+from services.compiler import domain, store, uploads, wire
 
 _LOOK_EVERY_S = 0.25
 _HEARTBEAT_S = 20.0
@@ -18,11 +18,12 @@ _HEARTBEAT_S = 20.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class CompilerApi(compiler_service_pb2_grpc.CompilerServiceServicer):
+class CompilerApi(uploads.Uploads):
     """Answers callers; `clock` tells the time, `draining` ends the watches of a server that is going away."""
 
     def __init__(self, database: db.Database, files: blobs.Blobs, clock: Callable[[], datetime]) -> None:
-        self._database, self._files, self._clock = database, files, clock
+        super().__init__(files)
+        self._database, self._clock = database, clock
         self.draining = asyncio.Event()
 
     async def CreateFilm(

@@ -27,7 +27,7 @@ NAMED = {
     """,
         """ """, "compiler": "conform conform cut cutter edit edit_rules film jail kernel landlock media mux
         orders parameters probe seccomp sheet sound sound/__init__ sound/loudness sound/mix sound/music
-        sound/samples sound/source stills verify worker worker",
+        sound/samples sound/source sound_files stills uploads verify worker worker",
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from rushes.compiler.v1 import film_pb2 as _film_pb2
 from rushes.type.v1 import edit_list_pb2 as _edit_list_pb2
+from rushes.type.v1 import media_pb2 as _media_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -267,3 +268,85 @@ class CancelFilmResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelFilmResponse: _TypeAlias = CancelFilmResponse  # noqa: Y015
+
+@_typing.final
+class UploadSoundRequest(_message.Message):
+    """UploadSoundRequest is one piece of an upload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Facts(_message.Message):
+        """Facts come first and tell what the bytes are."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+        SIZE_BYTES_FIELD_NUMBER: _builtins.int
+        SHA256_FIELD_NUMBER: _builtins.int
+        content_type: _builtins.str
+        """content_type is "audio/mpeg", "audio/wav", "audio/flac", "audio/mp4" or "audio/ogg"."""
+        size_bytes: _builtins.int
+        """size_bytes of the whole file; at most 200 MB (200000000)."""
+        sha256: _builtins.str
+        """sha256 of the whole file, lower-case hex."""
+        def __init__(
+            self,
+            *,
+            content_type: _builtins.str = ...,
+            size_bytes: _builtins.int = ...,
+            sha256: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FACTS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """data is the next piece of the file; up to 1 MB (1000000)."""
+    @_builtins.property
+    def facts(self) -> Global___UploadSoundRequest.Facts:
+        """facts of the sound; once, first."""
+
+    def __init__(
+        self,
+        *,
+        facts: Global___UploadSoundRequest.Facts | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "facts", b"facts", "piece", b"piece"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "facts", b"facts", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_piece: _TypeAlias = _typing.Literal["facts", "data"]  # noqa: Y015
+    _WhichOneofArgType_piece: _TypeAlias = _typing.Literal["piece", b"piece"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_piece) -> _WhichOneofReturnType_piece | None: ...
+
+Global___UploadSoundRequest: _TypeAlias = UploadSoundRequest  # noqa: Y015
+
+@_typing.final
+class UploadSoundResponse(_message.Message):
+    """UploadSoundResponse says where the sound is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOUND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sound(self) -> _media_pb2.Blob:
+        """sound as Music and Narration name it. It is answered at once, without the bytes, when it is kept already."""
+
+    def __init__(
+        self,
+        *,
+        sound: _media_pb2.Blob | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sound", b"sound"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sound", b"sound"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UploadSoundResponse: _TypeAlias = UploadSoundResponse  # noqa: Y015

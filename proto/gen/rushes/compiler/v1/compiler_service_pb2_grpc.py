@@ -61,6 +61,11 @@ class CompilerServiceStub:
                 request_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.CancelFilmRequest.SerializeToString,
                 response_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.CancelFilmResponse.FromString,
                 _registered_method=True)
+        self.UploadSound = channel.stream_unary(
+                '/rushes.compiler.v1.CompilerService/UploadSound',
+                request_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundRequest.SerializeToString,
+                response_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundResponse.FromString,
+                _registered_method=True)
 
 
 class CompilerServiceServicer:
@@ -103,6 +108,14 @@ class CompilerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UploadSound(self, request_iterator, context):
+        """UploadSound keeps music or a narration, sent in pieces, for edit lists to name; the same bytes are kept once.
+        Fails with INVALID_ARGUMENT when it is no sound of the kind said, too large, or not what sha256 says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CompilerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -130,6 +143,11 @@ def add_CompilerServiceServicer_to_server(servicer, server):
                     servicer.CancelFilm,
                     request_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.CancelFilmRequest.FromString,
                     response_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.CancelFilmResponse.SerializeToString,
+            ),
+            'UploadSound': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadSound,
+                    request_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundRequest.FromString,
+                    response_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +287,33 @@ class CompilerService:
             '/rushes.compiler.v1.CompilerService/CancelFilm',
             rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.CancelFilmRequest.SerializeToString,
             rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.CancelFilmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadSound(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/rushes.compiler.v1.CompilerService/UploadSound',
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundRequest.SerializeToString,
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundResponse.FromString,
             options,
             channel_credentials,
             insecure,

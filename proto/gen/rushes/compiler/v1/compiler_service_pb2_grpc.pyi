@@ -28,6 +28,10 @@ class CompilerServiceStub:
     """WatchFilm sends the film as it is, then after every change, and ends after a final state."""
     CancelFilm: _aio.UnaryUnaryMultiCallable[_compiler_service_pb2.CancelFilmRequest, _compiler_service_pb2.CancelFilmResponse]
     """CancelFilm stops the work; cancelling a cancelled film succeeds. Fails with FILM_ALREADY_FINISHED."""
+    UploadSound: _aio.StreamUnaryMultiCallable[_compiler_service_pb2.UploadSoundRequest, _compiler_service_pb2.UploadSoundResponse]
+    """UploadSound keeps music or a narration, sent in pieces, for edit lists to name; the same bytes are kept once.
+    Fails with INVALID_ARGUMENT when it is no sound of the kind said, too large, or not what sha256 says.
+    """
 
 class CompilerServiceServicer(metaclass=_abc_1.ABCMeta):
     """CompilerService cuts clips into films.
@@ -73,5 +77,15 @@ class CompilerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_compiler_service_pb2.CancelFilmRequest, _abc.Awaitable[_compiler_service_pb2.CancelFilmResponse]],
     ) -> _abc.Awaitable[_compiler_service_pb2.CancelFilmResponse]:
         """CancelFilm stops the work; cancelling a cancelled film succeeds. Fails with FILM_ALREADY_FINISHED."""
+
+    @_abc_1.abstractmethod
+    def UploadSound(
+        self,
+        request_iterator: _abc.AsyncIterator[_compiler_service_pb2.UploadSoundRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_compiler_service_pb2.UploadSoundRequest], _abc.Awaitable[_compiler_service_pb2.UploadSoundResponse]],
+    ) -> _abc.Awaitable[_compiler_service_pb2.UploadSoundResponse]:
+        """UploadSound keeps music or a narration, sent in pieces, for edit lists to name; the same bytes are kept once.
+        Fails with INVALID_ARGUMENT when it is no sound of the kind said, too large, or not what sha256 says.
+        """
 
 def add_CompilerServiceServicer_to_server(servicer: CompilerServiceServicer, server: _aio.Server) -> None: ...
