@@ -25,9 +25,14 @@ NAMED = {
         processes production productions progress purse runs screening shelf slate spending state status
         supervisor takes undertaker visit warden webhook
     """,
-        """ """, "compiler": "conform conform cut cutter edit edit_rules film jail kernel landlock media mux
-        orders parameters probe seccomp sheet sound sound/__init__ sound/loudness sound/mix sound/music
-        sound/samples sound/source sound_files stills uploads verify worker worker",
+    "compiler": """
+        assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction fetching film
+        filming fitting house jail kernel landlock leases lettering looking making manifest marks media mux
+        orders painter parameters pieces probe recipes render seccomp segment_store segments sheet shelf
+        sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source sound_files sprite stills
+        timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots
+        tracks uploads verify worker workroom workshop zygote
+    """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes
