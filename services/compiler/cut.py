@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.compiler import (
+    archive,
     conform,
+    hls,
     media,
     mux,
     orders,
@@ -62,6 +64,12 @@ def _make(recipe: recipes.Recipe, folder: Path, tell: Callable[[int], None]) -> 
             sound.make(recipe, folder, target, tell)
         case recipes.Film():
             _film(recipe, folder, tell)
+        case recipes.Archive():
+            archive.make(recipe, folder, target, tell)
+        case recipes.Stream():
+            hls.make(recipe, folder, target, tell)
+        case recipes.Still():
+            stills.make(recipe, folder, target, tell)
 
 
 def _film(recipe: recipes.Film, folder: Path, tell: Callable[[int], None]) -> None:

@@ -193,11 +193,40 @@ class Film:
         return self.frames / self.profile.fps
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A ZIP: sources under the names they get in it, and files of which the whole text is here."""
+
+    sources: tuple[tuple[str, str], ...]
+    texts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A ZIP of a finished film of so many frames as a web server streams it: HLS, as it is and in half the size."""
+
+    source: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One picture of a clip, `longest` pixels at most on its longer side; 0 for all there are.
+
+    At `seconds`, or the last, or else the first key picture that shows something.
+    """
+
+    source: str
+    seconds: Fraction | None
+    last: bool
+    longest: int
+
+
 _ENCODE_COST = 12
 
-Recipe = House | Render | Sound | Film
+Recipe = House | Render | Sound | Film | Archive | Stream | Still
 
-_KINDS: dict[str, type[Recipe]] = {kind.__name__: kind for kind in (House, Render, Sound, Film)}
+_KINDS: dict[str, type[Recipe]] = {kind.__name__: kind for kind in (House, Render, Sound, Film, Archive, Stream, Still)}
 
 
 def address(recipe: Recipe) -> str:
@@ -210,6 +239,10 @@ def steps(recipe: Recipe) -> int:
     match recipe:
         case House() | Render():
             return recipe.frames * _ENCODE_COST
+        case Archive():
+            return max(1, len(recipe.sources))
+        case Still():
+            return 1
         case _:
             return recipe.frames
 
@@ -229,6 +262,10 @@ def needs(recipe: Recipe) -> tuple[str, ...]:
             found = [layer.source for layer in layers]
         case Sound(heard=heard, bed=bed, voices=voices):
             found = [*(cut.source for cut in heard), bed and bed.source, *(voice.source for voice in voices)]
+        case Archive(sources=sources):
+            found = [source for _, source in sources]
+        case Stream(source=source) | Still(source=source):
+            found = [source]
         case Film(runs=runs, sound=sound):
             found = [*(run.source for run in runs), sound]
     return tuple(dict.fromkeys(source for source in found if isinstance(source, str)))

@@ -1,17 +1,71 @@
-"""Chooses and writes the stills of a finished film: its poster, and one picture for each scene."""
+"""Chooses and writes stills: a finished film's poster, one picture for each scene, and single pictures of a clip."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from PIL import Image
 
 from services.compiler import film, media
-from services.compiler.recipes import Chapter, Film
+from services.compiler.recipes import Chapter, Film, Still
 
 _QUALITY = 90
 _FLAT = 6.0
 """Brightness, 0 to 255, deviates by less in a picture that shows nothing: black, white, one colour."""
+
+
+def make(recipe: Still, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
+    """Write one picture of a clip: as PNG, which loses nothing, or as JPEG where it is made smaller.
+
+    Raises media.SourceUnreadable.
+    """
+    with media.blamed_on(recipe.source), media.opened(folder / recipe.source) as container:
+        stream = container.streams.video[0]
+        try:
+            frame = _last(container, stream) if recipe.last else _chosen(container, stream, recipe.seconds)
+        except av.error.InvalidDataError as error:
+            raise media.Unreadable("is damaged") from error
+    picture = Image.fromarray(frame.to_ndarray(format="rgb24")).rotate(frame.rotation, expand=True)
+    if recipe.longest:
+        picture.thumbnail((recipe.longest, recipe.longest), Image.Resampling.LANCZOS)
+    picture.save(target, "JPEG" if recipe.longest else "PNG", quality=_QUALITY)
+    tell(1)
+
+
+def _last(container: InputContainer, stream: VideoStream) -> av.VideoFrame:
+    """Decoded from the last key picture on; a group before that when it cannot be entered there."""
+    times = [packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None]
+    for start in reversed([stream.start_time or 0, *times[-2:]]):
+        container.seek(start, stream=stream)
+        shown = max(container.decode(stream), key=lambda frame: frame.pts or 0, default=None)
+        if shown:
+            return shown
+    raise media.Unreadable("shows no picture")
+
+
+def _chosen(container: InputContainer, stream: VideoStream, seconds: Fraction | None) -> av.VideoFrame:
+    """The picture shown at this time, the last one after the end; else the first key picture that shows something."""
+    if seconds is None:
+        stream.codec_context.skip_frame = "NONKEY"
+    else:
+        at = (stream.start_time or 0) + int(seconds / (stream.time_base or 1))
+        container.seek(at, stream=stream)
+    best: av.VideoFrame | None = None
+    for frame in container.decode(stream):
+        if seconds is not None:
+            if best is not None and (frame.pts or 0) > at:
+                return best
+            best = frame
+        elif _contrast(Image.fromarray(frame.to_ndarray(format="gray"))) > _FLAT:
+            return frame
+        best = best or frame
+    if best is None:
+        raise media.Unreadable("shows no picture")
+    return best
 
 
 def poster(path: Path, recipe: Film, target: Path) -> None:

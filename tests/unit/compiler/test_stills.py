@@ -1,13 +1,14 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from services.compiler import orders, sheet, stills
-from services.compiler.recipes import Chapter, Film, Profile, Run
+from services.compiler import cut, media, orders, recipes, sheet, stills
+from services.compiler.recipes import Chapter, Film, Profile, Run, Still
 from tests.unit.compiler import footage
 
 
@@ -82,3 +83,51 @@ def test_long_and_foreign_titles_fit(tmp_path: Path) -> None:
     with Image.open(tmp_path / "sheet.jpg") as drawn:
         right = np.asarray(drawn.convert("L"))[:, -50:]
     assert right.max() < 60
+
+
+def taken(folder: Path, clip: Path, **how: Any) -> Image.Image:
+    """One still of a clip, as the worker takes it."""
+    (digest,) = footage.laid(folder, [clip])
+    recipe = Still(**{"source": digest, "seconds": None, "last": False, "longest": 0} | how)
+    cut.work(orders.Order(folder, make=(recipe,)), lambda said: None)
+    with Image.open(folder / recipes.address(recipe)) as picture:
+        picture.load()
+        return picture
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"), [((("g", "12"), ("bf", "2")), 41), ((("g", "999"), ("bf", "3")), 30), ((("g", "1"),), 5)]
+)
+def test_the_last_picture_of_a_clip(tmp_path: Path, options: Any, frames: int) -> None:
+    clip = footage.shoot(tmp_path / "a.mp4", footage.Take(seconds=Fraction(frames, 24), options=options))
+    still = taken(tmp_path, clip, last=True)
+    assert (still.format, still.size, number_in(still)) == ("PNG", (footage.WIDTH, footage.HEIGHT), frames - 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "number"), [(Fraction(0), 0), (Fraction(1), 24), (Fraction(25, 24), 25), (Fraction(99), 47)]
+)
+def test_the_picture_at_a_time(tmp_path: Path, seconds: Fraction, number: int) -> None:
+    clip = footage.shoot(tmp_path / "a.mp4", footage.Take(seconds=Fraction(2)))
+    assert number_in(taken(tmp_path, clip, seconds=seconds)) == number
+
+
+def test_a_thumbnail_shows_something_and_is_small(tmp_path: Path) -> None:
+    clip = footage.shoot(tmp_path / "a.mp4", footage.Take(seconds=Fraction(2), dark=30))
+    still = taken(tmp_path, clip, longest=80)
+    assert (still.format, still.size, number_in(still)) == ("JPEG", (80, 48), 36)
+
+
+def test_a_turned_clip_gives_an_upright_still(tmp_path: Path) -> None:
+    clip = footage.shoot(tmp_path / "a.mp4", footage.Take(rotation=90))
+    still = taken(tmp_path, clip, last=True)
+    assert still.size == (footage.HEIGHT, footage.WIDTH)
+    upright = still.rotate(90, expand=True)
+    assert number_in(upright) == 23
+
+
+def test_a_clip_without_pictures_is_blamed(tmp_path: Path) -> None:
+    broken = tmp_path / "a.mp4"
+    broken.write_bytes(b"no film at all")
+    with pytest.raises(media.SourceUnreadable):
+        taken(tmp_path, broken, last=True)
