@@ -31,7 +31,7 @@ def make(recipe: House, folder: Path, target: Path, tell: Callable[[int], None])
 
 
 def pictures(recipe: House, folder: Path) -> Iterator[av.VideoFrame]:
-    """The clip's pictures as the film shows them, at its rate by the nearest picture; the last fills what is left.
+    """The clip's pictures as the film shows them, at its rate; the last fills what is left.
 
     Raises media.SourceUnreadable.
     """

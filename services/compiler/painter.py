@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from services.compiler import blending, cards, film, media
+from services.compiler import blending, cards, film, media, probe
 from services.compiler.blending import Planes
 from services.compiler.edit import DIPS, Card, JoinKind
 from services.compiler.recipes import Layer, Profile, Render
@@ -47,7 +47,7 @@ def _pictures(layer: Layer, profile: Profile, folder: Path) -> Generator[Planes,
         stream = container.streams.video[0]
         step = (stream.time_base or Fraction(1)) * profile.fps
         zero = stream.start_time or 0
-        container.seek(int(zero + expected / step), stream=stream)
+        probe.seek(container, int(zero + expected / step))
         try:
             for picture in container.decode(stream):
                 number = film.nearest(((picture.pts or 0) - zero) * step)

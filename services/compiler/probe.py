@@ -69,6 +69,21 @@ def _as_shown(seen: Look) -> bool:
     return seen.rotation == 0 and seen.square and not seen.full and not seen.woven and seen.transfer == "bt709"
 
 
+def seek(container: InputContainer, time: int) -> None:
+    """Go to the last IDR picture not shown after this time, in ticks of the track: what follows it decodes whole.
+
+    The index also lists pictures that others before them lean on, as encoders with open groups make them.
+    """
+    stream = container.streams.video[0]
+    while True:
+        container.seek(time, stream=stream)
+        packet = next(container.demux(stream))
+        if packet.pts is None or packet.pts <= (stream.start_time or 0) or _is_idr(bytes(packet)):
+            break
+        time = min(time, packet.pts) - 1
+    container.seek(time, stream=stream)
+
+
 def probe(path: Path) -> film.Facts:
     """Read every packet's time and decode the first picture. Raises media.Unreadable."""
     with media.opened(path) as container:

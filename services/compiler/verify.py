@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from services.compiler import domain, film, marks, media, sound, tracks
+from services.compiler import domain, film, marks, media, probe, sound, tracks
 from services.compiler.recipes import Film
 
 _NO_WORDS = bytes(2)
@@ -130,7 +130,7 @@ def _check_decodes(path: Path, recipe: Film, start: int, end: int) -> None:
         with media.opened(path) as container:
             stream = container.streams.video[0]
             step = (stream.time_base or Fraction(1)) * recipe.profile.fps
-            container.seek(int(start / step), stream=stream)
+            probe.seek(container, int(start / step))
             for frame in container.decode(stream, container.streams.audio[0]):
                 if not isinstance(frame, av.VideoFrame):
                     continue

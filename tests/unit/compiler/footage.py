@@ -43,6 +43,10 @@ class Take:
     level: float = 0.3
     dark: int = 0
     """How many pictures at the start show nothing."""
+    torn: bool = False
+    """Every second row is of the next picture."""
+    ramp: bool = False
+    """No numbers: from black at the left to white at the right."""
     times: Callable[[int], int] | None = None
     """For a varying rate: picture number to milliseconds."""
     codec: str = "libx264"
@@ -67,7 +71,7 @@ def shoot(path: Path, take: Take | None = None) -> Path:
         if sound:
             sound.codec_context.layout = take.layout
         for number in range(int(take.seconds * take.fps)):
-            shown = picture(take.first_number + number, take.size) * (number >= take.dark)
+            shown = _shown(take, number)
             frame = av.VideoFrame.from_ndarray(shown, "rgb24").reformat(format=take.pixels)
             frame.pts, frame.time_base = (
                 (take.times(number), Fraction(1, 1000)) if take.times else (number + take.shift, 1 / take.fps)
@@ -78,6 +82,15 @@ def shoot(path: Path, take: Take | None = None) -> Path:
             out.mux(sound.encode(heard(take)))
             out.mux(sound.encode(None))
     return path
+
+
+def _shown(take: Take, number: int) -> Pixels:
+    shown = picture(take.first_number + number, take.size) * (number >= take.dark)
+    if take.torn:
+        shown[1::2] = picture(take.first_number + number + 1, take.size)[1::2]
+    if take.ramp:
+        shown[:] = np.linspace(0, 255, take.size[0])[None, :, None]
+    return shown.astype(np.uint8)
 
 
 _QUICK = {
