@@ -88,7 +88,7 @@ def _scaling(look: probe.Look, recipe: House) -> str:
     colours = f"in_color_matrix={look.matrix}:out_color_matrix={look.matrix}"
     if _by_scaler(look):
         colours = f"in_color_matrix={look.matrix}:in_primaries=bt2020:in_transfer={look.transfer}"
-        colours += f":out_color_matrix={recipe.profile.matrix}:out_primaries=bt709:out_transfer=bt709"
+        colours += f":out_color_matrix={recipe.profile.matrix}:out_primaries=bt709:out_transfer=bt709:intent=perceptual"
     return f"{width}:{height}:flags=lanczos+accurate_rnd:{levels}:{colours}"
 
 

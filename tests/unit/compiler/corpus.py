@@ -7,7 +7,7 @@ from tests.unit.compiler.footage import Take
 
 _PLAIN = Take()
 _HEVC, _VP9, _AV1 = (replace(_PLAIN, codec=codec) for codec in ("libx265", "libvpx-vp9", "libsvtav1"))
-_PQ, _HLG = (9, 16, 9, 1), (9, 18, 9, 1)
+_HLG = (9, 18, 9, 1)
 _FULL = (1, 1, 1, 2)
 
 
@@ -63,8 +63,7 @@ CLIPS: dict[str, Take] = {
     "full range": replace(_PLAIN, pixels="yuvj420p", colours=_FULL),
     "HEVC": _HEVC,
     "HEVC ten bits": replace(_HEVC, pixels="yuv420p10le"),
-    "HEVC PQ": replace(_HEVC, pixels="yuv420p10le", colours=_PQ),
-    "HLG": replace(_PLAIN, pixels="yuv420p10le", colours=_HLG),
+    "HEVC HLG": replace(_HEVC, pixels="yuv420p10le", colours=_HLG),
     "MPEG-4": replace(_PLAIN, codec="mpeg4"),
     "VP9": _VP9,
     "AV1": _AV1,

@@ -125,11 +125,10 @@ def test_half_pictures_are_made_whole(tmp_path: Path) -> None:
     assert tearing < 0.35 * abs(torn[1] - torn[0]).mean()
 
 
-@pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
-def test_a_high_dynamic_range_is_lowered_without_a_loss_of_greys(transfer: int, tmp_path: Path) -> None:
+def test_a_high_dynamic_range_is_lowered_without_a_loss_of_greys(tmp_path: Path) -> None:
     """What is brighter stays brighter, white is not grey, black is black."""
-    colours = (9, transfer, 9, 1)
-    take = replace(TAKE, pixels="yuv420p10le", colours=colours, ramp=True)
+    perceptual_quantizer = (9, 16, 9, 1)
+    take = replace(TAKE, pixels="yuv420p10le", colours=perceptual_quantizer, ramp=True)
     row = fitted(tmp_path, take)[3][40, 4:-4].astype(int)
     assert row[0] <= 24
     assert row[-1] >= 225
