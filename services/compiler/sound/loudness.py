@@ -53,7 +53,7 @@ class Meter:
 
     def __init__(self) -> None:
         chain = [("biquad", f"{one}:precision=f64") for one in _K_WEIGHTING]
-        self._weighted, self._dense = _graph(*chain), _graph(("aresample", str(RATE * _OVERSAMPLED)))
+        self._weighted, self._dense = _graph(*chain), _graph(("aresample", f"{RATE * _OVERSAMPLED}:filter_size=16"))
         self._powers, self._peaks = _Steps(STEP, _power), _Steps(STEP * _OVERSAMPLED, _peak)
         self._at = 0
 
@@ -85,11 +85,11 @@ class _Steps:
 
     def __init__(self, size: int, reduce: Callable[[npt.NDArray[Any]], Steps]) -> None:
         self._size, self._reduce = size, reduce
-        self._rest = np.zeros((2, 0))
+        self._rest: npt.NDArray[Any] = np.zeros((2, 0), np.float32)
         self._found: list[Steps] = []
 
     def add(self, block: npt.NDArray[Any]) -> None:
-        joined = np.concatenate([self._rest, block], axis=1)
+        joined = np.concatenate([self._rest, block], axis=1) if self._rest.size else block
         whole = joined.shape[1] // self._size * self._size
         self._found.append(self._reduce(joined[:, :whole].reshape(2, -1, self._size)))
         self._rest = joined[:, whole:]

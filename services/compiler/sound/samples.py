@@ -13,6 +13,7 @@ BLOCK = RATE
 """Samples that are worked on at a time: a second, however long the film."""
 FADE = RATE * 5 // 1000
 """Samples in the ramp that keeps a sudden beginning or end from clicking."""
+_LOUDEST = 4.0  # six channels at full scale, mixed down, are 2.4
 
 Block = npt.NDArray[np.float32]
 """Samples as float, one row for each of the two channels."""
@@ -50,7 +51,8 @@ class Reader:
             have += block.shape[1]
         joined = np.concatenate(parts, axis=1)
         self._rest = joined[:, count:]
-        return joined[:, :count]
+        # Damaged sound may decode to infinity, from which the encoder does not return.
+        return np.clip(np.nan_to_num(joined[:, :count], copy=False), -_LOUDEST, _LOUDEST)
 
 
 def eased(gains: Steps, ahead: int, behind: int, ease: int) -> Steps:
@@ -66,4 +68,6 @@ def eased(gains: Steps, ahead: int, behind: int, ease: int) -> Steps:
 
 def spread(gains: Steps, step: int, count: int) -> Block:
     """The gain of each of `count` samples, where `gains` tells it at the beginning of each step."""
+    if gains.min() == gains.max():
+        return np.full(count, gains[0], np.float32)
     return np.interp(np.arange(count) / step, np.arange(gains.size), gains).astype(np.float32)

@@ -16,7 +16,6 @@ from services.compiler.sound.samples import FADE, RATE, Block
 
 _SLACK = RATE // 100  # clocks of writers wander by a millisecond or two; that is not a gap
 _RUN_UP = RATE  # a decoder thrown into the middle of a track needs what came before, up to 80 ms of it (RFC 7845, 4.6)
-_LOUDEST = 4.0  # six channels at full scale, mixed down, are 2.4
 
 
 def clip(path: Path, first: int) -> Iterator[Block]:
@@ -76,14 +75,11 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[tuple[i
         for frame in container.decode(stream):
             yield from _blocks(convert.resample(frame))
         yield from _blocks(convert.resample(None))
-    except (ValueError, NotImplementedError) as error:
+    except (av.error.FFmpegError, ValueError) as error:
         raise media.Unreadable("has damaged sound") from error
 
 
 def _blocks(frames: list[av.AudioFrame]) -> Iterator[tuple[int, Block]]:
     for frame in frames:
-        # Damaged sound may decode to infinity, from which the encoder does not return.
-        block = np.clip(np.nan_to_num(frame.to_ndarray()), -_LOUDEST, _LOUDEST).astype(np.float32, copy=False)
-        tick = (frame.time_base or Fraction(1)) * RATE
-        start = (2 * (frame.pts or 0) * tick.numerator + tick.denominator) // (2 * tick.denominator)
-        yield start, np.repeat(block, 2, axis=0) if block.shape[0] == 1 else block
+        block = frame.to_ndarray().astype(np.float32, copy=False)
+        yield round((frame.time or 0) * RATE), np.repeat(block, 2 // block.shape[0], axis=0)
