@@ -1,5 +1,6 @@
 """Decodes one file's sound to 48 kHz stereo, every sample in the place that the file gives it."""
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +31,8 @@ def clip(path: Path, first: int) -> Iterator[Block]:
         start = film.nearest((picture.start_time or 0) * (picture.time_base or Fraction(1)) * RATE) + first
         picture.discard = Discard.all
         if first > 2 * _RUN_UP:
-            container.seek(int(Fraction(start - _RUN_UP, RATE) / (stream.time_base or Fraction(1))), stream=stream)
+            with contextlib.suppress(av.error.FFmpegError):  # what cannot be searched is read from its start
+                container.seek(int(Fraction(start - _RUN_UP, RATE) / (stream.time_base or Fraction(1))), stream=stream)
         yield from _joined(_decoded(container, stream), start)
 
 

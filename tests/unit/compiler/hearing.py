@@ -12,7 +12,6 @@ from tests.unit.compiler.footage import Samples
 
 RATE = sound.RATE
 FPS = Fraction(24)
-LOUD = recipes.Sound(FPS, 0, (), None, (), -23.0)
 
 
 def tone(seconds: float, hertz: float = 997, level: float = 0.1, rate: int = RATE) -> Samples:
@@ -49,7 +48,7 @@ def record(
         for number in range(pictures or 0):
             shown = av.VideoFrame(32, 32, "yuv420p")
             shown.pts, shown.time_base = number + max(0, round(-late * FPS)), 1 / FPS
-            out.mux(video.encode(shown))  # type: ignore[union-attr]
+            out.mux(video.encode(shown))
         if video:
             out.mux(video.encode(None))
         most = {"s16": 2**15, "s32": 2**31}.get(form[:3])
@@ -69,17 +68,17 @@ def record(
 def cut(source: str | None, start: int, end: int, **wanted: object) -> recipes.Heard:
     """One cut of a film; plain edges unless wanted otherwise."""
     plain = {"first": 0, "gain_db": 0.0, "lead": 0, "tail": 0, "lead_crossed": False, "tail_crossed": False}
-    return recipes.Heard(source, start=start, end=end, **plain | wanted)  # type: ignore[arg-type]
+    return recipes.Heard(source, start=start, end=end, **plain | wanted)
 
 
 def film(*cuts: recipes.Heard, **wanted: object) -> recipes.Sound:
     """The sound of a film of these cuts."""
     plain = {"fps": FPS, "frames": cuts[-1].end, "bed": None, "voices": (), "loudness": -23.0}
-    return recipes.Sound(heard=cuts, **plain | wanted)  # type: ignore[arg-type]
+    return recipes.Sound(heard=cuts, **plain | wanted)
 
 
 def play(folder: Path, recipe: recipes.Sound, tell: Callable[[int], None] = lambda count: None) -> Samples:
-    """Make the sound and hear all of it, as loud as its parts were if the film is as loud as they are."""
+    """Make the sound and hear all of it."""
     sound.make(recipe, folder, folder / "film", tell)
     with av.open(str(folder / "film")) as container:
         heard = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 
 from services.compiler import edit, film, media, orders, recipes, sound
@@ -94,28 +93,6 @@ def test_a_varying_rate_becomes_steady(folder: Path, cut_together: Cutter) -> No
     seen = footage.numbers(folder / orders.FILM)
     assert seen == [*range(12), *[11] * 10, *range(12, 24)]
     assert plan.film.frames == 34
-
-
-def test_sound_stays_with_its_picture_at_every_join(folder: Path, cut_together: Cutter) -> None:
-    """A burst of noise 250 ms after each cut is found there again, within a millisecond."""
-    at = Fraction(1, 4)
-    burst = replace(TAKE, fps=Fraction(24000, 1001), seconds=Fraction(1001, 1000), noise_at=at)
-    takes = [burst, replace(burst, rate=44_100), replace(burst, layout="mono"), replace(burst, size=(320, 192))] * 3
-    plan = cut_together(takes)
-    heard = footage.samples(folder / orders.FILM)
-    for planned in plan.cuts:
-        for channel in heard:
-            start = sound.edge(planned.place.start, plan.film.profile.fps)
-            match = np.correlate(channel[start : start + sound.RATE // 2], footage.NOISE)
-            assert abs(int(np.argmax(match)) - at * sound.RATE) <= sound.RATE // 1000
-            assert match.max() > 0.7 * float(np.dot(footage.NOISE, footage.NOISE))  # and as loud as it was
-
-
-def test_no_cut_clicks(folder: Path, cut_together: Cutter) -> None:
-    plan = cut_together([TAKE, TAKE])
-    join = sound.edge(24, plan.film.profile.fps)
-    heard = footage.samples(folder / orders.FILM)
-    assert abs(heard[:, join - 24 : join + 24]).max() < 0.1 < abs(heard[:, : join // 2]).max()
 
 
 def test_chapters_title_and_stills(folder: Path, cut_together: Cutter) -> None:

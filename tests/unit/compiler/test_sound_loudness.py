@@ -82,7 +82,7 @@ PROGRAMMES = {
     "quiet": hearing.noise(6, 1, 0.002),
     "words": hearing.noise(6, 2, 0.2) * np.tile(np.repeat(np.float32([1, 0.02]), RATE // 2), 6),
     "blows": hearing.noise(6, 3, 0.03)
-    + hearing.noise(6, 4, 0.25) * np.tile(np.repeat(np.float32([1, 0]), [960, RATE - 960]), 6),
+    + hearing.noise(6, 4, 0.12) * np.tile(np.repeat(np.float32([1, 0]), [960, RATE - 960]), 6),
 }
 
 
