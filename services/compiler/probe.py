@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from services.compiler import film, media, parameters
 
-_MAX_FPS = 120
+_MIN_FPS, _MAX_FPS = 1, 120
 _JITTER = Fraction(1, 2000)  # seconds; half the millisecond that some writers count in
 _IDR = 5
 _HD_LINES = 720
@@ -123,6 +123,7 @@ def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple
     times: list[int] = []
     alone: list[int] = []
     shown: list[int] = []
+    tick = stream.time_base or Fraction(1)
     if any(entry.pos + entry.size > size for entry in stream.index_entries):
         raise media.Unreadable("is cut short")
     try:
@@ -135,6 +136,8 @@ def _packets(container: InputContainer, stream: VideoStream, size: int) -> tuple
                 alone.append(len(times))
             times.append(packet.pts)
             shown += [] if packet.is_discard else [packet.pts]
+            if len(times) > media.MAX_PACKETS or abs(packet.pts - times[0]) * tick > media.MAX_SECONDS:
+                raise media.Unreadable("is longer than can be used")
     except av.error.InvalidDataError as error:
         raise media.Unreadable("is damaged") from error
     if not shown or len(set(times)) < len(times):
@@ -147,16 +150,16 @@ def _rate(stream: VideoStream, times: Sequence[int]) -> tuple[Fraction, Fraction
     tick = stream.time_base or Fraction(1)
     shown = sorted((time - min(times)) * tick for time in times)
     if len(shown) == 1:
-        fps = min(stream.average_rate or Fraction(24), Fraction(_MAX_FPS))
+        fps = min(max(Fraction(_MIN_FPS), stream.average_rate or Fraction(24)), Fraction(_MAX_FPS))
         return 1 / fps, fps, True
     exact = (len(shown) - 1) / shown[-1]
     guesses = (Fraction(round(exact)), Fraction(round(exact * 1001 / 1000) * 1000, 1001))
     for fps in (*sorted(guesses, key=lambda guess: abs(guess - exact)), exact.limit_denominator(1001)):
         slack = max(_JITTER, 2 * tick)
-        if 0 < fps <= _MAX_FPS and all(abs(time - n / fps) <= slack for n, time in enumerate(shown)):
+        if _MIN_FPS <= fps <= _MAX_FPS and all(abs(time - n / fps) <= slack for n, time in enumerate(shown)):
             return len(shown) / fps, fps, True
     gaps = [after - before for before, after in itertools.pairwise(shown)]
-    fps = Fraction(max(1, min(round(1 / sorted(gaps)[len(gaps) // 2]), _MAX_FPS)))
+    fps = Fraction(max(_MIN_FPS, min(round(1 / sorted(gaps)[len(gaps) // 2]), _MAX_FPS)))
     return shown[-1] + gaps[-1], fps, False
 
 

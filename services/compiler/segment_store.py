@@ -66,7 +66,7 @@ async def want(conn: AsyncConnection, film: domain.Film, wanted: Sequence[Segmen
     What has failed for another film is tried anew. The pieces are then locked.
     """
     rows = [dataclasses.asdict(one) for one in sorted(wanted, key=lambda one: one.address)]
-    new = db.recordset(SEGMENTS, _NEW, rows)
+    new = db.recordset(SEGMENTS, _NEW, "new")
     columns = [new.c[name] for name in _NEW]
     zero, none = sa.literal(0), sa.literal(0.0)
     query = sa.select(*columns, none, zero, zero, zero, sa.func.now()).order_by(new.c.address)
@@ -78,7 +78,9 @@ async def want(conn: AsyncConnection, film: domain.Film, wanted: Sequence[Segmen
     upsert = insert.on_conflict_do_update(
         index_elements=["tenant_id", "address"], set_=kept | {"used_at": sa.func.now()}
     ).returning(SEGMENTS.c.address, SEGMENTS.c.state)
-    done = frozenset(row.address for row in await conn.execute(upsert) if row.state == State.DONE)
+    done = frozenset(
+        row.address for row in await conn.execute(upsert, {"new": db.records(_NEW, rows)}) if row.state == State.DONE
+    )
     links = [
         {"film_id": film.id, "tenant_id": one.tenant_id, "address": one.address, "reused": one.address in done}
         for one in wanted
