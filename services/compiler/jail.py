@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import av.subtitles.stream  # noqa: F401  (av asks for it only when it sees such a stream)
+from av.subtitles import codeccontext, stream, subtitle  # noqa: F401  (av asks for them when it sees text)
 from PIL import Image
 
 from services.compiler import kernel, landlock, seccomp
+
+Image.preinit()  # it imports how JPEGs are written when the first is
 
 MEMORY = 4 << 30
 """Bytes of address space: two dozen pictures of the largest size that media takes, in ten bits."""
@@ -42,12 +44,11 @@ def enter(folder: Path) -> tuple[str, ...]:
     is open stays open, so there must be nothing but what the order needs. Raises RuntimeError where other threads
     run: they would stay outside.
     """
+    if sys.platform == "linux" and len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("threads run that would stay outside of the jail")
     os.chdir(folder)
     if sys.platform != "linux":
         return (*_limited(), "walls: this system is not Linux")
-    if len(os.listdir("/proc/self/task")) > 1:
-        raise RuntimeError("threads run that would stay outside of the jail")
-    Image.preinit()
     missing = [*_limited()]
     walls: dict[str, Callable[[], object]] = {
         "to be ended first when memory is short": _go_first,
@@ -71,7 +72,8 @@ def _limited() -> list[str]:
         limit = getattr(resource, name, None)
         try:
             if limit is not None:
-                resource.setrlimit(limit, (most, most))
+                # A second after SIGXCPU, which says what the matter is, comes SIGKILL.
+                resource.setrlimit(limit, (most, most + (name == "RLIMIT_CPU")))
         except (OSError, ValueError):  # a lower one was set for us, or this system has none
             if limit is None or resource.getrlimit(limit)[1] > most:
                 missing.append(f"a limit ({name})")

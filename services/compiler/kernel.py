@@ -14,7 +14,7 @@ def call(name: str, *arguments: int | ctypes.Array[ctypes.c_char] | None) -> int
     function = getattr(_libc, name, None)
     if function is None:
         raise NotImplementedError(name)
-    function.restype = ctypes.c_long
+    function.restype = ctypes.c_int
     answer: int = function(*(ctypes.c_long(one) if isinstance(one, int) else one for one in arguments))
     if answer < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), name)
