@@ -113,7 +113,9 @@ class Board(pydantic.BaseModel):
     )
     aspect: Literal["16:9", "9:16", "1:1"] = Field("16:9", description="The shape of the picture.")
     size: Annotated[str, Field(pattern=r"^[1-9]\d{2,3}x[1-9]\d{2,3}$")] | None = Field(
-        None, description="The exact picture instead of an aspect, such as 1920x1080; both numbers even."
+        None,
+        description="The exact picture instead of an aspect, such as 1920x1080; both numbers even.",
+        examples=["width x height in pixels, such as 1920x1080"],
     )
     silent: bool = Field(False, description="Makes every clip without sound where the model allows it.")
     characters: list[Character] = Field([], max_length=50)

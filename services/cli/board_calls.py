@@ -40,7 +40,7 @@ def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
 
 
 def new(home: Path, file: Path | None, name: str) -> storyboard_pb2.Storyboard:
-    """A board from a file, or an empty one of this name. Raises Ended or board_file.Faulty."""
+    """A board from a file, or an empty one of this name. Raises Ended or yaml_file.Faulty."""
     if (file is None) == (not name):
         raise exits.Ended("Give a board file, or --name for an empty board.", exits.Code.USAGE)
     request_id = str(uuid.uuid4())

@@ -1,17 +1,12 @@
-"""What a board must be, said to a person: the rules between its fields, and plain words for a field that is wrong."""
+"""What a board must be, said to a person: the rules between its fields."""
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pydantic
 import pydantic_core
 
-from services.cli import board
-
-Loc = tuple[str | int, ...]
-Broken = tuple[Loc, str, str]
-"""Where, what is wrong, and the remedy."""
+from services.cli import board, field_words, yaml_file
 
 _GROUPS: Mapping[str, type[pydantic.BaseModel]] = {
     "characters": board.Character,
@@ -32,30 +27,9 @@ _MEANT = {
     "title": "name",
     "transition": "seam",
 }
-_NO_NUMBER = ("is {given}, not a whole number", "Write digits only, such as 4.")
-_NO_GROUP = ("is {given}, not a group of fields", "Write fields such as `name: ...` below it.")
-_WORDS = {
-    "missing": ("is missing", "Add it."),
-    "string_too_short": ("is empty", "Write something."),
-    "string_too_long": ("has more than {max_length} characters", "Shorten it."),
-    "string_type": ("is {given}, not text", "Write plain text."),
-    "string_pattern_mismatch": ("is {given}", "Write width x height in pixels, such as 1920x1080."),
-    "int_parsing": _NO_NUMBER,
-    "int_type": _NO_NUMBER,
-    "int_from_float": _NO_NUMBER,
-    "int_parsing_size": _NO_NUMBER,
-    "greater_than_equal": ("is {raw}, which is too small", "Use {ge} or more."),
-    "less_than_equal": ("is {raw}, which is too large", "Use {le} or less."),
-    "bool_parsing": ("is {given}", "Use true or false."),
-    "bool_type": ("is {given}", "Use true or false."),
-    "list_type": ("is {given}, not a list", "Start each entry on its own line with a dash."),
-    "too_short": ("is empty", "Add at least one."),
-    "too_long": ("has {actual_length} entries, at most {max_length} are allowed", "Remove some."),
-}
-"""What is wrong and the remedy, by pydantic's type of error."""
 
 
-def broken(raw: Any) -> Iterator[Broken]:
+def broken(raw: Any) -> Iterator[yaml_file.Broken]:
     """The rules between fields; what is not of its kind is passed over, for it is told elsewhere."""
     if not isinstance(raw, dict):
         return
@@ -71,42 +45,38 @@ def broken(raw: Any) -> Iterator[Broken]:
     yield from _size(raw)
 
 
-def explain(fault: pydantic_core.ErrorDetails) -> Broken:
+def explain(fault: pydantic_core.ErrorDetails) -> yaml_file.Broken:
     """A field that is not what it should be."""
-    loc, given, facts = fault["loc"], fault["input"], fault.get("ctx", {})
-    if fault["type"] == "extra_forbidden":
-        return loc, "is no field of a board", _did_you_mean(str(loc[-1]), _fields(loc), "Remove it.")
-    if fault["type"] == "literal_error":
-        allowed = [word.strip("'") for word in facts["expected"].replace(" or ", ", ").split(", ")]
-        choice = f"Use one of: {', '.join(allowed)}."
-        return loc, f"is {_shown(given)}", _did_you_mean(str(given), allowed, choice)
-    wrong, remedy = _WORDS.get(fault["type"], _NO_GROUP)
-    return loc, wrong.format(given=_shown(given), raw=given, **facts), remedy.format(**facts)
+    return field_words.explain(fault, "a board", _fields(fault["loc"]), _MEANT)
 
 
-def _repeated(group: str, raw: Mapping[str, Any]) -> Iterator[Broken]:
+def _repeated(group: str, raw: Mapping[str, Any]) -> Iterator[yaml_file.Broken]:
     seen: set[str] = set()
     for index, entry in _entries(raw, group):
         name = entry.get("name")
         if isinstance(name, str) and name.strip() in seen:
-            yield (group, index, "name"), f"is {_shown(name)}, the name of another one", "Names are unique: change one."
+            yield (
+                (group, index, "name"),
+                f"is {field_words.shown(name)}, the name of another one",
+                "Names are unique: change one.",
+            )
         seen.add(str(name).strip())
 
 
-def _strangers(at: Loc, given: Any, known: list[str], noun: str) -> Iterator[Broken]:
+def _strangers(at: yaml_file.Loc, given: Any, known: list[str], noun: str) -> Iterator[yaml_file.Broken]:
     for index, name in enumerate(given if isinstance(given, list) else []):
         yield from _stranger((*at, index), name, known, noun)
         if name in given[:index]:
-            yield (*at, index), f"names {_shown(name)} twice", "Remove one."
+            yield (*at, index), f"names {field_words.shown(name)} twice", "Remove one."
 
 
-def _stranger(at: Loc, name: Any, known: list[str], noun: str) -> Iterator[Broken]:
+def _stranger(at: yaml_file.Loc, name: Any, known: list[str], noun: str) -> Iterator[yaml_file.Broken]:
     if isinstance(name, str) and name.strip() not in known:
-        remedy = _did_you_mean(name, known, f"Add it to the board's {noun}s, or correct it.")
-        yield at, f"names {_shown(name)}, which is no {noun} of the board", remedy
+        remedy = field_words.did_you_mean(name, known, f"Add it to the board's {noun}s, or correct it.", _MEANT)
+        yield at, f"names {field_words.shown(name)}, which is no {noun} of the board", remedy
 
 
-def _size(raw: Mapping[str, Any]) -> Iterator[Broken]:
+def _size(raw: Mapping[str, Any]) -> Iterator[yaml_file.Broken]:
     width, by, height = str(raw.get("size", "")).partition("x")
     if not (by and width.isdecimal() and height.isdecimal()):
         return
@@ -126,18 +96,5 @@ def _names(raw: Mapping[str, Any], group: str) -> list[str]:
     return [entry["name"].strip() for _, entry in _entries(raw, group) if isinstance(entry.get("name"), str)]
 
 
-def _fields(loc: Loc) -> Iterable[str]:
+def _fields(loc: yaml_file.Loc) -> Mapping[str, pydantic.fields.FieldInfo]:
     return (_GROUPS[str(loc[0])] if len(loc) > 1 else board.Board).model_fields
-
-
-def _did_you_mean(given: str, known: Iterable[str], otherwise: str) -> str:
-    spellings = {name.casefold(): name for name in known}
-    spellings |= {said: spellings[meant] for said, meant in _MEANT.items() if meant in spellings}
-    near = difflib.get_close_matches(given.casefold(), spellings, n=1, cutoff=0.6)
-    return f"Did you mean {spellings[near[0]]}?" if near else otherwise
-
-
-def _shown(given: Any) -> str:
-    if isinstance(given, str):
-        return repr(given if len(given) <= 60 else given[:59] + "…")
-    return "a list" if isinstance(given, list) else "a group of fields"

@@ -8,7 +8,7 @@ from google.protobuf import timestamp_pb2
 from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.type.v1 import money_pb2
-from services.cli import board_rules
+from services.cli import yaml_file
 
 _PLAY_MONEY = "XTS"
 _IN_PLAY_MONEY = " in play money"
@@ -19,7 +19,7 @@ def items(prompts: Sequence[storyboard_pb2.ComposedPrompt]) -> list[quote_pb2.Qu
     return [quote_pb2.QuoteItem(scene_id=prompt.scene_id, spec=prompt.spec) for prompt in prompts]
 
 
-def place(field: str) -> board_rules.Loc:
+def place(field: str) -> yaml_file.Loc:
     """Where in the board a request's field is: `storyboard.scenes[2].cast[0]`, or `items[2].spec.duration`."""
     words = re.findall(r"[a-z_]+|\d+", re.sub(r"^items\[", "scenes[", field))
     return tuple(int(word) if word.isdecimal() else word for word in words if word not in ("storyboard", "spec"))

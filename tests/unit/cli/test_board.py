@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from services.cli import board, board_file
+from services.cli import board, board_file, yaml_file
 from services.storyboard import domain, files, presets, wire
 from tests.unit.storyboard import boards
 
@@ -69,7 +69,7 @@ def test_an_export_is_a_board_file(tmp_path: Path) -> None:
     path = tmp_path / "the-letter.yaml"
     kept = wire.content(boards.the_letter(), wire.Faults())
     path.write_bytes(files.write(dataclasses.replace(kept, scenes=kept.scenes[1:]), files.Format.YAML).data)
-    with pytest.raises(board_file.Faulty) as caught:
+    with pytest.raises(yaml_file.Faulty) as caught:
         board_file.read(path)
     assert [fault.field for fault in caught.value.faults] == ["scenes[0].seam"]
     path.write_text(path.read_text().replace("  seam: shared_keyframe\n", "", 1))

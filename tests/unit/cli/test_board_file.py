@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import board_file
+from services.cli import board_file, yaml_file
 
 FORBIDDEN = "it holds a character that YAML forbids"
 MANY_SCENES = "name: x\nscenes:\n" + "- {subject: a, duration: 1}\n" * 501
@@ -51,7 +51,7 @@ def scene(extra: str = "", duration: str = "4") -> str:
 def faults(tmp_path: Path, text: str | bytes) -> list[tuple[int, str, str, str]]:
     path = tmp_path / "board.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(board_file.Faulty) as caught:
+    with pytest.raises(yaml_file.Faulty) as caught:
         board_file.read(path)
     return [(fault.line, fault.field, fault.wrong, fault.remedy) for fault in caught.value.faults]
 
@@ -76,7 +76,7 @@ def test_words_stay_what_they_look_like(tmp_path: Path) -> None:
 def test_every_fault_is_told_at_once_with_line_and_remedy(tmp_path: Path) -> None:
     path = tmp_path / "board.yaml"
     path.write_text(MANY)
-    with pytest.raises(board_file.Faulty) as caught:
+    with pytest.raises(yaml_file.Faulty) as caught:
         board_file.read(path)
     assert str(caught.value).replace(str(path), "B").splitlines() == [
         "B:1: name: is empty. Write something.",
@@ -147,7 +147,7 @@ def test_one_fault(tmp_path: Path, text: str | bytes, line: int, field: str, wro
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path, why in ((tmp_path, "Is a directory"), (tmp_path / "nope", "No such file or directory")):
-        with pytest.raises(board_file.Faulty, match=why):
+        with pytest.raises(yaml_file.Faulty, match=why):
             board_file.read(path)
 
 
