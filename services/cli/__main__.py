@@ -14,6 +14,7 @@ from services.cli import (
     credentials,
     environment,
     exits,
+    film_verbs,
     ops,
     production,
     spending,
@@ -33,6 +34,7 @@ board_app = typer.Typer(help="Check board files; keep, edit and find boards.", n
 board_app.add_typer(board_verbs.app)
 board_app.add_typer(board_files.app)
 app.add_typer(board_app, name="board")
+app.add_typer(film_verbs.app)
 app.add_typer(spending.app)
 app.add_typer(buying.app)
 app.add_typer(credentials.app, name="credentials")
@@ -96,27 +98,6 @@ def token(home: Home = None) -> None:
 
 
 @app.command()
-def film(
-    board: Annotated[Path, typer.Argument(metavar="BOARD", help="A board file in YAML.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Where the film goes, an MP4; the board file's name without it."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in a script, give --max-cost too.")] = False,
-    max_cost: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Refuse when the film can cost more, such as 5.00.")
-    ] = None,
-    home: Home = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave a house that this run starts running.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
-) -> None:
-    """Make the film of a board: quote, clips, cut; the film, its poster and its contact sheet are left here."""
-    from services.cli import screening
-
-    screening.film(board, output, yes, max_cost, _folder(home), keep, as_json, out, err)
-
-
-@app.command()
 def watch(
     production_id: Annotated[str, typer.Argument(metavar="PRODUCTION_ID")],
     home: Home = None,
@@ -135,7 +116,7 @@ def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Board files in YAML.")],
 ) -> None:
     """Check board files: every fault at once, with its line and the remedy. Exits with 2 when there is one."""
-    from services.cli import board_file
+    from services.cli import board_file, yaml_file
 
     faults = []
     for path in files:
@@ -143,7 +124,7 @@ def validate(
             read = board_file.read(path).board
             seconds = sum(scene.duration for scene in read.scenes)
             out.print(f"{path}: fine: {read.name}, {read.scene_count}, {seconds} s", markup=False)
-        except board_file.Faulty as faulty:
+        except yaml_file.Faulty as faulty:
             faults.append(str(faulty))
     if faults:
         raise exits.Ended("\n".join(faults), exits.Code.USAGE)

@@ -13,13 +13,14 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from libs import rpc
-from rushes.compiler.v1 import compiler_service_pb2_grpc
+from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc, film_pb2
 from rushes.job.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc
 from services.cli import exits, house
 
 ENDS = (job_pb2.Production.STATE_SUCCEEDED, job_pb2.Production.STATE_FAILED, job_pb2.Production.STATE_CANCELED)
+FILM_ENDS = (film_pb2.Film.STATE_COMPLETED, film_pb2.Film.STATE_FAILED, film_pb2.Film.STATE_CANCELED)
 
 _CALL_S = 15.0
 _PATIENCE_S = 30.0  # a service that was killed is back long before
@@ -77,13 +78,13 @@ class Client:
     films: compiler_service_pb2_grpc.CompilerServiceStub
     token: str = dataclasses.field(repr=False)
 
-    async def call(self, method: Callable[..., Any], request: message.Message) -> Any:
+    async def call(self, method: Callable[..., Any], request: Any, within_s: float = _CALL_S) -> Any:
         """One call; repeated while the service, or one it needs, is away for a moment. Raises Refused."""
         loop, failures = asyncio.get_running_loop(), 0
         give_up = loop.time() + _PATIENCE_S
         while True:
             try:
-                return await method(request, timeout=_CALL_S, metadata=rpc.bearer(self.token), wait_for_ready=True)
+                return await method(request, timeout=within_s, metadata=rpc.bearer(self.token), wait_for_ready=True)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _PASSING or loop.time() > give_up:
                     raise Refused(error) from None
@@ -97,27 +98,27 @@ class Client:
 
         `away` is told when the service cannot be reached, and when it is back.
         """
-        token, failures = "", 0
-        while True:
+        token = ""
+
+        def begin() -> Any:
             request = job_service_pb2.WatchProductionRequest(production_id=production_id, resume_token=token)
-            stream: Any = self.jobs.WatchProduction(request, metadata=rpc.bearer(self.token))
-            try:
-                while (news := await asyncio.wait_for(stream.read(), _SILENCE_S)) is not grpc.aio.EOF:
-                    token, failures = news.resume_token or token, 0
-                    away(False)
-                    yield news
-                    if _is_end(news):
-                        return
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in _AWAY:
-                    raise Refused(error) from None
-            except TimeoutError:
-                pass  # it hangs: ask again
-            finally:
-                stream.cancel()
-            away(True)
-            failures += 1
-            await asyncio.sleep(_pause_s(failures))
+            return self.jobs.WatchProduction(request, metadata=rpc.bearer(self.token))
+
+        async with contextlib.aclosing(_followed(begin, _is_end, away)) as pieces:
+            async for news in pieces:
+                token = news.resume_token or token
+                yield news
+
+    def watch_film(
+        self, film_id: str, away: Callable[[bool], None]
+    ) -> AsyncGenerator[compiler_service_pb2.WatchFilmResponse, None]:
+        """A film as it stands and after each change until its end; otherwise as `watch`."""
+
+        def begin() -> Any:
+            request = compiler_service_pb2.WatchFilmRequest(film_id=film_id)
+            return self.films.WatchFilm(request, metadata=rpc.bearer(self.token))
+
+        return _followed(begin, lambda news: news.film.state in FILM_ENDS, away)
 
 
 @contextlib.asynccontextmanager
@@ -135,6 +136,32 @@ async def connect(of: house.House) -> AsyncIterator[Client]:
             films=compiler_service_pb2_grpc.CompilerServiceStub(await channel("compiler")),
             token=of.token.read_text(encoding="utf-8").strip(),
         )
+
+
+async def _followed(
+    begin: Callable[[], Any], is_end: Callable[[Any], bool], away: Callable[[bool], None]
+) -> AsyncGenerator[Any, None]:
+    """The news of a stream until its end; begun again when it breaks or hangs. Raises Refused."""
+    failures = 0
+    while True:
+        stream = begin()
+        try:
+            while (news := await asyncio.wait_for(stream.read(), _SILENCE_S)) is not grpc.aio.EOF:
+                failures = 0
+                away(False)
+                yield news
+                if is_end(news):
+                    return
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in _AWAY:
+                raise Refused(error) from None
+        except TimeoutError:
+            pass  # it hangs: ask again
+        finally:
+            stream.cancel()
+        away(True)
+        failures += 1
+        await asyncio.sleep(_pause_s(failures))
 
 
 def _pause_s(failures: int) -> float:

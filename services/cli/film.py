@@ -11,7 +11,6 @@ import rich.console
 from rushes.job.v1 import job_pb2, job_service_pb2
 from services.cli import (
     board_file,
-    board_rules,
     client,
     consent,
     delivery,
@@ -22,6 +21,7 @@ from services.cli import (
     shelf,
     visit,
     wire,
+    yaml_file,
 )
 
 _NEVER_ACCEPTED = (
@@ -52,7 +52,7 @@ async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Cons
         err.print(note, markup=False)
 
     async with visit.visiting(wanted.home, say, wanted.keep) as of, client.connect(of) as services:
-        with runs.claim(wanted.home, wanted.board.board) as run:
+        with runs.claim(wanted.home, wanted.board.words) as run:
             try:
                 production = await _begin(services, run, wanted, say)
             except client.Refused as refused:
@@ -167,7 +167,7 @@ def _in_the_board(of: board_file.BoardFile, refused: client.Refused) -> Exceptio
     if refused.violations:
         return of.refuse([(wire.place(field), wrong) for field, wrong in refused.violations])
     if refused.reason in _OF_A_MODEL:
-        named: list[tuple[board_rules.Loc, str]] = [(("model",), of.board.model)]
+        named: list[tuple[yaml_file.Loc, str]] = [(("model",), of.board.model)]
         named += [(("scenes", index, "model"), scene.model) for index, scene in enumerate(of.board.scenes)]
         places = [(loc, str(refused)) for loc, model in named if model == refused.facts["model"]]
         if places:

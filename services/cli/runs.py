@@ -1,4 +1,4 @@
-"""Remembers the runs of `rushes film` that have not finished, so that the next run of the same board resumes them."""
+"""Remembers the runs that have not finished, so that the next run of the same board or edit list resumes them."""
 
 import contextlib
 import fcntl
@@ -7,8 +7,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-
-from services.cli import board
 
 
 class Run:
@@ -33,7 +31,7 @@ class Run:
         self.path.write_bytes(request)
 
     def finish(self) -> None:
-        """Forget the run: the next one of this board starts anew."""
+        """Forget the run: the next one of the same starts anew."""
         self.path.unlink(missing_ok=True)
 
     def renew(self) -> None:
@@ -45,11 +43,11 @@ class Run:
 
 
 @contextlib.contextmanager
-def claim(folder: Path, of: board.Board) -> Iterator[Run]:
-    """An unfinished run of this very board that no living process holds, else a new one."""
+def claim(folder: Path, of: bytes) -> Iterator[Run]:
+    """An unfinished run of this very board or edit list that no living process holds, else a new one."""
     runs = folder / "runs"
     runs.mkdir(exist_ok=True, mode=0o700)
-    digest = hashlib.sha256(of.model_dump_json().encode()).hexdigest()
+    digest = hashlib.sha256(of).hexdigest()
     for path in sorted(runs.glob(f"{digest}.*")):
         with contextlib.suppress(FileNotFoundError), _held(path, os.O_RDWR) as held:
             if held:

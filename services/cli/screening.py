@@ -1,13 +1,14 @@
-"""The verbs about a film, as a person types them: film and watch."""
+"""The verbs that make a film or follow one, from what a person typed: film, watch and cut."""
 
 import asyncio
 import decimal
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import rich.console
 
-from services.cli import board_file, client, exits, state, visit
+from services.cli import board_file, client, cutting, edit_file, exits, state, visit
 from services.cli import film as filming
 
 
@@ -32,10 +33,7 @@ def film(
         keep=keep,
         as_json=as_json,
     )
-    try:
-        asyncio.run(filming.make(wanted, out, err))
-    except KeyboardInterrupt:
-        raise exits.Ended(_goes_on(home), exits.Code.INTERRUPTED) from None
+    interruptible(home, lambda: asyncio.run(filming.make(wanted, out, err)))
 
 
 def watch(production_id: str, home: Path, err: rich.console.Console) -> None:
@@ -46,8 +44,47 @@ def watch(production_id: str, home: Path, err: rich.console.Console) -> None:
             async with client.connect(of) as services:
                 filming.judge(await filming.watch(services, production_id, err))
 
+    interruptible(home, lambda: asyncio.run(follow()))
+
+
+def cut(
+    file: Path | None,
+    output: Path | None,
+    home: Path,
+    keep: bool,
+    as_json: bool,
+    out: rich.console.Console,
+    err: rich.console.Console,
+) -> None:
+    """Cut the film of an edit file; what can be refused without a house is refused first."""
+    if file is None:
+        raise exits.Ended("Give an edit file; `rushes cut --from PRODUCTION` writes one.", exits.Code.USAGE)
+    edit = edit_file.read(file)
+    wanted = cutting.Wanted(edit, _output(output or Path(file.name).with_suffix(".mp4")), home, keep, as_json)
+    interruptible(home, lambda: asyncio.run(cutting.make(wanted, out, err)))
+
+
+def write_edit(of: str, file: Path | None, output: Path | None, home: Path) -> None:
+    """Write the edit file of a film or production. A file that is there is never written over."""
+    if file:
+        raise exits.Ended(f"{file}: --from writes an edit file; name it with --output.", exits.Code.USAGE)
+    text = cutting.text(home, of)
+    if output is None:
+        print(text, end="", flush=True)
+        return
     try:
-        asyncio.run(follow())
+        with output.open("x", encoding="utf-8") as written:
+            written.write(text)
+    except FileExistsError:
+        raise exits.Ended(f"{output} is there already; name another.", exits.Code.USAGE) from None
+    except OSError as error:
+        raise exits.Ended(f"{output} cannot be written: {error.strerror}.") from None
+
+
+def interruptible(home: Path, work: Callable[[], None]) -> None:
+    """Do it; when the person leaves, say that it goes on without. Raises Ended."""
+    try:
+        work()
     except KeyboardInterrupt:
         raise exits.Ended(_goes_on(home), exits.Code.INTERRUPTED) from None
 

@@ -123,7 +123,7 @@ def test_an_interrupted_run_is_taken_up_again_and_pays_once(make: Film, folder: 
     )
     before = _creates(folder)
     asyncio.run(_interrupted(wanted))
-    with runs.claim(folder, board.board) as run:
+    with runs.claim(folder, board.words) as run:
         assert run.resumed
     _, err = make(text)
     assert "Resuming the run of this board" in err

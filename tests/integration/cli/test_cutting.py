@@ -1,0 +1,131 @@
+"""`rushes cut` and the verbs of films against a house: from a production to another cut of the same takes."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import yaml
+
+from services.cli import __main__ as command
+from services.cli import visit
+from tests.unit.compiler import test_sound_files
+
+Run = Callable[..., tuple[int, str, str]]
+BOARD = """\
+name: Doors
+size: 640x360
+scenes:
+  - {title: One, subject: A red door, duration: 1}
+  - {title: Two, subject: A blue door, duration: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
+        at = Path(made) / "home"
+        asyncio.run(visit.ensure(at, print))
+        try:
+            yield at
+        finally:
+            asyncio.run(visit.stop(at))
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    def invoke(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["rushes", *words, "--home", str(folder)])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        return (int(ended.value.code or 0), *capfd.readouterr())
+
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "doors.yaml").write_text(BOARD)
+    return invoke
+
+
+def frames(path: str) -> int:
+    with av.open(path) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def told(run: Run, *words: str) -> Any:
+    code, out, err = run(*words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_from_a_film_to_another_cut_of_it(run: Run, folder: Path, tmp_path: Path) -> None:
+    first = told(run, "film", "doors.yaml")
+    assert run("cut", "--from", first["production_id"], "-o", "edit.yaml") == (0, "", "")
+    edit = yaml.safe_load(Path("edit.yaml").read_text())
+    assert (edit["title"], [cut["title"] for cut in edit["cuts"]]) == ("Doors", ["One", "Two"])
+    assert yaml.safe_load(run("cut", "--from", first["film_id"])[1]) == edit
+    code, _, err = run("cut", "--from", first["film_id"], "-o", "edit.yaml")
+    assert (code, err) == (2, "edit.yaml is there already; name another.\n")
+
+    edit["cuts"][0]["trim"] = "0..20"
+    edit["cuts"][1]["join"] = "crossfade 6"
+    test_sound_files.recorded(tmp_path / "music.m4a", "ipod", "aac")
+    edit["music"] = {"file": "music.m4a", "gain": -12}
+    Path("edit.yaml").write_text(yaml.safe_dump(edit, sort_keys=False))
+    code, out, err = run("cut", "edit.yaml", "-o", "another.mp4")
+    assert (code, out) == (0, "another.mp4\n"), err
+    assert "cutting the film\n" in err
+    assert frames("another.mp4") == 20 + 24 - 6
+    for name in ("another.poster.jpg", "another.contact.jpg"):
+        assert Path(name).is_file()
+    assert not list((folder / "runs").iterdir())
+
+    films = told(run, "film", "list")["films"]
+    newest = films[0]
+    assert [film["edit_list"]["title"] for film in films[:2]] == ["Doors", "Doors"]
+    assert newest["edit_list"]["music"]["clip"]["key"].startswith("t/")
+    made_by = newest["edit_list"]["cuts"][0]["provenance"]
+    assert (made_by["provider"], len(made_by["prompt_sha256"])) == ("sandbox", 64)
+    assert [film["id"] for film in told(run, "film", "list", "--production", first["production_id"])["films"]] == [
+        first["film_id"]
+    ]
+    assert run("film", "watch", newest["id"]) == (0, "", "done\n")
+    code, _, err = run("film", "cancel", newest["id"])
+    assert (code, newest["id"] in err) == (5, True)
+
+
+def test_what_a_service_refuses_is_told_where_it_stands(run: Run) -> None:
+    Path("edit.yaml").write_text("title: x\ncuts:\n  - take: take_1\n  - take: take_2\n")
+    code, _, err = run("cut", "edit.yaml")
+    assert code == 2
+    assert err.splitlines() == [
+        "edit.yaml:3: cuts[0].take: is no take of yours; `rushes take list` names them.",
+        "edit.yaml:4: cuts[1].take: is no take of yours; `rushes take list` names them.",
+    ]
+    Path("edit.yaml").write_text(
+        "title: x\ncuts:\n  - {take: take_1, scene: s, clip: t/other/1.mp4, join: dip to black 900}\n"
+    )
+    code, _, err = run("cut", "edit.yaml")
+    assert (code, err.splitlines()) == (
+        2,
+        [
+            "edit.yaml:3: cuts[0].clip: should be the key of a clip of yours.",
+            "edit.yaml:3: cuts[0].join: should be 1 to 480.",
+        ],
+    )
+    assert run("cut")[0] == 2
+    assert run("cut", "--from", "prod_01jd8x0000000000000000000")[0] == 3
+
+
+def test_a_film_that_fails_says_why_and_is_made_anew(run: Run, folder: Path) -> None:
+    Path("edit.yaml").write_text("title: x\ncuts:\n  - {take: take_1, scene: s, clip: t/house/clips/gone.mp4}\n")
+    for _ in range(2):
+        code, _, err = run("cut", "edit.yaml")
+        assert (code, "The film could not be made: " in err) == (1, True), err
+        assert not list((folder / "runs").iterdir())
