@@ -260,6 +260,7 @@ class Slot:
     action: Action
     reason: Reason
     take_id: str | None = None
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +298,7 @@ class Scene:
     digest: str = ""
     model: str = ""
     seconds: int = 0
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

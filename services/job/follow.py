@@ -121,7 +121,9 @@ async def film_of(conn: AsyncConnection, production: domain.Production) -> event
     """The order for the film of the takes that fill the production's scenes."""
     slots = list((await takes.slots(conn, [production.id])).values())
     found = await takes.by_id(conn, {slot.take_id for slot in slots if slot.take_id})
-    return wire.film_requested(production, [(slot, found[slot.take_id]) for slot in slots if slot.take_id])
+    made_of = await takes.specs(conn, found)
+    scenes = [(slot, found[slot.take_id], made_of[slot.take_id]) for slot in slots if slot.take_id]
+    return wire.film_requested(production, scenes)
 
 
 async def say(conn: AsyncConnection, event: Message, held: Held) -> None:

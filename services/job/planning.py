@@ -203,6 +203,7 @@ def slots(production: domain.Production, planned: Sequence[Planned]) -> list[dom
             action=one.action,
             reason=one.reason,
             take_id=one.take.id if one.take else None,
+            caption=one.scene.caption,
         )
         for one in planned
     ]

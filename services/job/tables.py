@@ -106,6 +106,7 @@ SLOTS = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("take_id", sa.Text),
+    sa.Column("caption", sa.Text, nullable=False),
 )
 
 CHANGED_AT = sa.text("pg_current_xact_id()::text::bigint")

@@ -140,6 +140,13 @@ async def filmed(conn: AsyncConnection, tenant_id: str, storyboard_id: str) -> s
     return set((await conn.execute(query)).scalars())
 
 
+async def specs(conn: AsyncConnection, take_ids: Collection[str]) -> dict[str, bytes]:
+    """What each of these takes was made of, by its id."""
+    query = sa.select(_TAKES.c.id, _JOBS.c.spec).join(_JOBS, _JOBS.c.id == _TAKES.c.job_id)
+    rows = await conn.execute(query.where(db.one_of(_TAKES.c.id, take_ids)))
+    return {row.id: row.spec for row in rows}
+
+
 async def slots(conn: AsyncConnection, production_ids: Collection[str]) -> dict[tuple[str, int], domain.Slot]:
     """The places of scenes in these productions, by production and scene number, in film order."""
     query = sa.select(_SLOTS).where(db.one_of(_SLOTS.c.production_id, production_ids))

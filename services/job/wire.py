@@ -52,6 +52,7 @@ def scenes(composed: storyboard_service_pb2.ComposePromptsResponse) -> list[doma
             digest=prompt.digest,
             model=prompt.spec.model,
             seconds=prompt.spec.duration.seconds,
+            caption=prompt.caption,
         )
         for prompt in composed.prompts
     ]
@@ -95,12 +96,19 @@ def clip_requested(production: domain.Production, job: domain.Job) -> events_pb2
 
 
 def film_requested(
-    production: domain.Production, scenes: Sequence[tuple[domain.Slot, domain.Take]]
+    production: domain.Production, scenes: Iterable[tuple[domain.Slot, domain.Take, bytes]]
 ) -> events_pb2.FilmRequested:
-    """The order for the film of the takes that fill these scenes, in film order."""
+    """The order for the film of the takes that fill these scenes, in film order, with what each was made of."""
     cuts = [
-        edit_list_pb2.Cut(scene_id=slot.scene_id, take_id=take.id, title=slot.scene_title, clip=blob(take.clip))
-        for slot, take in scenes
+        edit_list_pb2.Cut(
+            scene_id=slot.scene_id,
+            take_id=take.id,
+            title=slot.scene_title,
+            clip=blob(take.clip),
+            captions=[edit_list_pb2.Caption(text=slot.caption)] if slot.caption else [],
+            provenance=_provenance(take, spec),
+        )
+        for slot, take, spec in scenes
     ]
     edit_list = edit_list_pb2.EditList(title=production.title, cuts=cuts)
     return events_pb2.FilmRequested(
@@ -108,6 +116,16 @@ def film_requested(
         production_id=production.id,
         request_id=production.id,
         edit_list=edit_list,
+    )
+
+
+def _provenance(take: domain.Take, spec: bytes) -> edit_list_pb2.Provenance:
+    prompt = clip_pb2.ClipSpec.FromString(spec).prompt
+    return edit_list_pb2.Provenance(
+        provider=take.model.partition("/")[0],
+        model=take.model,
+        prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
+        create_time=_time(take.created_at),
     )
 
 

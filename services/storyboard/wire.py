@@ -294,6 +294,7 @@ def from_prompt(prompt: compose.Prompt, limits: Mapping[str, int]) -> pb.Compose
         scene_id=prompt.scene.id,
         scene_number=prompt.number,
         title=prompt.scene.title,
+        caption=prompt.scene.caption,
         seam=_TO_SEAM[prompt.seam],
         spec=spec,
         parts=[

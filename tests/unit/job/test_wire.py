@@ -1,6 +1,7 @@
 """Productions and jobs between protobuf and the domain."""
 
 import dataclasses
+import hashlib
 import uuid
 from datetime import timedelta
 
@@ -21,7 +22,12 @@ SPEC = clip_pb2.ClipSpec(model="sandbox/reel-1", prompt="A lighthouse.")
 def composed(*seams: int) -> storyboard_service_pb2.ComposePromptsResponse:
     prompts = [
         storyboard_pb2.ComposedPrompt(
-            scene_id=f"scene_{number}", title=f"Scene {number}", seam=seam, spec=SPEC, digest=f"digest {number}"
+            scene_id=f"scene_{number}",
+            title=f"Scene {number}",
+            seam=seam,
+            spec=SPEC,
+            digest=f"digest {number}",
+            caption=f"Caption {number}",
         )
         for number, seam in enumerate(seams, 1)
     ]
@@ -52,6 +58,7 @@ def test_scenes_are_filmed_in_the_order_of_the_board_at_the_price_of_the_quote()
         ("scene_2", domain.Seam.LAST_FRAME, "digest 2"),
         ("scene_3", domain.Seam.SHARED_KEYFRAME, "digest 3"),
     ]
+    assert [scene.caption for scene in found] == ["Caption 1", "Caption 2", "Caption 3"]
     assert {scene.spec for scene in found} == {SPEC.SerializeToString(deterministic=True)}
     assert {scene.model for scene in found} == {SPEC.model}
     assert wire.prices(quote(3), found) == {"scene_1": 100_000, "scene_2": 200_000, "scene_3": 300_000}
@@ -115,15 +122,22 @@ def test_the_film_is_cut_from_the_takes_in_scene_order() -> None:
             domain.Action.MAKE,
             domain.Reason.NEW_SCENE,
             "take_1",
+            caption,
         )
-        for job in planned(False, False)
+        for job, caption in zip(planned(False, False), ("", "Nobody came."), strict=True)
     ]
-    event = wire.film_requested(test_lifecycle.PRODUCTION, [(slot, test_lifecycle.TAKE) for slot in slots])
+    take = dataclasses.replace(test_lifecycle.TAKE, model="sandbox/reel-1")
+    event = wire.film_requested(test_lifecycle.PRODUCTION, [(slot, take, SPEC.SerializeToString()) for slot in slots])
     assert (event.request_id, event.edit_list.title) == ("prod_1", "The Letter")
     assert [(cut.scene_id, cut.take_id, cut.title) for cut in event.edit_list.cuts] == [
         ("scene_1", "take_1", "Scene 1"),
         ("scene_2", "take_1", "Scene 2"),
     ]
+    assert [[caption.text for caption in cut.captions] for cut in event.edit_list.cuts] == [[], ["Nobody came."]]
+    made_by = event.edit_list.cuts[0].provenance
+    assert (made_by.provider, made_by.model) == ("sandbox", "sandbox/reel-1")
+    assert made_by.prompt_sha256 == hashlib.sha256(b"A lighthouse.").hexdigest()
+    assert made_by.create_time.ToDatetime(NOW.tzinfo) == NOW
 
 
 @pytest.mark.parametrize("state", list(domain.JobState))

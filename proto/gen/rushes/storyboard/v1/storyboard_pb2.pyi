@@ -578,6 +578,7 @@ class ComposedPrompt(_message.Message):
     CHARACTERS_LEFT_FIELD_NUMBER: _builtins.int
     NEGATIVE_PARTS_FIELD_NUMBER: _builtins.int
     UNUSED_REFERENCES_FIELD_NUMBER: _builtins.int
+    CAPTION_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
     """scene_id names the scene."""
     scene_number: _builtins.int
@@ -598,6 +599,8 @@ class ComposedPrompt(_message.Message):
     """characters_left is what the model still takes, below 0 when the prompt is too long; absent when the request names no
     limit for the model.
     """
+    caption: _builtins.str
+    """caption of the scene, which the compiler shows over it; no model hears of it."""
     @_builtins.property
     def spec(self) -> _clip_pb2.ClipSpec:
         """spec is the whole request, first frames of seams left out: they are known only when the scene before is made."""
@@ -629,10 +632,11 @@ class ComposedPrompt(_message.Message):
         characters_left: _builtins.int | None = ...,
         negative_parts: _abc.Iterable[Global___PromptPart] | None = ...,
         unused_references: _abc.Iterable[_media_pb2.Blob] | None = ...,
+        caption: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters_left", b"characters_left", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "characters", b"characters", "characters_left", b"characters_left", "dialect", b"dialect", "digest", b"digest", "negative_parts", b"negative_parts", "parts", b"parts", "scene_id", b"scene_id", "scene_number", b"scene_number", "seam", b"seam", "spec", b"spec", "title", b"title", "unused_references", b"unused_references"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left", "caption", b"caption", "characters", b"characters", "characters_left", b"characters_left", "dialect", b"dialect", "digest", b"digest", "negative_parts", b"negative_parts", "parts", b"parts", "scene_id", b"scene_id", "scene_number", b"scene_number", "seam", b"seam", "spec", b"spec", "title", b"title", "unused_references", b"unused_references"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__characters_left: _TypeAlias = _typing.Literal["characters_left"]  # noqa: Y015
     _WhichOneofArgType__characters_left: _TypeAlias = _typing.Literal["_characters_left", b"_characters_left"]  # noqa: Y015
