@@ -124,7 +124,7 @@ def test_what_a_service_refuses_is_told_where_it_stands(run: Run) -> None:
 
 
 def test_a_film_that_fails_says_why_and_is_made_anew(run: Run, folder: Path) -> None:
-    Path("edit.yaml").write_text("title: x\ncuts:\n  - {take: take_1, scene: s, clip: t/house/clips/gone.mp4}\n")
+    Path("edit.yaml").write_text("title: x\ncuts:\n  - {take: take_1, scene: s, clip: t/local/clips/gone.mp4}\n")
     for _ in range(2):
         code, _, err = run("cut", "edit.yaml")
         assert (code, "The film could not be made: " in err) == (1, True), err
