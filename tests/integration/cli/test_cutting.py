@@ -1,6 +1,7 @@
 """`rushes cut` and the verbs of films against a house: from a production to another cut of the same takes."""
 
 import asyncio
+import io
 import json
 import sys
 import tempfile
@@ -10,10 +11,11 @@ from typing import Any
 
 import av
 import pytest
+import rich.console
 import yaml
 
 from services.cli import __main__ as command
-from services.cli import visit
+from services.cli import cutting, edit_file, visit
 from tests.unit.compiler import test_sound_files
 
 Run = Callable[..., tuple[int, str, str]]
@@ -98,6 +100,28 @@ def test_from_a_film_to_another_cut_of_it(run: Run, folder: Path, tmp_path: Path
     assert run("film", "watch", newest["id"]) == (0, "", "done\n")
     code, _, err = run("film", "cancel", newest["id"])
     assert (code, newest["id"] in err) == (5, True)
+
+
+def test_an_interrupted_cut_is_taken_up_again_and_begun_once(run: Run, folder: Path) -> None:
+    takes = told(run, "take", "list", told(run, "production", "list")["productions"][0]["storyboard_id"])["takes"]
+    Path("edit.yaml").write_text(f"title: Interrupted\ncuts:\n  - take: {takes[0]['id']}\n")
+    asyncio.run(_interrupted(cutting.Wanted(edit_file.read(Path("edit.yaml")), Path("a.mp4"), folder, False, False)))
+    assert len([*(folder / "runs").iterdir()]) == 1
+    assert run("cut", "edit.yaml", "-o", "a.mp4")[:2] == (0, "a.mp4\n")
+    assert not [*(folder / "runs").iterdir()]
+    films = told(run, "film", "list")["films"]
+    assert [film["edit_list"]["title"] for film in films].count("Interrupted") == 1
+
+
+async def _interrupted(wanted: cutting.Wanted) -> None:
+    """Cut until the film is begun, then leave."""
+    written = io.StringIO()
+    console = rich.console.Console(file=written)
+    running = asyncio.create_task(cutting.make(wanted, console, console))
+    while "Film film_" not in written.getvalue():  # noqa: ASYNC110, it is told by another process
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def test_what_a_service_refuses_is_told_where_it_stands(run: Run) -> None:

@@ -29,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
 def test_help_names_every_verb(run: Run) -> None:
     code, out, _ = run("--help")
     assert code == 0
-    for verb in ("up", "down", "status", "doctor", "film", "watch", "board", "token"):
+    for verb in ("up", "down", "status", "doctor", "film", "cut", "watch", "board", "token"):
         assert f"  {verb} " in out
 
 
