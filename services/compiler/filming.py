@@ -48,7 +48,10 @@ class Films:
     async def renew(self, conn: AsyncConnection, one: domain.Film, share: leases.Share) -> Sequence[Message]:
         """See leases.Kind."""
         await store.renew(conn, one, self._shop.lease_s, share.done)
-        return [] if share.done is None else [wire.film_progressed(one, share.done, self._shop.clock())]
+        if share.done is None or share.done == share.told:
+            return []
+        share.told = share.done
+        return [wire.film_progressed(one, share.done, self._shop.clock())]
 
     async def save(self, conn: AsyncConnection, after: domain.Film) -> Sequence[Message]:
         """See leases.Kind."""

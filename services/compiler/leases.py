@@ -23,9 +23,10 @@ T = TypeVar("T")
 
 @dataclass
 class Share:
-    """How much of it is done, 0 to 1; None before that is known."""
+    """How much of it is done, 0 to 1, and how much of that has been told; None before that is known."""
 
     done: float | None = None
+    told: float | None = None
 
 
 class Kind(Protocol[T]):

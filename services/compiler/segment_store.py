@@ -49,7 +49,7 @@ class Stale(NamedTuple):
 
 
 _FIELDS = [field.name for field in dataclasses.fields(Segment)]
-_NEW = ("tenant_id", "address", "kind", "recipe", "needs", "steps", "state", "next_action_at")
+_NEW = ("tenant_id", "address", "kind", "recipe", "needs", "steps", "state")
 _IS_WANTED = sa.exists().where(WANTED.c.tenant_id == SEGMENTS.c.tenant_id, WANTED.c.address == SEGMENTS.c.address)
 
 
@@ -68,15 +68,15 @@ async def want(conn: AsyncConnection, film: domain.Film, wanted: Sequence[Segmen
     rows = [dataclasses.asdict(one) for one in sorted(wanted, key=lambda one: one.address)]
     new = db.recordset(SEGMENTS, _NEW, "new")
     columns = [new.c[name] for name in _NEW]
-    zero, none = sa.literal(0), sa.literal(0.0)
-    query = sa.select(*columns, none, zero, zero, zero, sa.func.now()).order_by(new.c.address)
-    names = [*_NEW, "share", "size_bytes", "attempts", "lease_epoch", "used_at"]
+    zero, at = sa.literal(0), sa.func.now()
+    query = sa.select(*columns, sa.literal(0.0), zero, zero, zero, at, at).order_by(new.c.address)
+    names = [*_NEW, "share", "size_bytes", "attempts", "lease_epoch", "used_at", "next_action_at"]
     insert = pg.insert(SEGMENTS).from_select(names, query)
     has_failed = SEGMENTS.c.state == State.FAILED
-    anew = {"state": State.WAITING, "attempts": 0, "fault": sa.null(), "next_action_at": sa.func.now()}
+    anew = {"state": State.WAITING, "attempts": 0, "fault": sa.null(), "next_action_at": at}
     kept = {name: sa.case((has_failed, value), else_=SEGMENTS.c[name]) for name, value in anew.items()}
     upsert = insert.on_conflict_do_update(
-        index_elements=["tenant_id", "address"], set_=kept | {"used_at": sa.func.now()}
+        index_elements=["tenant_id", "address"], set_=kept | {"used_at": at}
     ).returning(SEGMENTS.c.address, SEGMENTS.c.state)
     done = frozenset(
         row.address for row in await conn.execute(upsert, {"new": db.records(_NEW, rows)}) if row.state == State.DONE

@@ -28,7 +28,8 @@ class State(enum.StrEnum):
 class Segment:
     """One piece of a tenant's films on its way: its recipe's line, what that needs, and its work in steps.
 
-    `next_action_at` is when a worker may look, None when there is nothing to do; `seconds` is how long it took.
+    `next_action_at` is when a worker may look, None when there is nothing to do, or before it is written down;
+    `seconds` is how long it took.
     """
 
     tenant_id: str
@@ -37,8 +38,8 @@ class Segment:
     recipe: str
     needs: list[str]
     steps: int
-    next_action_at: datetime | None
     state: State = State.WAITING
+    next_action_at: datetime | None = None
     attempts: int = 0
     lease_epoch: int = 0
     size_bytes: int = 0
@@ -57,10 +58,10 @@ def key(tenant_id: str, address: str) -> str:
     return f"t/{tenant_id}/segments/{address}"
 
 
-def of(tenant_id: str, address: str, recipe: recipes.Recipe, now: datetime) -> Segment:
+def of(tenant_id: str, address: str, recipe: recipes.Recipe) -> Segment:
     """A piece that waits to be made."""
     needs = list(recipes.needs(recipe))
-    return Segment(tenant_id, address, type(recipe).__name__, recipes.line(recipe), needs, recipes.steps(recipe), now)
+    return Segment(tenant_id, address, type(recipe).__name__, recipes.line(recipe), needs, recipes.steps(recipe))
 
 
 def made(one: Segment, size_bytes: int, seconds: float, now: datetime) -> Segment:

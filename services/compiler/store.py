@@ -200,9 +200,12 @@ def _left(progress: float) -> sa.ColumnElement[Any] | None:
 
 
 async def _update_held(conn: AsyncConnection, film: domain.Film, values: dict[str, Any]) -> None:
-    """Compare and set: only for the worker that claimed this epoch, and only while the film runs."""
+    """Compare and set: only for the worker that claimed this epoch and still has it, and only while the film runs."""
     held = sa.and_(
-        FILMS.c.id == film.id, FILMS.c.state == domain.State.RUNNING, FILMS.c.lease_epoch == film.lease_epoch
+        FILMS.c.id == film.id,
+        FILMS.c.state == domain.State.RUNNING,
+        FILMS.c.lease_epoch == film.lease_epoch,
+        FILMS.c.lease_until.is_not(None),
     )
     if (await conn.execute(sa.update(FILMS).where(held).values(values))).rowcount == 0:
         raise LeaseLost(film.id)

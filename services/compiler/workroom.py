@@ -18,7 +18,7 @@ class Workroom:
         """Make it, and remove those of replicas that are dead. Raises OSError."""
         sweep(parent)
         self.folder = parent / f"{_PREFIX}{owner}"
-        self._lock = _locked(_lock_of(self.folder))  # before there is a folder that could be swept
+        self._lock: int | None = _locked(_lock_of(self.folder))  # before there is a folder that could be swept
         self.folder.mkdir(mode=0o700)
         self.shelf, self._orders = self.folder / "shelf", self.folder / "orders"
         self.shelf.mkdir()
@@ -37,10 +37,12 @@ class Workroom:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Give all of it back."""
+        """Give all of it back, once."""
         shutil.rmtree(self.folder, ignore_errors=True)
         _lock_of(self.folder).unlink(missing_ok=True)
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def sweep(parent: Path) -> None:

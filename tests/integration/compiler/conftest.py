@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import uuid
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from google.protobuf.message import Message
 
-from libs import blobs, ids, outbox, rpc
+from libs import blobs, outbox, rpc
 from rushes.compiler.v1 import compiler_service_pb2 as pb
 from rushes.compiler.v1 import compiler_service_pb2_grpc as pb_grpc
 from rushes.compiler.v1 import events_pb2
 from rushes.type.v1 import edit_list_pb2, media_pb2
-from services.compiler import api, domain, store, ticks
+from services.compiler import api, domain, segment_store, settings, store, ticks, workshop
 from tests.unit.compiler import footage
 
 NAME = "rushes.compiler.v1.CompilerService"
@@ -35,6 +36,7 @@ class Compiler:
         self.api = behind
         self.database = place.database
         self.stop = asyncio.Event()
+        self.workers: list[ticks.Compiling] = []
         self._stub = pb_grpc.CompilerServiceStub(door.channel)
         self._numbers = itertools.count()
 
@@ -63,13 +65,39 @@ class Compiler:
         profile = edit_list_pb2.OutputProfile(size=media_pb2.FrameSize(width=1280, height=720))
         return await self.create(await self.clip(LONG), profile=profile)
 
-    def worker(self, lease_s: float = 30, folder: Path | None = None) -> ticks.Cutting:
-        """A worker as a process has it."""
-        return ticks.Cutting(self.database, self.files, clock, ids.new("worker"), folder or self.folder, lease_s, 60)
+    def worker(self, files: blobs.Blobs | None = None, **told: Any) -> ticks.Compiling:
+        """A replica's work as a process has it, in a folder of its own; ended with the test."""
+        given = {"work_folder": self.folder, "lease_s": 30, "film_timeout_s": 60, "compiler_workers": 2} | told
+        told_all = settings.Settings.model_construct(**given)
+        shop = workshop.fitted_out(self.database, files or self.files, clock, uuid.uuid4().hex, told_all)
+        kept = timedelta(seconds=told_all.segments_kept_s)
+        made = ticks.Compiling(shop, told_all.compiler_workers, kept, told_all.segments_bytes)
+        self.workers.append(made)
+        return made
 
-    async def tick(self) -> int:
-        """Let a worker see one film through."""
-        return await self.worker().tick(self.stop)
+    async def tick(self, worker: ticks.Compiling | None = None) -> int:
+        """Let a replica do all that is due now; returns how often something was."""
+        worker, count, idle = worker or self.worker(), 0, 0
+        while idle < 2:
+            done = await worker.films.tick(self.stop) + await worker.pieces.tick(self.stop)
+            await worker.films.idle()
+            await worker.pieces.idle()
+            count, idle = count + done, 0 if done else idle + 1
+            await asyncio.sleep(0.02)  # the database's clock may be behind ours
+        return count
+
+    async def close(self) -> None:
+        """End what the replicas have begun."""
+        self.stop.set()
+        await self.idle()
+        for worker in self.workers:
+            await worker.shop.close()
+
+    async def idle(self) -> None:
+        """Return once no replica is at work."""
+        for worker in self.workers:
+            await worker.films.idle()
+            await worker.pieces.idle()
 
     async def film(self, film_id: str) -> domain.Film:
         async with self.database.house() as conn:
@@ -86,15 +114,38 @@ class Compiler:
         async with self.database.house() as conn:
             await conn.execute(sa.update(store.FILMS).where(store.FILMS.c.id == film_id).values(values))
 
-    def folders(self) -> list[str]:
-        """What the workers have on this disk."""
-        return sorted(path.name for path in self.folder.glob("rushes-*"))
+    async def segments(self) -> list[sa.Row[Any]]:
+        """Every piece, whosoever's."""
+        async with self.database.house() as conn:
+            query = sa.select(segment_store.SEGMENTS).order_by(segment_store.SEGMENTS.c.address)
+            return list(await conn.execute(query))
 
-    async def encoding(self, film_id: str) -> None:
-        """Return once a worker process has begun to encode this film."""
-        async with asyncio.timeout(30):
-            while not list(self.folder.glob(f"rushes-{film_id}-*/house-1.mp4")):  # noqa: ASYNC110, another process
+    async def bend(self, **values: Any) -> None:
+        """Bend every piece, as time or another process would."""
+        async with self.database.house() as conn:
+            await conn.execute(sa.update(segment_store.SEGMENTS).values(values))
+
+    async def bend_waiting(self) -> None:
+        """Let what waits to be tried again be tried now."""
+        async with self.database.house() as conn:
+            waits = segment_store.SEGMENTS.c.state == "WAITING"
+            await conn.execute(sa.update(segment_store.SEGMENTS).where(waits).values(next_action_at=sa.func.now()))
+
+    def orders(self) -> list[Path]:
+        """The folders of orders that replicas have on this disk."""
+        return sorted(self.folder.glob("rushes-compiler-*/orders/*"))
+
+    async def encoding(self, kind: str = "House") -> None:
+        """Return once a worker process has begun to write a piece of this kind."""
+        async with asyncio.timeout(60):
+            while not any(self._has_begun(row.address) for row in await self._of(kind)):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+
+    async def _of(self, kind: str) -> list[sa.Row[Any]]:
+        return [row for row in await self.segments() if row.kind == kind]
+
+    def _has_begun(self, address: str) -> bool:
+        return any((folder / address).exists() for folder in self.orders())
 
 
 def edit_list(*keys: str, **fields: Any) -> edit_list_pb2.EditList:
@@ -107,9 +158,11 @@ def edit_list(*keys: str, **fields: Any) -> edit_list_pb2.EditList:
 
 
 @pytest.fixture
-async def compiler(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> Compiler:
+async def compiler(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> AsyncIterator[Compiler]:
     place = await database("compiler")
     files = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://127.0.0.1:1&secret=s3cret")
     behind = api.CompilerApi(place.database, files, clock)
     servicer = rpc.Servicer(pb_grpc.add_CompilerServiceServicer_to_server, behind, NAME)
-    return Compiler(place, await serve("compiler", servicer), issuer, tmp_path, files, behind)
+    made = Compiler(place, await serve("compiler", servicer), issuer, tmp_path, files, behind)
+    yield made
+    await made.close()

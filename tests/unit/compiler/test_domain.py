@@ -49,9 +49,25 @@ def test_after_the_last_attempt_it_has_failed() -> None:
     )
 
 
-def test_a_film_handed_back_has_lost_no_attempt() -> None:
-    film = domain.handed_back(RUNNING, LATER)
-    assert (film.state, film.attempts, film.next_action_at) == (domain.State.QUEUED, 0, LATER)
+def test_a_film_that_is_put_off_has_lost_no_attempt() -> None:
+    film = domain.put_off(RUNNING, 15, NOW)
+    assert (film.state, film.attempts, film.next_action_at) == (domain.State.QUEUED, 0, NOW + timedelta(seconds=15))
+
+
+def test_a_film_that_waits_for_its_pieces_runs_and_has_lost_no_attempt() -> None:
+    film = domain.waiting(RUNNING, NOW)
+    assert (film.state, film.attempts, film.progress) == (domain.State.RUNNING, 0, 0.5)
+    assert film.next_action_at
+    assert film.next_action_at > NOW
+
+
+def test_a_film_whose_piece_was_lost_goes_on_at_once_but_not_for_ever() -> None:
+    film = domain.again(RUNNING, LATER)
+    assert (film.state, film.attempts, film.next_action_at) == (domain.State.RUNNING, 1, LATER)
+
+
+def test_all_files_of_a_film_are_known() -> None:
+    assert domain.files(RESULT) == [MEDIA, MEDIA, MEDIA]
 
 
 def test_cancelling_twice_is_cancelling_once() -> None:

@@ -1,0 +1,117 @@
+"""Files at hand on this disk: real files, real links, real locks."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from libs import blobs
+from services.compiler import cutter, shelf, workroom
+
+
+class Source:
+    """Where files come from; counts how often each is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, name: str, size: int = 100) -> shelf.Fetch:
+        async def fetch(path: Path) -> None:
+            self.asked.append(name)
+            await asyncio.sleep(0)
+            await asyncio.to_thread(path.write_bytes, b"x" * size)
+
+        return fetch
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    made = [tmp_path / name for name in ("shelf", "one", "two")]
+    for folder in made:
+        folder.mkdir()
+    return made
+
+
+async def test_what_many_need_at_once_is_fetched_once(folders: list[Path]) -> None:
+    place, one, two = folders
+    kept, source = shelf.Shelf(place, 1000), Source()
+    await asyncio.gather(*(kept.lay("ab", folder, source("ab")) for folder in (one, two)))
+    assert source.asked == ["ab"]
+    assert (one / "ab").samefile(two / "ab")
+
+
+async def test_a_file_known_by_its_key_alone_is_kept_under_its_digest(folders: list[Path]) -> None:
+    place, one, two = folders
+    kept, source = shelf.Shelf(place, 1000), Source()
+    digest = await kept.take("t/acme/clips/1.mp4", one, source("key"))
+    assert os.listdir(one) == [digest]
+    await kept.lay(digest, two, source("digest"))
+    assert source.asked == ["key"]
+
+
+async def test_what_was_not_used_for_longest_goes_first_and_never_what_is_in_use(folders: list[Path]) -> None:
+    place, one, two = folders
+    kept, source = shelf.Shelf(place, 250), Source()
+    for age, name in ((30, "in-use"), (20, "old"), (10, "new")):
+        await kept.lay(name, one, source(name))
+        os.utime(place / name, times=(0, 1_000_000_000 - age))
+        if name != "in-use":
+            (one / name).unlink()
+    await kept.lay("newest", two, source("newest"))
+    assert set(os.listdir(place)) == {"in-use", "newest"}
+    (one / "in-use").unlink()
+    await kept.lay("again", two, source("again"))
+    assert set(os.listdir(place)) == {"newest", "again"}
+
+
+async def test_a_failed_fetch_leaves_nothing(folders: list[Path]) -> None:
+    place, one, _ = folders
+    kept = shelf.Shelf(place, 1000)
+
+    async def fails(path: Path) -> None:
+        raise blobs.BlobMissing(key="ab")
+
+    with pytest.raises(blobs.BlobMissing):
+        await kept.lay("ab", one, fails)
+    assert (os.listdir(place), os.listdir(one)) == ([], [])
+
+
+async def test_a_disk_that_is_nearly_full_is_left_alone(folders: list[Path]) -> None:
+    """As if five of four parts of it should stay free."""
+    place, one, two = folders
+    source = Source()
+    await shelf.Shelf(place, 1000).lay("ab", one, source("ab"))
+    (one / "ab").unlink()
+    with pytest.raises(blobs.StorageFull):
+        await shelf.Shelf(place, 1000, free_share=7.0).lay("cd", two, source("cd"))
+    assert (source.asked, os.listdir(place)) == (["ab"], [])
+
+
+async def test_an_orders_folder_is_gone_afterwards(tmp_path: Path) -> None:
+    room = workroom.Workroom(tmp_path, "me")
+    async with room.order() as folder, room.order() as other:
+        assert folder != other
+        (folder / "film.mp4").touch()
+    assert os.listdir(room.folder / "orders") == []
+    room.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_replica_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    living = workroom.Workroom(tmp_path, "living")
+    (tmp_path / "rushes-home").mkdir()
+    code = f"""
+import os, pathlib, signal
+from services.compiler import workroom
+workroom.Workroom(pathlib.Path({str(tmp_path)!r}), "dead")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], env=cutter._environment(), check=False)
+    assert (tmp_path / "rushes-compiler-dead").exists()
+    workroom.Workroom(tmp_path, "next").close()
+    left = ["rushes-compiler-living", "rushes-compiler-living.lock", "rushes-home"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
+    living.close()
