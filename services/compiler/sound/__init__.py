@@ -1,6 +1,5 @@
 """The film's sound: every clip's laid to its pictures to the sample, mixed, brought to one loudness, encoded once."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +26,9 @@ def make(recipe: Sound, folder: Path, target: Path, tell: Callable[[int], None])
     It is mixed to a file of 384 kB a second beside the target, which nobody else sees and no end of us leaves behind.
     """
     step = _steps(recipe, tell)
-    with tempfile.TemporaryFile(dir=target.parent) as tape:
+    path = target.with_name(f"{target.name}.tape")  # tempfile names from the root, where the jail lets nobody look
+    with path.open("w+b") as tape:
+        path.unlink()
         gains = _mixed(recipe, folder, tape, step)
         tape.seek(0)
         _encoded(_levelled(tape, gains, edge(recipe.frames, recipe.fps)), target, step)
