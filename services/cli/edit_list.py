@@ -54,7 +54,8 @@ def _cut(cut: edit_form.Cut, takes: Mapping[str, pb.Cut]) -> pb.Cut:
         found = takes[cut.take]
         made.scene_id, made.title = found.scene_id, cut.title or found.title
         made.clip.CopyFrom(found.clip)
-        made.provenance.CopyFrom(found.provenance)
+        if found.HasField("provenance"):
+            made.provenance.CopyFrom(found.provenance)
     if cut.trim:
         first, _, end = cut.trim.partition("..")
         made.trim.first_frame, made.trim.frames = int(first), int(end) - int(first) if end else 0

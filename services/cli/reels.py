@@ -13,7 +13,7 @@ from google.protobuf import message
 
 from rushes.compiler.v1 import compiler_service_pb2 as pb
 from rushes.compiler.v1 import film_pb2
-from services.cli import calls, client, exits, gateway
+from services.cli import client, exits, gateway, wire
 
 Answer = TypeVar("Answer", bound=message.Message)
 
@@ -98,7 +98,7 @@ def line(of: film_pb2.Film) -> str:
         parts.append(of.error.message.rstrip("."))
     if of.production_id:
         parts.append(of.production_id)
-    return "; ".join([*parts, f"asked for {calls.clock(of.create_time)}"])
+    return "; ".join([*parts, f"asked for {wire.clock(of.create_time)}"])
 
 
 def _headline(of: film_pb2.Film, is_away: bool) -> str:

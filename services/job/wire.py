@@ -125,7 +125,7 @@ def _provenance(take: domain.Take, spec: bytes) -> edit_list_pb2.Provenance:
         provider=take.model.partition("/")[0],
         model=take.model,
         prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
-        create_time=_time(take.created_at),
+        create_time=time(take.created_at),
     )
 
 
