@@ -13,12 +13,7 @@ _WORTH_TELLING = 0.01
 
 def main() -> None:
     """Read one order from stdin, say on stdout how it goes. End of stdin means that nobody wants it any more."""
-    order = orders.read_order(_line())
-    # Before there is a second thread: its walls are for this thread and those it starts.
-    if missing := jail.enter(order.folder):
-        _say(orders.Unguarded(missing))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _say(_outcome(dataclasses.replace(order, folder=Path())))
+    _say(_outcome(orders.read_order(_line())))
 
 
 def _outcome(order: orders.Order) -> orders.Said:
@@ -33,7 +28,8 @@ def _outcome(order: orders.Order) -> orders.Said:
         _say(said)
 
     try:
-        cut.work(order, say)
+        _lock_up(order.folder)
+        cut.work(dataclasses.replace(order, folder=Path()), say)
     except media.SourceUnreadable as fault:
         return orders.Unusable(fault.source, fault.problem)
     except domain.FilmNotAsPlanned as refusal:
@@ -42,6 +38,14 @@ def _outcome(order: orders.Order) -> orders.Said:
         cause = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
         return orders.Broken(cause, traceback.format_exc())
     return orders.Done()
+
+
+def _lock_up(folder: Path) -> None:
+    """Enter the jail; threads may start only inside."""
+    missing = jail.enter(folder)
+    if missing:
+        _say(orders.Unguarded(missing))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _line() -> bytes:
