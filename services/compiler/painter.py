@@ -18,7 +18,7 @@ _BLACK, _WHITE = 16, 235
 
 
 def paint(recipe: Render, folder: Path) -> Iterator[Planes]:
-    """Every picture of the piece, in order. Raises media.SourceUnreadable."""
+    """Every picture of the piece, in order; of two captions the later is shown. Raises media.SourceUnreadable."""
     captions = [(words, cards.caption(words.text, recipe.profile)) for words in recipe.words]
     with contextlib.ExitStack() as stack:
         shown = [
@@ -30,11 +30,9 @@ def paint(recipe: Render, folder: Path) -> Iterator[Planes]:
             for layer, pictures in shown:
                 if layer.start <= number < layer.end:
                     picture = _over(picture, _dipped(next(pictures), layer, number), layer, number)
-            for words, caption in captions:
-                if picture is not None and words.start <= number < words.end:
-                    picture = caption.over(picture)
+            said = [caption for words, caption in captions if words.start <= number < words.end]
             if picture is not None:
-                yield picture
+                yield said[-1].over(picture) if said else picture
 
 
 def _pictures(layer: Layer, profile: Profile, folder: Path) -> Generator[Planes, None, None]:

@@ -104,6 +104,12 @@ def test_captions_are_drawn_on_their_pictures_and_over_joins() -> None:
     assert (pictures[4] == two.over(bare[4])).all()
 
 
+def test_where_two_captions_meet_the_coming_one_is_shown_alone() -> None:
+    layer = Layer(RED, 0, 0, 4, None, None)
+    both = painted(4, layer, words=[Words("Going away", 0, 3), Words("Come", 1, 4)])
+    assert (both[1] == painted(4, layer, words=[Words("Come", 1, 4)])[1]).all()
+
+
 def test_a_card_is_the_same_on_all_its_pictures() -> None:
     card = replace(RED, text="Fin")
     pictures = painted(5, Layer(card, 0, 0, 5, None, None))
