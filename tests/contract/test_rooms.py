@@ -34,6 +34,8 @@ NAMED = {
         timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots
         tracks uploads verify worker workroom workshop zygote
     """,
+        """ """, "compiler": blending cards conform cut cutter edit film fitting house lettering making media
+        mux orders painter parameters pieces probe recipes render sheet sound stills timeline verify worker
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes
