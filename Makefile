@@ -78,6 +78,7 @@ bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what lo
 crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count what was lost
 	$(BIN)/python -m tests.crash
 	$(BIN)/python -m tests.crash.verbs
+	$(BIN)/python -m tests.crash.films
 	$(BIN)/python -m tests.crash.kills
 
 .PHONY: play

@@ -27,15 +27,12 @@ NAMED = {
         supervisor takes undertaker visit warden webhook yaml_file
     """,
     "compiler": """
-        assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction fetching film
-        filming fitting house jail kernel landlock leases lettering looking making manifest marks media mux
-        orders painter parameters pieces probe recipes render seccomp segment_store segments sheet shelf
-        sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source sound_files sprite stills
-        timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots
-        tracks uploads verify worker workroom workshop zygote
-    """,
-        """ """, "compiler": blending cards conform cut cutter edit film fitting house lettering making media
-        mux orders painter parameters pieces probe recipes render sheet sound stills timeline verify worker
+        """ """, "compiler": assembly blame blending cards clip_store conform cut cutter edit edit_rules
+        eviction fetching film filming fitting house jail kernel landlock leases lettering looking making
+        manifest marks media mux orders painter parameters pieces probe recipes render seccomp segment_store
+        segments sheet shelf sound sound/__init__ sound/loudness sound/mix sound/music sound/samples
+        sound/source sound_files sprite stills timeline timelines/__init__ timelines/edl timelines/fcpxml
+        timelines/otio timelines/reel timelines/shots tracks uploads verify worker workroom workshop zygote
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes

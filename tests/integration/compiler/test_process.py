@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import nats
+import psutil
 
 from libs import ids
 from rushes.job.v1.events_pb2 import FilmRequested
@@ -49,19 +50,35 @@ async def ended(compiler: Compiler, film_id: str) -> domain.Film:
     return await compiler.film(film_id)
 
 
-async def test_a_killed_compiler_finishes_the_film_when_it_comes_back(compiler: Compiler, nats_url: str) -> None:
+async def test_a_killed_compiler_goes_on_from_the_finished_pieces(compiler: Compiler, nats_url: str) -> None:
     film = await compiler.create_long()
     async with running(compiler, nats_url) as process:
-        await compiler.encoding(film.id)
+        await compiler.encoding()
         process.send_signal(signal.SIGKILL)
         await process.wait()
     assert (await compiler.film(film.id)).result is None
     async with running(compiler, nats_url) as process:
         done = await ended(compiler, film.id)
+        assert len(list(compiler.folder.glob("rushes-compiler-*/"))) == 1  # what the dead one left is swept
         process.terminate()
         assert await process.wait() == 0
     assert done.result
-    assert (done.result.frames, done.attempts, compiler.folders()) == (240, 2, [])
+    assert done.result.frames == 240
+    assert {row.kind: row.attempts for row in await compiler.segments()}["House"] == 2
+    assert list(compiler.folder.glob("rushes-compiler-*")) == []
+
+
+async def test_a_killed_worker_costs_the_piece_it_made_and_no_more(compiler: Compiler, nats_url: str) -> None:
+    film = await compiler.create_long()
+    async with running(compiler, nats_url) as process:
+        await compiler.encoding()
+        (zygote,) = psutil.Process(process.pid).children()
+        for worker in zygote.children():
+            worker.kill()
+        done = await ended(compiler, film.id)
+    assert done.result
+    assert {row.state for row in await compiler.segments()} == {"DONE"}
+    assert max(row.attempts for row in await compiler.segments()) == 2
 
 
 async def test_a_request_on_the_bus_becomes_a_film(compiler: Compiler, nats_url: str) -> None:

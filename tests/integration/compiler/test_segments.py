@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.integration.compiler.conftest import Compiler, edit_list
 from tests.unit.compiler import footage
 
 OTHER_SIZE = footage.Take(size=(320, 192))
+LONGER = footage.Take(seconds=footage.Fraction(3))
 
 
 def joined(*keys: str) -> list[edit_list_pb2.Cut]:
@@ -51,10 +53,10 @@ async def test_a_piece_is_made_once_for_all_films(compiler: Compiler) -> None:
 
 
 async def test_a_changed_scene_costs_that_scene_and_its_joins(compiler: Compiler) -> None:
-    clips = [await compiler.clip(footage.Take(first_number=number * 30)) for number in range(4)]
+    clips = [await compiler.clip(dataclasses.replace(LONGER, first_number=number * 30)) for number in range(4)]
     await completed(compiler, cuts=joined(*clips))
     before = await made(compiler)
-    clips[0] = await compiler.clip(footage.Take(first_number=200))
+    clips[0] = await compiler.clip(dataclasses.replace(LONGER, first_number=180))
     changed = await completed(compiler, cuts=joined(*clips))
     new = [row for row in await compiler.segments() if row.address not in before]
     assert sorted(row.kind for row in new) == ["Render", "Sound"]
@@ -113,7 +115,7 @@ async def test_a_piece_that_is_lost_is_made_again(compiler: Compiler) -> None:
 
 
 async def test_a_house_copy_that_is_lost_is_made_again_for_a_join(compiler: Compiler) -> None:
-    clips = [await compiler.clip(), await compiler.clip(), await compiler.clip(OTHER_SIZE)]
+    clips = [await compiler.clip(LONGER), await compiler.clip(dataclasses.replace(LONGER, size=(320, 192)))]
     await completed(compiler, *clips)
     for path in (compiler.folder / "blobs" / "t" / "acme" / "segments").iterdir():
         path.unlink()
