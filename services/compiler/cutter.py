@@ -103,15 +103,14 @@ class _Zygote:
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator[tuple[Line, Line]]:
         """A new worker: the line to it, and its leash, which says at the end how it ended. It is killed on leaving."""
-        control = await self._started()
         (ours, theirs), (leash, held) = socket.socketpair(), socket.socketpair()
         with theirs, held:
             try:
-                socket.send_fds(control, [b"+"], [theirs.fileno(), held.fileno()])
-            except OSError as fault:
+                await self._fork([theirs.fileno(), held.fileno()])
+            except WorkerDied:
                 ours.close()
                 leash.close()
-                raise WorkerDied(how="before it began") from fault
+                raise
         talk = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
         end = await asyncio.open_connection(sock=leash)
         try:
@@ -129,6 +128,17 @@ class _Zygote:
             self._control.close()
             await self._process.wait()
             self._process = self._control = None
+
+    async def _fork(self, lines: list[int]) -> None:
+        """Have a worker forked that holds these; that all have died may be learned only now. Raises WorkerDied."""
+        for _ in range(2):
+            try:
+                socket.send_fds(await self._started(), [b"+"], lines)
+                return
+            except OSError:
+                if self._process:
+                    await self._process.wait()
+        raise WorkerDied(how="before it began")
 
     async def _started(self) -> socket.socket:
         async with self._starting:

@@ -1,6 +1,7 @@
 """The workers themselves: real processes, real clips."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -107,12 +108,12 @@ async def test_a_fault_of_the_machine_is_told_apart(workers: cutter.Cutter, tmp_
         await workers.run(orders.Order(tmp_path / "absent", probe=("ab",)), print, 60)
 
 
-async def test_a_full_disk_is_told_apart(workers: cutter.Cutter, tmp_path: Path) -> None:
-    (digest,) = footage.laid(tmp_path, [footage.shoot(tmp_path / "a.mp4")])
-    recipe = replace(HOUSE, source=digest)
-    (tmp_path / recipes.address(recipe)).symlink_to("/dev/full")
+@pytest.mark.parametrize("cause", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_is_told_apart(cause: int) -> None:
+    said = asyncio.StreamReader()
+    said.feed_data(orders.said_line(orders.Broken(os.strerror(cause), "")).encode() + b"\n")
     with pytest.raises(blobs.StorageFull):
-        await workers.run(orders.Order(tmp_path, make=(recipe,)), print, 60)
+        await cutter._listen(said, print)
 
 
 async def test_a_worker_that_is_late_is_ended(workers: cutter.Cutter, tmp_path: Path) -> None:

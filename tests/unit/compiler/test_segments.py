@@ -49,7 +49,7 @@ def test_pictures_are_copied_encoded_or_reused(
 ) -> None:
     pieces = {recipes.address(one): one for one in (HOUSE, RENDER, SOUND)}
     runs = (recipes.Run("cd" * 32, 0, 30), recipes.Run(recipes.address(HOUSE), 12, 36))
-    film = recipes.Film("", PROFILE, runs, 2, recipes.address(SOUND), -14.0, (), (), "")
+    film = recipes.Film("", PROFILE, runs, 2, recipes.address(SOUND), -14.0, (), (), "", False)
     found = segments.work(pieces, film, frozenset(map(recipes.address, was_there)))
     assert found == domain.Work(30, encoded, reused)
 
