@@ -1,4 +1,4 @@
-"""The mark that says, to machines, that a film holds pictures made by AI (EU AI Act, Art. 50; IPTC and XMP)."""
+"""The mark that says, to machines, that a film holds pictures made by AI (EU AI Act, Article 50; IPTC and XMP)."""
 
 import uuid
 from pathlib import Path

@@ -20,39 +20,39 @@ NAMED = {
     "cli": """
         board board_calls board_exchange board_fields board_file board_files board_lines board_rules
         board_stills board_verbs buying calls check check_files check_gateway check_jobs check_provider
-        check_said client consent credentials cutting dead delivery doctor download edit_file edit_form edit_list
-        environment exits field_words film film_verbs floor gateway
-        health house household issuer keeper leash locksmith migrations nats ops plan_lines postbox postgres
-        processes production productions progress purse reels runs screening shelf slate spending state status
-        supervisor takes undertaker visit warden webhook yaml_file
+        check_said client consent credentials cutting dead delivery doctor download edit_file edit_form
+        edit_list environment exits field_words film film_verbs floor gateway health house household issuer
+        keeper leash locksmith migrations nats ops plan_lines postbox postgres processes production productions
+        progress purse reels runs screening shelf slate spending state status supervisor takes undertaker visit
+        warden webhook yaml_file
     """,
     "compiler": """
-        """ """, "compiler": assembly blame blending cards clip_store conform cut cutter edit edit_rules
-        eviction fetching film filming fitting house jail kernel landlock leases lettering looking making
-        manifest marks media mux orders painter parameters pieces probe recipes render seccomp segment_store
-        segments sheet shelf sound sound/__init__ sound/loudness sound/mix sound/music sound/samples
-        sound/source sound_files sprite stills timeline timelines/__init__ timelines/edl timelines/fcpxml
-        timelines/otio timelines/reel timelines/shots tracks uploads verify worker workroom workshop zygote
+        archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction fetching
+        film filming fitting hls house jail kernel landlock leases lettering looking making manifest marks media
+        mux orders painter parameters pieces probe recipes render seccomp segment_store segments sheet shelf
+        sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source sound_files sprite stills
+        timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots
+        tracks uploads verify worker workroom workshop zygote
+    """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
-        api/takes api/watches api/webhooks changes
-        continuity costs estimate feeds follow history lifecycle measures planning plans queues retries stakes
-        tables takes webhook_sender webhook_store webhook_wire webhooks works
+        api/takes api/watches api/webhooks changes continuity costs estimate feeds follow history lifecycle
+        measures planning plans queues retries stakes tables takes webhook_sender webhook_store webhook_wire
+        webhooks works
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
-        callbacks catalogue census claims credential_store credential_wire credentials downloads evidence
-        fetch intake keyring ledger lifecycle limits media models orders pace prices providers/__init__
-        providers/exchange
-        providers/fal providers/forms providers/google providers/listing providers/openai_videos providers/openrouter
-        providers/refusals providers/registry providers/replicate providers/runware providers/sdk
-        providers/service_account providers/signatures providers/veo providers/waits recorder rescue resolver
-        stakes statements steps switches traffic vault walls works
+        callbacks catalogue census claims credential_store credential_wire credentials downloads evidence fetch
+        intake keyring ledger lifecycle limits media models orders pace prices providers/__init__
+        providers/exchange providers/fal providers/forms providers/google providers/listing
+        providers/openai_videos providers/openrouter providers/refusals providers/registry providers/replicate
+        providers/runware providers/sdk providers/service_account providers/signatures providers/veo
+        providers/waits recorder rescue resolver stakes statements steps switches traffic vault walls works
     """,
     "sandbox": """
         brush bucket camera cast cels chat coast content disaster fal fal_queue fields flavour google lab land
-        ledger openai openrouter palette pool refusal render replicate room runware script shot sky slate sound stage
-        still town veo vocabulary weather web webhooks
+        ledger openai openrouter palette pool refusal render replicate room runware script shot sky slate sound
+        stage still town veo vocabulary weather web webhooks
     """,
     "storyboard": """
         api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/things
