@@ -103,8 +103,8 @@ class Crew(Generic[T]):
                 if not working.done():
                     await self._renew(one, share)
             await self._record(self._outcome(one, working))
-        except store.LeaseLost:
-            log.warning("lease_lost", extra={"kind": self._kind.name})
+        except store.LeaseLost:  # another has it, it was called off, or it was given back while it was being renewed
+            log.info("lease_lost", extra={"kind": self._kind.name})
         except Exception:
             log.exception("lease_dropped", extra={"kind": self._kind.name})  # and claimed again when it runs out
         finally:

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
+import os
 import random
 import signal
 import sys
@@ -28,15 +29,18 @@ from tests.crash import armed, places
 from tests.e2e import waiting
 from tests.unit.compiler import footage
 
-ACTIONS = ("kill", "stumble", "kill its workers", "cancel")
+ACTIONS = ("kill", "pause", "stumble", "kill its workers", "cancel")
 NAMES = ("compiler-one", "compiler-two")
 _WORKERS = 2
 _TENANT = "local"
 _LEASE_S = 3.0
+_PAUSE_S = _LEASE_S + 1.5
 _WITHIN_S = 120.0
 _TRIES = 3
 _ELSEWHERE = ("inbox.", "outbox.", "evict.")
 """Places to which a film does not lead, or only after a minute."""
+_ONCE = ("clips.", "film.", "lease.")
+"""How the places begin to which a film leads once."""
 
 _LEFT = """
     SELECT 'a link' AS what FROM film_segments
@@ -46,6 +50,8 @@ _BEGUN = "SELECT coalesce(sum(attempts), 0) AS begun, count(*) AS pieces FROM se
 _HURRY = "UPDATE {} SET next_action_at = now() WHERE next_action_at > now() AND lease_until IS NULL"
 _AMONG = " AND state = 'QUEUED'"
 _CUTS, _FADE = 3, 6
+_SECONDS, _LONG_S = 3, 10
+"""How long a clip is, and for a round whose work should take long enough for a lease to be renewed."""
 
 
 def every() -> list[str]:
@@ -161,26 +167,30 @@ async def play(rig: Rig, place: str, action: str, seed: int) -> Outcome:
     """One film, and one fault on its way."""
     chance = random.Random(f"{place} {action} {seed}")
     begun_before = await _begun(rig)
-    cuts = await _cuts(rig, chance)
+    seconds = _LONG_S if "lease." in place else _SECONDS
+    cuts = await _cuts(rig, chance, seconds)
     how = chance.choice(list(armed.STUMBLES))
-    rig.faults.arm(armed.Fault(place, action if action in armed.ACTIONS else "pass", chance.randint(1, 2), how))
+    nth = 1 if place.partition(" ")[2].startswith(_ONCE) else chance.randint(1, 2)
+    rig.faults.arm(armed.Fault(place, action if action in armed.ACTIONS else "pass", nth, how))
     asked = edit_list_pb2.EditList(title=f"{place} {action} {uuid.uuid4().hex}", cuts=cuts)
     film = (await rig.call("CreateFilm", request_id=str(uuid.uuid4()), edit_list=asked)).film
     done = await _seen_through(rig, film.id, action)
     hits, _ = len(rig.faults.hits()), rig.faults.disarm()
-    wrong = [*await _wrong_with(rig, done, action), *await _left(rig)]
+    wrong = [*await _wrong_with(rig, done, action, seconds), *await _left(rig)]
     twice = (await _begun(rig)) - begun_before
-    if twice > hits * _WORKERS * len(NAMES):
+    if twice > hits * _WORKERS * (len(NAMES) if action == "kill its workers" else 1):
         wrong.append(f"{twice} pieces were made twice")
     return Outcome(tuple(wrong), not hits)
 
 
-async def _cuts(rig: Rig, chance: random.Random) -> list[edit_list_pb2.Cut]:
+async def _cuts(rig: Rig, chance: random.Random, seconds: int) -> list[edit_list_pb2.Cut]:
     """Clips of two sizes, with a crossfade between each two."""
     cuts = []
     for number in range(_CUTS):
-        size = ((160, 96), (320, 192))[number == 1]
-        take = footage.Take(seconds=Fraction(3), size=size, first_number=chance.randrange(180), level=chance.random())
+        size = ((320, 192), (640, 384))[number == 1]
+        take = footage.Take(
+            seconds=Fraction(seconds), size=size, first_number=chance.randrange(180), level=chance.random()
+        )
         blob = media_pb2.Blob(key=await rig.clip(take))
         cuts.append(edit_list_pb2.Cut(scene_id=f"sc_{number}", take_id="take", title=f"Scene {number}", clip=blob))
         if number:
@@ -189,26 +199,40 @@ async def _cuts(rig: Rig, chance: random.Random) -> list[edit_list_pb2.Cut]:
 
 
 async def _seen_through(rig: Rig, film_id: str, action: str) -> film_pb2.Film:
-    acted = False
-    async with asyncio.timeout(_WITHIN_S):
-        while True:
-            film: film_pb2.Film = (await rig.call("GetFilm", film_id=film_id)).film
-            if film.HasField("end_time"):
-                return film
-            if rig.faults.hits() and not acted:
-                acted = True
-                await _act(rig, film_id, action)
-            for table, also in (("films", _AMONG), ("segments", "")):
-                await rig.rows(_HURRY.format(table) + also)
-            await asyncio.sleep(0.05)
+    acting = asyncio.create_task(_act(rig, film_id, action))
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            while True:
+                film: film_pb2.Film = (await rig.call("GetFilm", film_id=film_id)).film
+                if film.HasField("end_time"):
+                    return film
+                for table, also in (("films", _AMONG), ("segments", "")):
+                    await rig.rows(_HURRY.format(table) + also)
+                await asyncio.sleep(0.05)
+    finally:
+        acting.cancel()
+        for hit in rig.faults.hits():
+            _wake(hit.pid)
+        await asyncio.wait([acting])
 
 
 async def _act(rig: Rig, film_id: str, action: str) -> None:
+    """Once the fault has gone off, do what the process cannot do itself."""
+    while not rig.faults.hits():  # noqa: ASYNC110, another process
+        await asyncio.sleep(0.02)
+    if action == "pause":
+        await asyncio.sleep(_PAUSE_S)
+        _wake(rig.faults.hits()[0].pid)
     if action == "kill its workers":
         rig.kill_workers()
     if action == "cancel":
         with contextlib.suppress(client.Refused):  # it was done already
             await rig.call("CancelFilm", film_id=film_id)
+
+
+def _wake(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
 
 
 async def _begun(rig: Rig) -> int:
@@ -217,7 +241,7 @@ async def _begun(rig: Rig) -> int:
     return int(row["begun"] - row["pieces"])
 
 
-async def _wrong_with(rig: Rig, film: film_pb2.Film, action: str) -> list[str]:
+async def _wrong_with(rig: Rig, film: film_pb2.Film, action: str, seconds: int) -> list[str]:
     if film.state == film_pb2.Film.STATE_CANCELED and action == "cancel":
         return []
     if film.state != film_pb2.Film.STATE_COMPLETED:
@@ -227,7 +251,7 @@ async def _wrong_with(rig: Rig, film: film_pb2.Film, action: str) -> list[str]:
         path = Path(folder) / "film.mp4"
         await rig.files.get_file(key, path)
         seen = len(await asyncio.to_thread(footage.numbers, path))
-    planned = _CUTS * 72 - (_CUTS - 1) * _FADE
+    planned = _CUTS * seconds * 24 - (_CUTS - 1) * _FADE
     return [] if seen == film.frames == planned else [f"{seen} pictures of {planned}"]
 
 
