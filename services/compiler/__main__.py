@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from libs import auth, blobs, bus, db, dead_letters, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
-from services.compiler import api, events, settings, ticks, uploads, workshop
+from services.compiler import api, events, extraction, settings, ticks, uploads, workshop
 
 
 def clock() -> datetime:
@@ -26,12 +26,12 @@ async def main() -> None:
     shop = workshop.fitted_out(database, files, clock, uuid.uuid4().hex, told)
     kept = timedelta(seconds=told.segments_kept_s)
     compiling = ticks.Compiling(shop, told.compiler_workers, kept, told.segments_bytes)
-    compiler_api = api.CompilerApi(database, files, clock)
+    compiler_api = api.CompilerApi(shop)
     servicer = rpc.Servicer(
         compiler_service_pb2_grpc.add_CompilerServiceServicer_to_server,
         compiler_api,
         "rushes.compiler.v1.CompilerService",
-        deadlines=uploads.DEADLINES_S,
+        deadlines=uploads.DEADLINES_S | extraction.DEADLINES_S,
     )
     verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
     servicers = [servicer, dead_letters.servicer(database, events.HANDLERS)]

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
 
-from libs import auth, blobs, db, ids, outbox, paging, rpc
+from libs import auth, ids, outbox, paging, rpc
 from rushes.compiler.v1 import compiler_service_pb2, film_pb2
-from services.compiler import domain, store, uploads, wire
+from services.compiler import domain, export_store, export_wire, exports, extraction, store, uploads, wire, workshop
 
 _LOOK_EVERY_S = 0.25
 _HEARTBEAT_S = 20.0
@@ -19,11 +18,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CompilerApi(uploads.Uploads):
-    """Answers callers; `clock` tells the time, `draining` ends the watches of a server that is going away."""
+    """Answers callers; `draining` ends the watches of a server that is going away."""
 
-    def __init__(self, database: db.Database, files: blobs.Blobs, clock: Callable[[], datetime]) -> None:
-        super().__init__(files)
-        self._database, self._clock = database, clock
+    def __init__(self, shop: workshop.Workshop) -> None:
+        super().__init__(shop.files)
+        self._database, self._clock = shop.database, shop.clock
+        self._stills = extraction.Stills(shop)
         self.draining = asyncio.Event()
 
     async def CreateFilm(
@@ -87,14 +87,47 @@ class CompilerApi(uploads.Uploads):
                 await outbox.put(conn, *filter(None, [wire.news(canceled)]))
         return compiler_service_pb2.CancelFilmResponse(film=self._seen(canceled))
 
+    async def ExportFilm(
+        self, request: compiler_service_pb2.ExportFilmRequest, context: Context
+    ) -> compiler_service_pb2.ExportFilmResponse:
+        """Write the export down, when it is not there yet; a worker finds it there."""
+        kind = export_wire.format_of(request)
+        film = await self._film(request.film_id)
+        async with self._database.tenant(film.tenant_id) as conn:
+            export = await export_store.want(conn, exports.of(film, kind, self._clock()))
+        seen = export_wire.to_export(export, wire.edit_list(film).title, self._sign, self._clock())
+        return compiler_service_pb2.ExportFilmResponse(export=seen)
+
+    async def ListExports(
+        self, request: compiler_service_pb2.ListExportsRequest, context: Context
+    ) -> compiler_service_pb2.ListExportsResponse:
+        """All that were asked for, with addresses."""
+        film, now = await self._film(request.film_id), self._clock()
+        async with self._database.tenant(film.tenant_id) as conn:
+            found = await export_store.of_film(conn, film)
+        title = wire.edit_list(film).title
+        seen = [export_wire.to_export(export, title, self._sign, now) for export in found]
+        return compiler_service_pb2.ListExportsResponse(exports=seen)
+
+    async def ExtractStill(
+        self, request: compiler_service_pb2.ExtractStillRequest, context: Context
+    ) -> compiler_service_pb2.ExtractStillResponse:
+        """Take the picture, unless it was taken before."""
+        tenant_id = auth.caller().tenant_id
+        wanted = export_wire.still_of(request, tenant_id)
+        still = await self._stills.take(tenant_id, request.clip.key, wanted)
+        return export_wire.to_still(still, self._sign, self._clock())
+
     async def _film(self, film_id: str) -> domain.Film:
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
             return await store.get_film(conn, tenant_id, film_id)
 
     def _seen(self, film: domain.Film) -> film_pb2.Film:
-        now = self._clock()
-        return wire.to_film(film, lambda key, name: self._files.sign(key, wire.SIGNED_S, name, now), now)
+        return wire.to_film(film, self._sign, self._clock())
+
+    def _sign(self, key: str, file_name: str) -> str:
+        return self._files.sign(key, wire.SIGNED_S, file_name, self._clock())
 
     async def _pause(self) -> float:
         with contextlib.suppress(TimeoutError):

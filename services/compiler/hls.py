@@ -3,9 +3,10 @@
 Each rendition is one fragmented MP4 that its playlist addresses by byte ranges: a folder of five files for any server.
 """
 
+import contextlib
 import heapq
 import re
-import tempfile
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -30,14 +31,24 @@ _SOUND = "mp4a.40.2"  # RFC 6381: AAC-LC
 def make(recipe: Stream, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
     """Write the ZIP; `tell` hears of each picture. Raises media.SourceUnreadable."""
     source = folder / recipe.source
-    with tempfile.TemporaryDirectory(dir=target.parent) as name, media.blamed_on(recipe.source):
-        made = Path(name)
+    with _room(target) as made, media.blamed_on(recipe.source):
         _halve(source, made / "half.mp4", tell)
         renditions = _packaged(source, source, made, HIGH) + _packaged(made / "half.mp4", source, made, LOW)
         (made / MASTER).write_text("\n".join(["#EXTM3U", "#EXT-X-INDEPENDENT-SEGMENTS", *renditions, ""]))
         with zipfile.ZipFile(target, "w") as packed:
             for file in (MASTER, f"{HIGH}.m3u8", f"{LOW}.m3u8", f"{HIGH}.mp4", f"{LOW}.mp4"):
                 archive.add(packed, file, made / file)
+
+
+@contextlib.contextmanager
+def _room(target: Path) -> Iterator[Path]:
+    """A folder beside the target; not of tempfile's, which names folders from the root, where we may not look."""
+    room = target.with_name(f"{target.name}.hls")
+    room.mkdir()
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room)
 
 
 def _halve(source: Path, target: Path, tell: Callable[[int], None]) -> None:

@@ -206,6 +206,7 @@ class Stream:
     """A ZIP of a finished film of so many frames as a web server streams it: HLS, as it is and in half the size."""
 
     source: str
+    profile: Profile
     frames: int
 
 

@@ -95,7 +95,7 @@ def _waits(one: Segment, at: datetime) -> Segment:
 def memory(recipe: recipes.Recipe) -> int:
     """About how many bytes a worker takes to make it."""
     match recipe:
-        case recipes.House() | recipes.Render():
+        case recipes.House() | recipes.Render() | recipes.Stream():
             return _WORKER_BYTES + recipe.profile.width * recipe.profile.height * _BYTES_A_PIXEL
         case _:
             return _WORKER_BYTES

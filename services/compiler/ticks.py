@@ -1,10 +1,10 @@
-"""What the compiler does as time passes: films are brought forward, pieces made, and old pieces evicted."""
+"""What the compiler does as time passes: films are brought forward, pieces and exports made, and old pieces evicted."""
 
 import asyncio
 from datetime import timedelta
 
 from libs import run
-from services.compiler import domain, eviction, filming, leases, making, segments, workshop
+from services.compiler import domain, eviction, exporting, exports, filming, leases, making, segments, workshop
 
 _EVICT_EVERY_S = 60.0
 
@@ -18,13 +18,14 @@ class Compiling:
         self.pieces = leases.Crew[segments.Segment](
             shop.database, making.Pieces(shop, lambda: self.films.wake.set()), most
         )
+        self.exports = leases.Crew[exports.Export](shop.database, exporting.Exports(shop), most)
         self._eviction = eviction.Eviction(shop, kept, most_bytes)
 
     async def run(self, stop: asyncio.Event) -> None:
         """A part that works until it is told to stop; then it hands back what it has, and ends its workers."""
         evict = run.every("evict", _EVICT_EVERY_S, self.evict)
         try:
-            await asyncio.gather(self.films.run(stop), self.pieces.run(stop), evict(stop))
+            await asyncio.gather(self.films.run(stop), self.pieces.run(stop), self.exports.run(stop), evict(stop))
         finally:
             await self.shop.close()
 

@@ -131,7 +131,7 @@ def film_progressed(value: domain.Film, progress: float, now: datetime) -> event
         film_id=value.id,
         production_id=value.production_id,
         progress=progress,
-        event_time=_time(now),
+        event_time=time(now),
     )
 
 
@@ -144,7 +144,7 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
             production_id=value.production_id,
             duration=_duration(value.result),
             frames=value.result.frames,
-            event_time=_time(value.ended_at),
+            event_time=time(value.ended_at),
         )
     if value.state not in domain.ENDS:
         return None
@@ -155,7 +155,7 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
         production_id=value.production_id,
         reason=fault.reason,
         message=fault.message,
-        event_time=_time(value.ended_at),
+        event_time=time(value.ended_at),
     )
 
 
@@ -168,10 +168,10 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
         edit_list=wanted,
         state=film_pb2.Film.State.Value(f"STATE_{value.state}"),
         progress=value.progress,
-        error=_fault(value.fault),
-        create_time=_time(value.created_at),
-        update_time=_time(value.updated_at),
-        end_time=_time(value.ended_at),
+        error=fault(value.fault),
+        create_time=time(value.created_at),
+        update_time=time(value.updated_at),
+        end_time=time(value.ended_at),
     )
     if value.seconds_left is not None:
         message.time_left.FromMilliseconds(round(value.seconds_left * 1000))
@@ -194,13 +194,14 @@ def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
 
 
 def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:
-    expires = _time(now + timedelta(seconds=SIGNED_S))
+    expires = time(now + timedelta(seconds=SIGNED_S))
     for output in orders.OUTPUTS:
         if kept := getattr(result, output.field):
-            getattr(message, output.field).CopyFrom(_media(kept, orders.file_name(title, output.suffix), sign, expires))
+            getattr(message, output.field).CopyFrom(media(kept, orders.file_name(title, output.suffix), sign, expires))
 
 
-def _media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_pb2.Timestamp | None) -> media_pb2.Media:
+def media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_pb2.Timestamp | None) -> media_pb2.Media:
+    """A file under the name that people save it as."""
     return media_pb2.Media(
         url=sign(value.key, file_name),
         expire_time=expires,
@@ -211,7 +212,8 @@ def _media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_p
     )
 
 
-def _fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
+def fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
+    """What went wrong, when something did."""
     return fault_pb2.Fault(reason=value.reason, message=value.message, metadata=value.metadata) if value else None
 
 
@@ -223,7 +225,8 @@ def _duration(result: domain.Result) -> duration_pb2.Duration:
     return duration
 
 
-def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """A time, when there is one."""
     if value is None:
         return None
     stamp = timestamp_pb2.Timestamp()

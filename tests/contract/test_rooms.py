@@ -27,12 +27,13 @@ NAMED = {
         warden webhook yaml_file
     """,
     "compiler": """
-        archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction fetching
-        film filming fitting hls house jail kernel landlock leases lettering looking making manifest marks media
-        mux orders painter parameters pieces probe recipes render seccomp segment_store segments sheet shelf
-        sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source sound_files sprite stills
-        timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots
-        tracks uploads verify worker workroom workshop zygote
+        archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
+        export_store export_wire exporting exports extraction fetching film filming fitting hls house jail
+        kernel landlock leases lettering looking making manifest marks media mux orders painter parameters
+        pieces probe recipes render seccomp segment_store segments sheet shelf sound/__init__ sound/loudness
+        sound/mix sound/music sound/samples sound/source sound_files sprite stills timeline timelines/__init__
+        timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots tracks uploads verify
+        worker workroom workshop zygote
     """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals

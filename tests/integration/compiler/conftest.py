@@ -79,9 +79,9 @@ class Compiler:
         """Let a replica do all that is due now; returns how often something was."""
         worker, count, idle = worker or self.worker(), 0, 0
         while idle < 2:
-            done = await worker.films.tick(self.stop) + await worker.pieces.tick(self.stop)
-            await worker.films.idle()
-            await worker.pieces.idle()
+            done = sum([await crew.tick(self.stop) for crew in (worker.films, worker.pieces, worker.exports)])
+            for crew in (worker.films, worker.pieces, worker.exports):
+                await crew.idle()
             count, idle = count + done, 0 if done else idle + 1
             await asyncio.sleep(0.02)  # the database's clock may be behind ours
         return count
@@ -96,8 +96,8 @@ class Compiler:
     async def idle(self) -> None:
         """Return once no replica is at work."""
         for worker in self.workers:
-            await worker.films.idle()
-            await worker.pieces.idle()
+            for crew in (worker.films, worker.pieces, worker.exports):
+                await crew.idle()
 
     async def film(self, film_id: str) -> domain.Film:
         async with self.database.house() as conn:
@@ -161,8 +161,11 @@ def edit_list(*keys: str, **fields: Any) -> edit_list_pb2.EditList:
 async def compiler(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> AsyncIterator[Compiler]:
     place = await database("compiler")
     files = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://127.0.0.1:1&secret=s3cret")
-    behind = api.CompilerApi(place.database, files, clock)
+    told = settings.Settings.model_construct(work_folder=tmp_path, lease_s=30, film_timeout_s=60)
+    shop = workshop.fitted_out(place.database, files, clock, "door", told)
+    behind = api.CompilerApi(shop)
     servicer = rpc.Servicer(pb_grpc.add_CompilerServiceServicer_to_server, behind, NAME)
     made = Compiler(place, await serve("compiler", servicer), issuer, tmp_path, files, behind)
     yield made
     await made.close()
+    await shop.close()

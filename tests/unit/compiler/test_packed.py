@@ -52,7 +52,7 @@ def streamed(folder: Path) -> tuple[Path, int]:
     joined = replace(wanted.entries[1], join=edit.Join(edit.JoinKind.CROSSFADE, 12))
     plan = footage.made(folder, replace(wanted, entries=(wanted.entries[0], joined)))
     digest = footage.laid(folder, [folder / orders.FILM])[0]
-    return packed(folder, recipes.Stream(digest, plan.film.frames)), plan.film.frames
+    return packed(folder, recipes.Stream(digest, plan.film.profile, plan.film.frames)), plan.film.frames
 
 
 def test_both_renditions_are_the_film_and_change_over_at_the_same_times(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from rushes.compiler.v1 import export_pb2 as _export_pb2
 from rushes.compiler.v1 import film_pb2 as _film_pb2
 from rushes.type.v1 import edit_list_pb2 as _edit_list_pb2
 from rushes.type.v1 import media_pb2 as _media_pb2
@@ -350,3 +352,169 @@ class UploadSoundResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadSoundResponse: _TypeAlias = UploadSoundResponse  # noqa: Y015
+
+@_typing.final
+class ExportFilmRequest(_message.Message):
+    """ExportFilmRequest asks for one export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILM_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    film_id: _builtins.str
+    """film_id names a film in STATE_COMPLETED."""
+    format: _export_pb2.Export.Format.ValueType
+    """format wanted."""
+    def __init__(
+        self,
+        *,
+        film_id: _builtins.str = ...,
+        format: _export_pb2.Export.Format.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film_id", b"film_id", "format", b"format"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportFilmRequest: _TypeAlias = ExportFilmRequest  # noqa: Y015
+
+@_typing.final
+class ExportFilmResponse(_message.Message):
+    """ExportFilmResponse returns the export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def export(self) -> _export_pb2.Export:
+        """export as it stands."""
+
+    def __init__(
+        self,
+        *,
+        export: _export_pb2.Export | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportFilmResponse: _TypeAlias = ExportFilmResponse  # noqa: Y015
+
+@_typing.final
+class ListExportsRequest(_message.Message):
+    """ListExportsRequest asks for a film's exports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILM_ID_FIELD_NUMBER: _builtins.int
+    film_id: _builtins.str
+    """film_id names the film."""
+    def __init__(
+        self,
+        *,
+        film_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film_id", b"film_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListExportsRequest: _TypeAlias = ListExportsRequest  # noqa: Y015
+
+@_typing.final
+class ListExportsResponse(_message.Message):
+    """ListExportsResponse returns a film's exports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def exports(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Export]:
+        """exports by format, at most one of each."""
+
+    def __init__(
+        self,
+        *,
+        exports: _abc.Iterable[_export_pb2.Export] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exports", b"exports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListExportsResponse: _TypeAlias = ListExportsResponse  # noqa: Y015
+
+@_typing.final
+class ExtractStillRequest(_message.Message):
+    """ExtractStillRequest asks for one picture of a clip."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    LAST_FRAME_FIELD_NUMBER: _builtins.int
+    LONGEST_SIDE_FIELD_NUMBER: _builtins.int
+    last_frame: _builtins.bool
+    """last_frame takes the last picture, to which a next clip can be joined."""
+    longest_side: _builtins.int
+    """longest_side makes it smaller, in pixels, 16 to 7680, and a JPEG; 0 keeps every pixel, as PNG."""
+    @_builtins.property
+    def clip(self) -> _media_pb2.Blob:
+        """clip is a stored video of the caller's; its key and sha256 are read."""
+
+    @_builtins.property
+    def time(self) -> _duration_pb2.Duration:
+        """time from the clip's start; after its end the last picture is taken."""
+
+    def __init__(
+        self,
+        *,
+        clip: _media_pb2.Blob | None = ...,
+        time: _duration_pb2.Duration | None = ...,
+        last_frame: _builtins.bool = ...,
+        longest_side: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "last_frame", b"last_frame", "moment", b"moment", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "last_frame", b"last_frame", "longest_side", b"longest_side", "moment", b"moment", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_moment: _TypeAlias = _typing.Literal["time", "last_frame"]  # noqa: Y015
+    _WhichOneofArgType_moment: _TypeAlias = _typing.Literal["moment", b"moment"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_moment) -> _WhichOneofReturnType_moment | None: ...
+
+Global___ExtractStillRequest: _TypeAlias = ExtractStillRequest  # noqa: Y015
+
+@_typing.final
+class ExtractStillResponse(_message.Message):
+    """ExtractStillResponse returns the picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STILL_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def still(self) -> _media_pb2.Blob:
+        """still as it is stored."""
+
+    @_builtins.property
+    def media(self) -> _media_pb2.Media:
+        """media is the same for downloading."""
+
+    def __init__(
+        self,
+        *,
+        still: _media_pb2.Blob | None = ...,
+        media: _media_pb2.Media | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "still", b"still"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "still", b"still"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtractStillResponse: _TypeAlias = ExtractStillResponse  # noqa: Y015

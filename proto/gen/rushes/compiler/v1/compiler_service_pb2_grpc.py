@@ -66,6 +66,21 @@ class CompilerServiceStub:
                 request_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundRequest.SerializeToString,
                 response_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundResponse.FromString,
                 _registered_method=True)
+        self.ExportFilm = channel.unary_unary(
+                '/rushes.compiler.v1.CompilerService/ExportFilm',
+                request_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExportFilmRequest.SerializeToString,
+                response_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExportFilmResponse.FromString,
+                _registered_method=True)
+        self.ListExports = channel.unary_unary(
+                '/rushes.compiler.v1.CompilerService/ListExports',
+                request_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ListExportsRequest.SerializeToString,
+                response_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ListExportsResponse.FromString,
+                _registered_method=True)
+        self.ExtractStill = channel.unary_unary(
+                '/rushes.compiler.v1.CompilerService/ExtractStill',
+                request_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExtractStillRequest.SerializeToString,
+                response_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExtractStillResponse.FromString,
+                _registered_method=True)
 
 
 class CompilerServiceServicer:
@@ -116,6 +131,29 @@ class CompilerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportFilm(self, request, context):
+        """ExportFilm asks for a film in another form, or says how that stands: the same film and format is the same export,
+        however often it is asked for. Fails with FILM_NOT_COMPLETED, and with FILM_WITHOUT_MANIFEST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExports(self, request, context):
+        """ListExports returns every export of a film that was asked for. Fails with FILM_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExtractStill(self, request, context):
+        """ExtractStill returns one picture of a clip, taken now or before: the same clip and moment is the same file.
+        Fails with STILL_SOURCE_MISSING and STILL_SOURCE_UNREADABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CompilerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -148,6 +186,21 @@ def add_CompilerServiceServicer_to_server(servicer, server):
                     servicer.UploadSound,
                     request_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundRequest.FromString,
                     response_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundResponse.SerializeToString,
+            ),
+            'ExportFilm': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportFilm,
+                    request_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExportFilmRequest.FromString,
+                    response_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExportFilmResponse.SerializeToString,
+            ),
+            'ListExports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExports,
+                    request_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ListExportsRequest.FromString,
+                    response_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ListExportsResponse.SerializeToString,
+            ),
+            'ExtractStill': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExtractStill,
+                    request_deserializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExtractStillRequest.FromString,
+                    response_serializer=rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExtractStillResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -314,6 +367,87 @@ class CompilerService:
             '/rushes.compiler.v1.CompilerService/UploadSound',
             rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundRequest.SerializeToString,
             rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.UploadSoundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportFilm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.compiler.v1.CompilerService/ExportFilm',
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExportFilmRequest.SerializeToString,
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExportFilmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.compiler.v1.CompilerService/ListExports',
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ListExportsRequest.SerializeToString,
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ListExportsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExtractStill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.compiler.v1.CompilerService/ExtractStill',
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExtractStillRequest.SerializeToString,
+            rushes_dot_compiler_dot_v1_dot_compiler__service__pb2.ExtractStillResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,6 +32,16 @@ class CompilerServiceStub:
     """UploadSound keeps music or a narration, sent in pieces, for edit lists to name; the same bytes are kept once.
     Fails with INVALID_ARGUMENT when it is no sound of the kind said, too large, or not what sha256 says.
     """
+    ExportFilm: _aio.UnaryUnaryMultiCallable[_compiler_service_pb2.ExportFilmRequest, _compiler_service_pb2.ExportFilmResponse]
+    """ExportFilm asks for a film in another form, or says how that stands: the same film and format is the same export,
+    however often it is asked for. Fails with FILM_NOT_COMPLETED, and with FILM_WITHOUT_MANIFEST.
+    """
+    ListExports: _aio.UnaryUnaryMultiCallable[_compiler_service_pb2.ListExportsRequest, _compiler_service_pb2.ListExportsResponse]
+    """ListExports returns every export of a film that was asked for. Fails with FILM_NOT_FOUND."""
+    ExtractStill: _aio.UnaryUnaryMultiCallable[_compiler_service_pb2.ExtractStillRequest, _compiler_service_pb2.ExtractStillResponse]
+    """ExtractStill returns one picture of a clip, taken now or before: the same clip and moment is the same file.
+    Fails with STILL_SOURCE_MISSING and STILL_SOURCE_UNREADABLE.
+    """
 
 class CompilerServiceServicer(metaclass=_abc_1.ABCMeta):
     """CompilerService cuts clips into films.
@@ -86,6 +96,34 @@ class CompilerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_compiler_service_pb2.UploadSoundResponse]:
         """UploadSound keeps music or a narration, sent in pieces, for edit lists to name; the same bytes are kept once.
         Fails with INVALID_ARGUMENT when it is no sound of the kind said, too large, or not what sha256 says.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportFilm(
+        self,
+        request: _compiler_service_pb2.ExportFilmRequest,
+        context: _aio.ServicerContext[_compiler_service_pb2.ExportFilmRequest, _abc.Awaitable[_compiler_service_pb2.ExportFilmResponse]],
+    ) -> _abc.Awaitable[_compiler_service_pb2.ExportFilmResponse]:
+        """ExportFilm asks for a film in another form, or says how that stands: the same film and format is the same export,
+        however often it is asked for. Fails with FILM_NOT_COMPLETED, and with FILM_WITHOUT_MANIFEST.
+        """
+
+    @_abc_1.abstractmethod
+    def ListExports(
+        self,
+        request: _compiler_service_pb2.ListExportsRequest,
+        context: _aio.ServicerContext[_compiler_service_pb2.ListExportsRequest, _abc.Awaitable[_compiler_service_pb2.ListExportsResponse]],
+    ) -> _abc.Awaitable[_compiler_service_pb2.ListExportsResponse]:
+        """ListExports returns every export of a film that was asked for. Fails with FILM_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ExtractStill(
+        self,
+        request: _compiler_service_pb2.ExtractStillRequest,
+        context: _aio.ServicerContext[_compiler_service_pb2.ExtractStillRequest, _abc.Awaitable[_compiler_service_pb2.ExtractStillResponse]],
+    ) -> _abc.Awaitable[_compiler_service_pb2.ExtractStillResponse]:
+        """ExtractStill returns one picture of a clip, taken now or before: the same clip and moment is the same file.
+        Fails with STILL_SOURCE_MISSING and STILL_SOURCE_UNREADABLE.
         """
 
 def add_CompilerServiceServicer_to_server(servicer: CompilerServiceServicer, server: _aio.Server) -> None: ...

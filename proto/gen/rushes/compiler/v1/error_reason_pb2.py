@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rushes/compiler/v1/error_reason.proto\x12\x12rushes.compiler.v1*\xa5\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_REASON_FILM_NOT_FOUND\x10\x01\x12&\n\"ERROR_REASON_FILM_ALREADY_FINISHED\x10\x02\x12 \n\x1c\x45RROR_REASON_CLIP_UNREADABLE\x10\x03\x12\x1d\n\x19\x45RROR_REASON_CLIP_MISSING\x10\x04\x12$\n ERROR_REASON_FILM_NOT_AS_PLANNED\x10\x05\x12#\n\x1f\x45RROR_REASON_COMPILER_EXHAUSTED\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_FILM_CANCELED\x10\x07\x12\x1c\n\x18\x45RROR_REASON_BAD_REQUEST\x10\x08\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\t\x12!\n\x1d\x45RROR_REASON_TRIM_BEYOND_CLIP\x10\n\x12\x1e\n\x1a\x45RROR_REASON_JOIN_TOO_LONG\x10\x0b\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%rushes/compiler/v1/error_reason.proto\x12\x12rushes.compiler.v1*\xeb\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_REASON_FILM_NOT_FOUND\x10\x01\x12&\n\"ERROR_REASON_FILM_ALREADY_FINISHED\x10\x02\x12 \n\x1c\x45RROR_REASON_CLIP_UNREADABLE\x10\x03\x12\x1d\n\x19\x45RROR_REASON_CLIP_MISSING\x10\x04\x12$\n ERROR_REASON_FILM_NOT_AS_PLANNED\x10\x05\x12#\n\x1f\x45RROR_REASON_COMPILER_EXHAUSTED\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_FILM_CANCELED\x10\x07\x12\x1c\n\x18\x45RROR_REASON_BAD_REQUEST\x10\x08\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\t\x12!\n\x1d\x45RROR_REASON_TRIM_BEYOND_CLIP\x10\n\x12\x1e\n\x1a\x45RROR_REASON_JOIN_TOO_LONG\x10\x0b\x12#\n\x1f\x45RROR_REASON_FILM_NOT_COMPLETED\x10\x0c\x12&\n\"ERROR_REASON_FILM_WITHOUT_MANIFEST\x10\r\x12&\n\"ERROR_REASON_EXPORT_SOURCE_MISSING\x10\x0e\x12%\n!ERROR_REASON_STILL_SOURCE_MISSING\x10\x0f\x12(\n$ERROR_REASON_STILL_SOURCE_UNREADABLE\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.compiler.v1.error_re
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=62
-  _globals['_ERRORREASON']._serialized_end=483
+  _globals['_ERRORREASON']._serialized_end=681
 # @@protoc_insertion_point(module_scope)

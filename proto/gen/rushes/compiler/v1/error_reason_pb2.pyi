@@ -46,6 +46,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_TRIM_BEYOND_CLIP: a trim names frames that its clip does not have. Metadata: number, title, available."""
     ERROR_REASON_JOIN_TOO_LONG: _ErrorReason.ValueType  # 11
     """ERROR_REASON_JOIN_TOO_LONG: a cut's joins take more frames than it has. Metadata: number, title, frames, taken."""
+    ERROR_REASON_FILM_NOT_COMPLETED: _ErrorReason.ValueType  # 12
+    """ERROR_REASON_FILM_NOT_COMPLETED: only a finished film can be exported. Metadata: film_id, state."""
+    ERROR_REASON_FILM_WITHOUT_MANIFEST: _ErrorReason.ValueType  # 13
+    """ERROR_REASON_FILM_WITHOUT_MANIFEST: the film was made before manifests; make it again. Metadata: film_id."""
+    ERROR_REASON_EXPORT_SOURCE_MISSING: _ErrorReason.ValueType  # 14
+    """ERROR_REASON_EXPORT_SOURCE_MISSING: a file that the export is made of is not in the store. Metadata: film_id."""
+    ERROR_REASON_STILL_SOURCE_MISSING: _ErrorReason.ValueType  # 15
+    """ERROR_REASON_STILL_SOURCE_MISSING: there is no such clip. Metadata: key."""
+    ERROR_REASON_STILL_SOURCE_UNREADABLE: _ErrorReason.ValueType  # 16
+    """ERROR_REASON_STILL_SOURCE_UNREADABLE: no picture can be taken from the clip. Metadata: key, problem."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in CompilerService; it is ErrorInfo.reason, domain "compiler.rushes"."""
@@ -74,4 +84,14 @@ ERROR_REASON_TRIM_BEYOND_CLIP: ErrorReason.ValueType  # 10
 """ERROR_REASON_TRIM_BEYOND_CLIP: a trim names frames that its clip does not have. Metadata: number, title, available."""
 ERROR_REASON_JOIN_TOO_LONG: ErrorReason.ValueType  # 11
 """ERROR_REASON_JOIN_TOO_LONG: a cut's joins take more frames than it has. Metadata: number, title, frames, taken."""
+ERROR_REASON_FILM_NOT_COMPLETED: ErrorReason.ValueType  # 12
+"""ERROR_REASON_FILM_NOT_COMPLETED: only a finished film can be exported. Metadata: film_id, state."""
+ERROR_REASON_FILM_WITHOUT_MANIFEST: ErrorReason.ValueType  # 13
+"""ERROR_REASON_FILM_WITHOUT_MANIFEST: the film was made before manifests; make it again. Metadata: film_id."""
+ERROR_REASON_EXPORT_SOURCE_MISSING: ErrorReason.ValueType  # 14
+"""ERROR_REASON_EXPORT_SOURCE_MISSING: a file that the export is made of is not in the store. Metadata: film_id."""
+ERROR_REASON_STILL_SOURCE_MISSING: ErrorReason.ValueType  # 15
+"""ERROR_REASON_STILL_SOURCE_MISSING: there is no such clip. Metadata: key."""
+ERROR_REASON_STILL_SOURCE_UNREADABLE: ErrorReason.ValueType  # 16
+"""ERROR_REASON_STILL_SOURCE_UNREADABLE: no picture can be taken from the clip. Metadata: key, problem."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
