@@ -72,6 +72,41 @@ def list_all(
 
 
 @film_app.command()
+def show(film: Film, home: Home = None, as_json: AsJson = False) -> None:
+    """Show a film and what belongs to it."""
+    from services.cli import film_files
+
+    film_files.show(_folder(home), film, as_json, out)
+
+
+@film_app.command()
+def download(
+    film: Film,
+    folder: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go.")] = Path(),
+    home: Home = None,
+) -> None:
+    """Bring a film here, with its poster, stills, captions and manifest."""
+    from services.cli import film_files
+
+    film_files.bring(_folder(home), film, folder, out)
+
+
+@film_app.command()
+def export(
+    film: Film,
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="hls, scenes, otio, fcpxml, edl or csv.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the file goes; its own name without it.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Bring a film here in another form: for streaming, as its clips, or as a timeline for an editor."""
+    from services.cli import film_files
+
+    film_files.export(_folder(home), film, kind, output, out)
+
+
+@film_app.command()
 def watch(film: Film, home: Home = None) -> None:
     """Follow the cutting of a film to its end; leaving the view never stops it."""
     from services.cli import reels, screening

@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,29 @@ def test_a_film_that_fails_says_why_and_is_made_anew(run: Run, folder: Path) -> 
         code, _, err = run("cut", "edit.yaml")
         assert (code, "The film could not be made: " in err) == (1, True), err
         assert not list((folder / "runs").iterdir())
+
+
+def test_a_film_is_brought_here_with_all_that_belongs_to_it_and_in_every_form(run: Run) -> None:
+    film = told(run, "film", "doors.yaml")["film_id"]
+    code, out, err = run("film", "show", film)
+    assert (code, out.splitlines()[1].startswith("  Doors.mp4; video/mp4; ")) == (0, True), err
+    code, out, err = run("film", "download", film, "-o", "all")
+    assert code == 0, err
+    assert sorted(path.name for path in Path("all").iterdir()) == [
+        "Doors contact sheet.jpg",
+        "Doors manifest.json",
+        "Doors poster.jpg",
+        "Doors sprite.jpg",
+        "Doors sprite.vtt",
+        "Doors.mp4",
+    ]
+    assert json.loads(Path("all/Doors manifest.json").read_text())["film_id"] == film
+    for kind in ("otio", "fcpxml", "edl", "csv"):
+        assert run("film", "export", film, kind) == (0, f"Doors.{kind}\n", "")
+    assert run("film", "export", film, "scenes", "-o", "clips.zip") == (0, "clips.zip\n", "")
+    with zipfile.ZipFile("clips.zip") as packed:
+        assert {"001 One.mp4", "002 Two.mp4", "Doors.otio"} < set(packed.namelist())
+        assert packed.read("Doors.edl") == Path("Doors.edl").read_bytes()
+    assert run("film", "export", film, "hls") == (0, "Doors hls.zip\n", "")
+    code, _, err = run("film", "export", film, "gif")
+    assert (code, err) == (2, "gif is no format; write one of hls, scenes, otio, fcpxml, edl, csv.\n")
