@@ -82,7 +82,7 @@ def scenes(path: Path, recipe: Film, size: tuple[int, int]) -> Iterator[Image.Im
         picture = next(_key_pictures(path, recipe, chapter, chapter.start + chapter.frames // 2))
         if _contrast(picture) <= _FLAT:
             picture = _clearest(path, recipe, chapter)
-        picture.thumbnail(size, Image.Resampling.LANCZOS)
+        picture.thumbnail(size, Image.Resampling.HAMMING)  # a third of the time of the best, and hard to tell
         yield picture
 
 

@@ -29,6 +29,7 @@ def verify(path: Path, recipe: Film) -> None:
             _check_captions(container, recipe)
         for start, end in _windows(recipe):
             _check_decodes(path, recipe, start, end)
+        _expect("the loudness asked for", sound.measured(path).reaches(recipe.loudness))
     except media.Unreadable as error:
         raise domain.FilmNotAsPlanned(check=f"it can be read: it {error}") from error
 

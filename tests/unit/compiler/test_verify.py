@@ -131,3 +131,8 @@ def test_sound_is_right_to_the_sample_and_every_track_starts_at_once(made: Film)
     with av.open(str(made[0])) as container:
         assert [stream.start_time for stream in (*container.streams.video, *container.streams.audio)] == [0, 0]
         assert container.streams.audio[0].duration == 96_000
+
+
+def test_a_film_that_is_too_soft_fails(made: Film) -> None:
+    path, plan = made
+    check_fails(path, replace(plan, loudness=-8.0 if plan.loudness < -12 else -20.0), "the loudness asked for")
