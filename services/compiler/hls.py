@@ -87,6 +87,7 @@ def _packaged(pictures: Path, sound: Path, folder: Path, name: str) -> list[str]
         "hls_time": str(_SEGMENT_S),
         "hls_playlist_type": "vod",
         "hls_segment_filename": str(folder / f"{name}.mp4"),
+        "avoid_negative_ts": "disabled",  # or all is two frames late, which decoding runs ahead
     }
     with (
         media.opened(pictures) as seen,
@@ -96,7 +97,9 @@ def _packaged(pictures: Path, sound: Path, folder: Path, name: str) -> list[str]
         video = out.add_stream_from_template(seen.streams.video[0], opaque=True)
         audio = out.add_stream_from_template(heard.streams.audio[0], opaque=True)
         shown, said = seen.demux(seen.streams.video[0]), heard.demux(heard.streams.audio[0])
-        for packet in heapq.merge(_moved(shown, video), _moved(said, audio), key=_time):
+        # What an encoder of sound puts first is heard by nobody, but players would begin with it: all would be late.
+        primed = (packet for packet in said if packet.pts is None or packet.pts >= 0)
+        for packet in heapq.merge(_moved(shown, video), _moved(primed, audio), key=_time):
             out.mux(packet)
         about = _about(seen.streams.video[0])
     return [f"#EXT-X-STREAM-INF:{_rates(playlist.read_text())},{about}", playlist.name]
