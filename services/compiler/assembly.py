@@ -26,6 +26,7 @@ from services.compiler import (
     segments,
     store,
     wire,
+    workroom,
     workshop,
 )
 
@@ -157,5 +158,5 @@ async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, fold
 async def _put(shop: workshop.Workshop, one: domain.Film, path: Path, content_type: str) -> domain.Media:
     """Keep one file under a key that only this worker uses: a slower one cannot exchange it later."""
     key = f"t/{one.tenant_id}/films/{one.id}/{one.lease_epoch}/{path.name}"
-    kept = await shop.files.put_file(key, path, content_type)
+    kept = await shop.files.put_file(key, workroom.left(path), content_type)
     return domain.Media(key, content_type, kept.size, kept.sha256 or "")

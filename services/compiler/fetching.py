@@ -34,17 +34,17 @@ class Fetching:
         async def lay(name: str) -> None:
             keys = clips.get(name, [segments.key(tenant_id, name)])
             async with few:
-                await self._shelf.lay(name, folder, lambda path: self._first(name, keys, path))
+                await self._shelf.lay(tenant_id, name, folder, lambda path: self._first(name, keys, path))
 
         await _all(lay(name) for name in needs)
 
-    async def take(self, keys: Sequence[str], folder: Path) -> dict[str, str]:
+    async def take(self, tenant_id: str, keys: Sequence[str], folder: Path) -> dict[str, str]:
         """Put clips that are known by their keys alone into the folder; their digests. Raises FileGone."""
         few = asyncio.Semaphore(_AT_ONCE)
 
         async def take(key: str) -> str:
             async with few:
-                return await self._shelf.take(key, folder, lambda path: self._first(key, [key], path))
+                return await self._shelf.take(tenant_id, key, folder, lambda path: self._first(key, [key], path))
 
         return dict(zip(keys, await _all(take(key) for key in keys), strict=True))
 

@@ -16,7 +16,7 @@ async def found(shop: workshop.Workshop, tenant_id: str, wanted: edit.Edit, fold
     unseen = [key for key in seen if key not in known or known[key].facts is None]
     unheard = [key for key in heard if key not in known or not known[key].heard]
     if unseen or unheard:
-        looked = await _looked(shop, wanted, unseen, unheard, folder)
+        looked = await _looked(shop, tenant_id, wanted, unseen, unheard, folder)
         async with shop.database.tenant(tenant_id) as conn:
             await clip_store.note(conn, tenant_id, looked)
         failpoints.reach("clips.noted")
@@ -27,11 +27,16 @@ async def found(shop: workshop.Workshop, tenant_id: str, wanted: edit.Edit, fold
 
 
 async def _looked(
-    shop: workshop.Workshop, wanted: edit.Edit, unseen: Collection[str], unheard: Collection[str], folder: Path
+    shop: workshop.Workshop,
+    tenant_id: str,
+    wanted: edit.Edit,
+    unseen: Collection[str],
+    unheard: Collection[str],
+    folder: Path,
 ) -> Sequence[Clip]:
     keys = list(dict.fromkeys([*unseen, *unheard]))
     try:
-        digests = await shop.fetching.take(keys, folder)
+        digests = await shop.fetching.take(tenant_id, keys, folder)
     except fetching.FileGone as gone:
         raise blame.missing(wanted, {gone.name}) from gone
     failpoints.reach("clips.fetched")

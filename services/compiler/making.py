@@ -18,6 +18,7 @@ from services.compiler import (
     segment_store,
     segments,
     wire,
+    workroom,
     workshop,
 )
 from services.compiler.segments import Segment
@@ -85,10 +86,10 @@ class Pieces:
             order = orders.Order(folder, make=(recipe,))
             await shop.cutter.run(order, lambda said: _note(said, share), shop.deadline_s, segments.memory(recipe))
             failpoints.reach("piece.made")
-            path = folder / one.address
+            path = workroom.left(folder / one.address)
             kept = await shop.files.put_file(one.key, path, _CONTENT_TYPE)
             failpoints.reach("piece.kept")
-            await shop.shelf.keep(path)
+            await shop.shelf.keep(one.tenant_id, path)
         return segments.made(one, kept.size, (shop.clock() - began).total_seconds(), shop.clock())
 
     async def _without(self, one: Segment, name: str) -> Segment:

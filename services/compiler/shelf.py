@@ -31,39 +31,37 @@ class Shelf:
         self._folder, self._most, self._free_share = folder, most_bytes, free_share
         self._arriving: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    async def lay(self, name: str, folder: Path, fetch: Fetch) -> None:
+    async def lay(self, tenant_id: str, name: str, folder: Path, fetch: Fetch) -> None:
         """Put the file of this digest or address into an order's folder. Raises StorageFull, and what `fetch` does."""
-        async with self._arriving.setdefault(name, asyncio.Lock()):
-            if not await asyncio.to_thread(self._link, name, folder):
+        place = self._place(tenant_id, name)
+        async with self._arriving.setdefault(place.name, asyncio.Lock()):
+            if not await asyncio.to_thread(_link, place, folder / name):
                 await self._check_room()
                 await fetch(folder / name)
-                await self.keep(folder / name)
+                await self.keep(tenant_id, folder / name)
 
-    async def take(self, key: str, folder: Path, fetch: Fetch) -> str:
+    async def take(self, tenant_id: str, key: str, folder: Path, fetch: Fetch) -> str:
         """Put a file that is known only by its key into an order's folder under its digest; returns the digest."""
         await self._check_room()
         arriving = folder / hashlib.sha256(key.encode()).hexdigest()[:32]
         await fetch(arriving)
         digest = await asyncio.to_thread(_digest_of, arriving)
         arriving.replace(folder / digest)
-        await self.keep(folder / digest)
+        await self.keep(tenant_id, folder / digest)
         return digest
 
-    async def keep(self, path: Path) -> None:
-        """Have this file at hand as well, under its name; it must not change any more."""
-        await asyncio.to_thread(self._keep, path)
+    async def keep(self, tenant_id: str, path: Path) -> None:
+        """Have this file at hand as well, under its name; it is ours from now on, and changes no more."""
+        await asyncio.to_thread(self._keep, path, self._place(tenant_id, path.name))
 
-    def _link(self, name: str, folder: Path) -> bool:
-        try:
-            os.link(self._folder / name, folder / name)
-        except FileNotFoundError:
-            return False
-        os.utime(self._folder / name)
-        return True
+    def _place(self, tenant_id: str, name: str) -> Path:
+        """Nothing that was made for one tenant is ever laid before another, whatever a worker made of it."""
+        return self._folder / f"{hashlib.sha256(tenant_id.encode()).hexdigest()[:16]}-{name}"
 
-    def _keep(self, path: Path) -> None:
+    def _keep(self, path: Path, place: Path) -> None:
+        os.chown(path, os.geteuid(), os.getegid())  # or the user that workers are could write to it
         with contextlib.suppress(FileExistsError):
-            os.link(path, self._folder / path.name)
+            os.link(path, place)
         self._trim()
 
     def _trim(self) -> None:
@@ -83,6 +81,15 @@ class Shelf:
         if disk.free < disk.total * self._free_share * _LEAST_SHARE:
             await asyncio.to_thread(self._trim)
             raise blobs.StorageFull
+
+
+def _link(place: Path, target: Path) -> bool:
+    try:
+        os.link(place, target)
+        os.utime(place)
+    except FileNotFoundError:
+        return target.exists()
+    return True
 
 
 def _digest_of(path: Path) -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,6 +45,16 @@ class Workroom:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def left(path: Path) -> Path:
+    """What a worker left here, if that is a file: who reads hostile files might leave a link that leads elsewhere.
+
+    Raises OSError for anything else.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(errno.EINVAL, "the worker left no file", path.name)
+    return path
 
 
 def sweep(parent: Path) -> None:

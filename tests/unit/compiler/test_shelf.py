@@ -38,7 +38,7 @@ def folders(tmp_path: Path) -> list[Path]:
 async def test_what_many_need_at_once_is_fetched_once(folders: list[Path]) -> None:
     place, one, two = folders
     kept, source = shelf.Shelf(place, 1000), Source()
-    await asyncio.gather(*(kept.lay("ab", folder, source("ab")) for folder in (one, two)))
+    await asyncio.gather(*(kept.lay("acme", "ab", folder, source("ab")) for folder in (one, two)))
     assert source.asked == ["ab"]
     assert (one / "ab").samefile(two / "ab")
 
@@ -46,9 +46,9 @@ async def test_what_many_need_at_once_is_fetched_once(folders: list[Path]) -> No
 async def test_a_file_known_by_its_key_alone_is_kept_under_its_digest(folders: list[Path]) -> None:
     place, one, two = folders
     kept, source = shelf.Shelf(place, 1000), Source()
-    digest = await kept.take("t/acme/clips/1.mp4", one, source("key"))
+    digest = await kept.take("acme", "t/acme/clips/1.mp4", one, source("key"))
     assert os.listdir(one) == [digest]
-    await kept.lay(digest, two, source("digest"))
+    await kept.lay("acme", digest, two, source("digest"))
     assert source.asked == ["key"]
 
 
@@ -56,15 +56,24 @@ async def test_what_was_not_used_for_longest_goes_first_and_never_what_is_in_use
     place, one, two = folders
     kept, source = shelf.Shelf(place, 250), Source()
     for age, name in ((30, "in-use"), (20, "old"), (10, "new")):
-        await kept.lay(name, one, source(name))
-        os.utime(place / name, times=(0, 1_000_000_000 - age))
+        await kept.lay("acme", name, one, source(name))
+        os.utime(next(place.glob(f"*-{name}")), times=(0, 1_000_000_000 - age))
         if name != "in-use":
             (one / name).unlink()
-    await kept.lay("newest", two, source("newest"))
-    assert set(os.listdir(place)) == {"in-use", "newest"}
+    await kept.lay("acme", "newest", two, source("newest"))
+    assert {path.name.partition("-")[2] for path in place.iterdir()} == {"in-use", "newest"}
     (one / "in-use").unlink()
-    await kept.lay("again", two, source("again"))
-    assert set(os.listdir(place)) == {"newest", "again"}
+    await kept.lay("acme", "again", two, source("again"))
+    assert {path.name.partition("-")[2] for path in place.iterdir()} == {"newest", "again"}
+
+
+async def test_nothing_of_one_tenant_is_laid_before_another(folders: list[Path]) -> None:
+    place, one, two = folders
+    kept, source = shelf.Shelf(place, 1000), Source()
+    await kept.lay("acme", "ab", one, source("ab"))
+    await kept.lay("other", "ab", two, source("ab"))
+    assert source.asked == ["ab", "ab"]
+    assert not (one / "ab").samefile(two / "ab")
 
 
 async def test_a_failed_fetch_leaves_nothing(folders: list[Path]) -> None:
@@ -75,7 +84,7 @@ async def test_a_failed_fetch_leaves_nothing(folders: list[Path]) -> None:
         raise blobs.BlobMissing(key="ab")
 
     with pytest.raises(blobs.BlobMissing):
-        await kept.lay("ab", one, fails)
+        await kept.lay("acme", "ab", one, fails)
     assert (os.listdir(place), os.listdir(one)) == ([], [])
 
 
@@ -83,10 +92,10 @@ async def test_a_disk_that_is_nearly_full_is_left_alone(folders: list[Path]) -> 
     """As if five of four parts of it should stay free."""
     place, one, two = folders
     source = Source()
-    await shelf.Shelf(place, 1000).lay("ab", one, source("ab"))
+    await shelf.Shelf(place, 1000).lay("acme", "ab", one, source("ab"))
     (one / "ab").unlink()
     with pytest.raises(blobs.StorageFull):
-        await shelf.Shelf(place, 1000, free_share=7.0).lay("cd", two, source("cd"))
+        await shelf.Shelf(place, 1000, free_share=7.0).lay("acme", "cd", two, source("cd"))
     assert (source.asked, os.listdir(place)) == (["ab"], [])
 
 
@@ -98,6 +107,16 @@ async def test_an_orders_folder_is_gone_afterwards(tmp_path: Path) -> None:
     assert os.listdir(room.folder / "orders") == []
     room.close()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_link_that_a_worker_left_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"secret")
+    assert workroom.left(tmp_path / "file") == tmp_path / "file"
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe", "absent"):
+        with pytest.raises(OSError, match=name):
+            workroom.left(tmp_path / name)
 
 
 def test_what_a_killed_replica_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
