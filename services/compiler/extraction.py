@@ -34,14 +34,14 @@ class Stills:
             try:
                 await self._shop.files.get_file(key, path)
             except blobs.BlobMissing:
-                path = await self._made(clip_key, wanted, folder)
+                path = await self._made(tenant_id, clip_key, wanted, folder)
                 await self._shop.files.put_file(key, path, content_type)
             return domain.Media(key, content_type, *await asyncio.to_thread(_facts, path))
 
-    async def _made(self, clip_key: str, wanted: recipes.Still, folder: Path) -> Path:
+    async def _made(self, tenant_id: str, clip_key: str, wanted: recipes.Still, folder: Path) -> Path:
         shop = self._shop
         try:
-            found = await shop.fetching.take([clip_key], folder)
+            found = await shop.fetching.take(tenant_id, [clip_key], folder)
         except fetching.FileGone as gone:
             raise StillSourceMissing(key=clip_key) from gone
         if found[clip_key] != wanted.source:
