@@ -1,6 +1,7 @@
 """Makes the pieces of films, and films of their pieces: the whole of the work that happens in the worker process."""
 
 from collections.abc import Callable
+from concurrent.futures import thread  # by its whole name: `futures` would import it inside the jail
 from pathlib import Path
 
 from services.compiler import (
@@ -20,6 +21,8 @@ from services.compiler import (
     tracks,
     verify,
 )
+
+_READERS = 2
 
 
 def work(order: orders.Order, say: Callable[[orders.Said], None]) -> None:
@@ -75,11 +78,20 @@ def _make(recipe: recipes.Recipe, folder: Path, tell: Callable[[int], None]) -> 
 def _film(recipe: recipes.Film, folder: Path, tell: Callable[[int], None]) -> None:
     target = folder / orders.FILM
     mux.join(recipe, folder, target, tell)
-    verify.verify(target, recipe)
-    stills.poster(target, recipe, folder / orders.POSTER)
-    sheet.draw(recipe, stills.scenes(target, recipe, sheet.cell(recipe)), folder / orders.CONTACT_SHEET)
-    sprite.draw(target, recipe, folder / orders.SPRITE)
+    _all_at_once(
+        *verify.checks(target, recipe),
+        lambda: stills.poster(target, recipe, folder / orders.POSTER),
+        lambda: sheet.draw(recipe, stills.scenes(target, recipe, sheet.cell(recipe)), folder / orders.CONTACT_SHEET),
+        lambda: sprite.draw(target, recipe, folder / orders.SPRITE),
+    )
     (folder / orders.SPRITE_VTT).write_text(sprite.vtt(recipe), encoding="utf-8")
     if recipe.subtitles:
         (folder / orders.CAPTIONS_VTT).write_text(tracks.vtt(recipe), encoding="utf-8")
         (folder / orders.CAPTIONS_SRT).write_text(tracks.srt(recipe), encoding="utf-8")
+
+
+def _all_at_once(*work: Callable[[], None]) -> None:
+    """Reading and decoding leave the interpreter to others; the first in order that raises is heard."""
+    with thread.ThreadPoolExecutor(_READERS) as threads:
+        for done in [threads.submit(one) for one in work]:
+            done.result()

@@ -90,11 +90,10 @@ def small(path: Path, recipe: Film, frames: Sequence[int], size: tuple[int, int]
     """The key picture at or before each of these frames, in that size."""
     with media.opened(path) as container:
         stream = container.streams.video[0]
-        stream.codec_context.skip_frame = "NONKEY"
         step = (stream.time_base or 1) * recipe.profile.fps
         for frame in frames:
             container.seek(int(frame / step), stream=stream)
-            picture = next(container.decode(stream))
+            picture = next(_keys(container, stream))
             shown = picture.reformat(*size, format="rgb24", interpolation="AREA")
             yield Image.fromarray(shown.to_ndarray())
 
@@ -107,15 +106,23 @@ def _key_pictures(path: Path, recipe: Film, chapter: Chapter, frame: int) -> Ite
     """The scene's key pictures from the one before `frame` on: cheap, for nothing before them has to be decoded."""
     with media.opened(path) as container:
         stream = container.streams.video[0]
-        stream.codec_context.skip_frame = "NONKEY"
         step = (stream.time_base or 1) * recipe.profile.fps
         container.seek(int(frame / step), stream=stream)
-        for picture in container.decode(stream):
+        for picture in _keys(container, stream):
             number = film.nearest((picture.pts or 0) * step)
             if number >= chapter.end:
                 return
             if number >= chapter.start:
                 yield Image.fromarray(picture.to_ndarray(format="rgb24"))
+
+
+def _keys(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """The key pictures from here on, each by itself: the decoder would hold one back until two more have come."""
+    context = stream.codec_context
+    for packet in container.demux(stream):
+        if packet.is_keyframe:
+            yield from (*context.decode(packet), *context.decode(None))
+            context.flush_buffers()
 
 
 def _contrast(picture: Image.Image) -> float:

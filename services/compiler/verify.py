@@ -1,7 +1,8 @@
 """Holds a finished file against its plan; nothing is called a film before it passed."""
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,24 +15,36 @@ from services.compiler.recipes import Film
 _NO_WORDS = bytes(2)
 
 
-def verify(path: Path, recipe: Film) -> None:
-    """Check streams, grid, lengths, chapters, captions, order of boxes, and that every join decodes.
+def checks(path: Path, recipe: Film) -> list[Callable[[], None]]:
+    """Check streams, grid, lengths, chapters, captions, order of boxes, loudness, and that every join decodes.
 
-    Raises domain.FilmNotAsPlanned naming the check, or media.SourceUnreadable when a copied clip is damaged.
+    They may run at once. Each raises domain.FilmNotAsPlanned naming what it checked, or media.SourceUnreadable when
+    a copied clip is damaged.
     """
-    _expect("the index comes before the data", _index_first(path))
-    _expect("the mark of what AI has made", marks.marked(path) == recipe.generated)
+    windows = [functools.partial(_check_decodes, path, recipe, *window) for window in _windows(recipe)]
+    whole = [functools.partial(check, path, recipe) for check in (_check_file, _check_loudness)]
+    return [functools.partial(_read, check) for check in (*whole, *windows)]
+
+
+def _read(check: Callable[[], None]) -> None:
     try:
-        with media.opened(path) as container:
-            _check_streams(container, recipe)
-            _check_pictures(container, recipe)
-            _check_sound(container, recipe)
-            _check_captions(container, recipe)
-        for start, end in _windows(recipe):
-            _check_decodes(path, recipe, start, end)
-        _expect("the loudness asked for", sound.measured(path).reaches(recipe.loudness))
+        check()
     except media.Unreadable as error:
         raise domain.FilmNotAsPlanned(check=f"it can be read: it {error}") from error
+
+
+def _check_file(path: Path, recipe: Film) -> None:
+    _expect("the index comes before the data", _index_first(path))
+    _expect("the mark of what AI has made", marks.marked(path) == recipe.generated)
+    with media.opened(path) as container:
+        _check_streams(container, recipe)
+        _check_pictures(container, recipe)
+        _check_sound(container, recipe)
+        _check_captions(container, recipe)
+
+
+def _check_loudness(path: Path, recipe: Film) -> None:
+    _expect("the loudness asked for", sound.measured(path).reaches(recipe.loudness))
 
 
 def _expect(check: str, holds: bool) -> None:

@@ -93,8 +93,13 @@ async def _counted(pid: int) -> AsyncIterator[Callable[[], Cost]]:
 
 
 def _cpu(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system + times.children_user + times.children_system
+    """Of the process and all that came from it, whoever has waited for them."""
+    total = 0.0
+    for one in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def _memory(process: psutil.Process) -> int:

@@ -22,14 +22,19 @@ def made(tmp_path: Path) -> Film:
     return tmp_path / orders.FILM, plan.film
 
 
+def verified(path: Path, recipe: recipes.Film) -> None:
+    for check in verify.checks(path, recipe):
+        check()
+
+
 def check_fails(path: Path, plan: recipes.Film, check: str) -> None:
     with pytest.raises(domain.FilmNotAsPlanned) as caught:
-        verify.verify(path, plan)
+        verified(path, plan)
     assert caught.value.facts["check"] == check
 
 
 def test_a_good_film_passes(made: Film) -> None:
-    verify.verify(*made)
+    verified(*made)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_a_film_cut_short_fails(made: Film) -> None:
     path.write_bytes(path.read_bytes()[:-3000])
     marks.mark(path)
     with pytest.raises((domain.FilmNotAsPlanned, media.SourceUnreadable)):
-        verify.verify(path, plan)
+        verified(path, plan)
 
 
 def test_what_is_no_film_fails(made: Film) -> None:
@@ -123,7 +128,7 @@ def test_damage_beside_a_join_is_blamed_on_the_clip_it_came_from(made: Film) -> 
     content[packet.pos + 20 : packet.pos + packet.size] = bytes(packet.size - 20)
     path.write_bytes(content)
     with pytest.raises(media.SourceUnreadable) as caught:
-        verify.verify(path, plan)
+        verified(path, plan)
     assert caught.value.source == plan.runs[1].source
 
 
