@@ -6,6 +6,7 @@ import errno
 import functools
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -17,11 +18,18 @@ log = logging.getLogger(__name__)
 
 _PYTHON = (sys.executable, "-m", "services.compiler.zygote")
 _LONGEST_LINE = 1 << 20  # bytes
+_SIGNALS = {
+    f"-{signal.SIGKILL:d}": "it was killed, by hand or because memory ran out",
+    f"-{signal.SIGXCPU:d}": "its processor time was used up",
+    f"-{signal.SIGXFSZ:d}": "its file grew larger than is allowed",
+    f"-{signal.SIGSYS:d}": "it called what the jail does not let it call",
+    **{f"-{crash:d}": f"it crashed ({crash.name})" for crash in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)},
+}
 _FULL = {os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)}
 
 
 class WorkerDied(errors.Unavailable):
-    """The worker process ended without an answer ({how}); it may have run out of memory."""
+    """The worker process ended without an answer: {how}."""
 
 
 class WorkerBroke(errors.Unavailable):
@@ -138,7 +146,7 @@ class _Zygote:
             except OSError:
                 if self._process:
                     await self._process.wait()
-        raise WorkerDied(how="before it began")
+        raise WorkerDied(how="it could not begin")
 
     async def _started(self) -> socket.socket:
         async with self._starting:
@@ -167,13 +175,17 @@ async def _seen_through(
     try:
         await asyncio.wait([listening, end], return_when=asyncio.FIRST_COMPLETED)
         if end.done() and not end.result():
-            raise WorkerDied(how="with all others")
+            raise WorkerDied(how="all workers ended at once")
         if not await listening:
-            raise WorkerDied(how=f"exit code {(await end).decode() or 'unknown'}")
+            raise WorkerDied(how=_ended((await end).decode()))
     finally:
         listening.cancel()
         end.cancel()
         await asyncio.wait([listening, end])
+
+
+def _ended(code: str) -> str:
+    return _SIGNALS.get(code) or f"exit code {code or 'unknown'}"
 
 
 async def _listen(said: asyncio.StreamReader, hear: Callable[[orders.Said], None]) -> bool:

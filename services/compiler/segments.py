@@ -12,7 +12,7 @@ SOURCE_UNUSABLE, SOURCE_MISSING = "SOURCE_UNUSABLE", "SOURCE_MISSING"
 """Faults of a piece that its film blames on a scene; `source` of their metadata says which file it was."""
 
 _WORKER_BYTES, _BYTES_A_PIXEL = 100 << 20, 160
-"""What a worker takes: measured with 2 encoding threads, and with a margin of a third."""
+"""What a worker takes: reckoned from the pictures that an encoder with 2 threads holds, with room to spare."""
 
 
 class State(enum.StrEnum):

@@ -135,7 +135,7 @@ async def test_a_worker_that_dies_is_noticed(workers: cutter.Cutter, tmp_path: P
     await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
     (worker,) = children()
     worker.send_signal(signal.SIGKILL)
-    with pytest.raises(cutter.WorkerDied, match="exit code -9"):
+    with pytest.raises(cutter.WorkerDied, match="it was killed, by hand or because memory ran out"):
         await running
 
 
@@ -146,7 +146,7 @@ async def test_when_all_workers_die_there_are_new_ones(workers: cutter.Cutter, t
     zygote = worker.parent()
     assert zygote
     zygote.send_signal(signal.SIGKILL)
-    with pytest.raises(cutter.WorkerDied, match="with all others"):
+    with pytest.raises(cutter.WorkerDied, match="all workers ended at once"):
         await running
     worker.wait(10)  # which it could not if it lived on
     await workers.run(order_of(tmp_path, footage.shoot(tmp_path / "a.mp4")), print, 60)
