@@ -17,7 +17,7 @@ def shoot(folder: Path, count: int, seconds: int, size: str = "1280x720") -> lis
     clips = [folder / f"clip-{number}.mp4" for number in range(count)]
     for number, clip in enumerate(clips):
         picture = f"testsrc2=s={size}:r={RATE}:d={seconds},hue=h={number * 31},noise=alls=4:allf=t:all_seed={number}"
-        sound = f"sine=f={220 + 20 * number}:d={seconds}:r=48000"
+        sound = f"anoisesrc=c=pink:a=0.3:seed={number}:d={seconds}:r=48000"  # as broad as the sound of a place
         asked = ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound, "-pix_fmt", "yuv420p")
         coded = ("-c:v", "libx264", "-preset", "fast", "-crf", "20", "-g", "24", "-sc_threshold", "0")
         subprocess.run([*_QUIET, *asked, *coded, "-c:a", "aac", "-ac", "2", str(clip)], check=True, timeout=300)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.compiler import edit, film, orders
 from tests.play import browser
-from tests.unit.compiler import footage
+from tests.unit.compiler import corpus, footage, test_corpus
 
 _TAKE = footage.Take(seconds=Fraction(3), size=(320, 192), options=(("g", "24"), ("bf", "2")))
 
@@ -46,6 +46,19 @@ def _films(folder: Path) -> Iterator[tuple[browser.Film, list[int]]]:
         numbers = footage.numbers(path)
         frames = _alone(plan)
         yield browser.Film(name, path, plan.film.profile.fps, frames), [numbers[frame] for frame in frames]
+    for number in range(test_corpus.FILMS):
+        yield _of_anything(folder / f"corpus-{number}", number)
+
+
+def _of_anything(place: Path, number: int) -> tuple[browser.Film, list[int]]:
+    """A film of clips from everywhere. Where one lies in bars its numbers are read all the same, whatever they say."""
+    (work := place / "work").mkdir(parents=True)
+    names = list(corpus.CLIPS)[number :: test_corpus.FILMS]
+    entries = test_corpus.entries(place, names)
+    plan = footage.made(work, footage.listed([], entries=entries, wish=edit.Wish((160, 96), Fraction(24))))
+    numbers, frames = footage.numbers(work / orders.FILM), _alone(plan)
+    name = f"{len(names)} clips from everywhere, {number + 1}"
+    return browser.Film(name, work / orders.FILM, plan.film.profile.fps, frames), [numbers[frame] for frame in frames]
 
 
 def _cases() -> Iterator[tuple[str, list[footage.Take], dict[str, object]]]:
