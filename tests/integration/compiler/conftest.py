@@ -161,7 +161,8 @@ def edit_list(*keys: str, **fields: Any) -> edit_list_pb2.EditList:
 async def compiler(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> AsyncIterator[Compiler]:
     place = await database("compiler")
     files = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://127.0.0.1:1&secret=s3cret")
-    told = settings.Settings.model_construct(work_folder=tmp_path, lease_s=30, film_timeout_s=60)
+    (door := tmp_path / "door").mkdir()
+    told = settings.Settings.model_construct(work_folder=door, lease_s=30, film_timeout_s=60)
     shop = workshop.fitted_out(place.database, files, clock, "door", told)
     behind = api.CompilerApi(shop)
     servicer = rpc.Servicer(pb_grpc.add_CompilerServiceServicer_to_server, behind, NAME)
