@@ -118,7 +118,7 @@ async def test_a_full_disk_is_told_apart(cause: int) -> None:
 async def test_a_worker_that_is_late_is_ended(workers: cutter.Cutter, tmp_path: Path) -> None:
     with pytest.raises(cutter.WorkerLate, match=r"within 0.5 seconds"):
         await workers.run(stuck(tmp_path), print, 0.5)
-    assert children() == []
+    assert children(workers) == []
 
 
 async def test_a_worker_nobody_wants_is_ended(workers: cutter.Cutter, tmp_path: Path) -> None:
@@ -127,13 +127,13 @@ async def test_a_worker_nobody_wants_is_ended(workers: cutter.Cutter, tmp_path: 
     running.cancel()
     await asyncio.wait([running])
     assert running.cancelled()
-    assert children() == []
+    assert children(workers) == []
 
 
 async def test_a_worker_that_dies_is_noticed(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
     await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
-    (worker,) = children()
+    (worker,) = children(workers)
     worker.send_signal(signal.SIGKILL)
     with pytest.raises(cutter.WorkerDied, match="it was killed, by hand or because memory ran out"):
         await running
@@ -142,7 +142,7 @@ async def test_a_worker_that_dies_is_noticed(workers: cutter.Cutter, tmp_path: P
 async def test_when_all_workers_die_there_are_new_ones(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
     await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
-    (worker,) = children()
+    (worker,) = children(workers)
     zygote = worker.parent()
     assert zygote
     zygote.send_signal(signal.SIGKILL)
@@ -162,11 +162,11 @@ async def test_no_more_workers_than_told_and_no_more_memory(workers: cutter.Cutt
         await asyncio.to_thread(os.open, folder / "pipe", os.O_WRONLY)
     third = asyncio.create_task(workers.run(stuck(folders[2]), print, 60, 1 << 40))
     await asyncio.wait([third], timeout=0.2)
-    assert len(children()) == 2
+    assert len(children(workers)) == 2
     running[0].cancel()
     await asyncio.wait([running[0]])
     await asyncio.wait([third], timeout=0.2)
-    assert len(children()) == 1  # there is a worker free, but not the memory
+    assert len(children(workers)) == 1  # there is a worker free, but not the memory
     running[1].cancel()
     await asyncio.to_thread(os.open, folders[2] / "pipe", os.O_WRONLY)
     third.cancel()
@@ -176,7 +176,7 @@ async def test_no_more_workers_than_told_and_no_more_memory(workers: cutter.Cutt
 async def test_a_worker_has_nothing_of_ours_but_its_line(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
     await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
-    (worker,) = children()
+    (worker,) = children(workers)
     assert set(worker.environ()) <= {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
     assert worker.nice() > psutil.Process().nice()
     assert worker.num_fds() == 4  # its line twice, where it complains, and the clip
@@ -201,6 +201,7 @@ asyncio.run(cutter.Cutter(1, 0).run(order, print, 60))
     assert psutil.wait_procs(below, timeout=10)[1] == []
 
 
-def children() -> list[psutil.Process]:
-    """The workers there are now: what our own child has forked."""
-    return [worker for zygote in psutil.Process().children() for worker in zygote.children()]
+def children(workers: cutter.Cutter) -> list[psutil.Process]:
+    """The workers there are now."""
+    zygote = workers._zygote._process
+    return psutil.Process(zygote.pid).children() if zygote else []
