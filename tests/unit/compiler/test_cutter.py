@@ -40,6 +40,7 @@ def order_of(folder: Path, *clips: Path) -> orders.Order:
 def stuck(folder: Path) -> orders.Order:
     """An order that waits for a writer to its clip for ever."""
     os.mkfifo(folder / "pipe")
+    (folder / "pipe").chmod(0o644)  # whatever this process masks
     return orders.Order(folder, probe=("pipe",))
 
 
