@@ -97,16 +97,11 @@ async def _go_on(shop: workshop.Workshop, planned: _Planned, share: leases.Share
 async def _joined(shop: workshop.Workshop, planned: _Planned, made: float, share: leases.Share) -> domain.Film:
     one, recipe = planned.one, planned.plan.film
     own = recipes.steps(recipe)
-
-    def hear(said: orders.Said) -> None:
-        if isinstance(said, orders.Share):
-            share.done = (made + own * said.done) / (made + own)
-
     async with shop.room.order() as folder:
         try:
             await shop.fetching.lay(one.tenant_id, recipes.needs(recipe), folder)
             failpoints.reach("film.laid")
-            await shop.cutter.run(orders.Order(folder, make=(recipe,)), hear, shop.deadline_s, segments.memory(recipe))
+            await shop.make(recipe, folder, lambda done: share.note((made + own * done) / (made + own)))
         except fetching.FileGone as gone:
             return await _without(shop, planned, gone.name)
         except cutter.SourceUnusable as fault:

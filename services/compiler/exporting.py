@@ -19,7 +19,6 @@ from services.compiler import (
     manifest,
     orders,
     recipes,
-    segments,
     store,
     timelines,
     workshop,
@@ -100,11 +99,4 @@ class Exports:
             await shop.files.get_file(video.key, folder / recipe.source)
         else:
             await shop.fetching.lay(one.tenant_id, recipes.needs(recipe), folder)
-        order = orders.Order(folder, make=(recipe,))
-        await shop.cutter.run(order, lambda said: _note(said, share), shop.deadline_s, segments.memory(recipe))
-        return folder / recipes.address(recipe)
-
-
-def _note(said: orders.Said, share: leases.Share) -> None:
-    if isinstance(said, orders.Share):
-        share.done = said.done
+        return await shop.made(recipe, folder, share.note)

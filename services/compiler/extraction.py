@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from libs import blobs, errors
-from services.compiler import cutter, domain, fetching, orders, recipes, segments, workshop
+from services.compiler import cutter, domain, fetching, recipes, workshop
 
 DEADLINES_S = {"ExtractStill": 60.0}
 """A still waits for a worker like all else."""
@@ -46,12 +46,10 @@ class Stills:
             raise StillSourceMissing(key=clip_key) from gone
         if found[clip_key] != wanted.source:
             raise StillSourceUnreadable(key=clip_key, problem="is not the file of that sha256")
-        order = orders.Order(folder, make=(wanted,))
         try:
-            await shop.cutter.run(order, lambda said: None, shop.deadline_s, segments.memory(wanted))
+            return await shop.made(wanted, folder, lambda done: None)
         except cutter.SourceUnusable as fault:
             raise StillSourceUnreadable(key=clip_key, problem=fault.problem) from fault
-        return folder / recipes.address(wanted)
 
 
 def _facts(path: Path) -> tuple[int, str]:

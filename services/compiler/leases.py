@@ -28,6 +28,10 @@ class Share:
     done: float | None = None
     told: float | None = None
 
+    def note(self, done: float) -> None:
+        """So much of it is done."""
+        self.done = done
+
 
 class Kind(Protocol[T]):
     """A kind of work that lies in the database under leases."""

@@ -13,12 +13,10 @@ from services.compiler import (
     domain,
     fetching,
     leases,
-    orders,
     recipes,
     segment_store,
     segments,
     wire,
-    workroom,
     workshop,
 )
 from services.compiler.segments import Segment
@@ -83,10 +81,8 @@ class Pieces:
             await shop.fetching.lay(one.tenant_id, one.needs, folder)
             failpoints.reach("piece.laid")
             began = shop.clock()
-            order = orders.Order(folder, make=(recipe,))
-            await shop.cutter.run(order, lambda said: _note(said, share), shop.deadline_s, segments.memory(recipe))
+            path = await shop.made(recipe, folder, share.note)
             failpoints.reach("piece.made")
-            path = workroom.left(folder / one.address)
             kept = await shop.files.put_file(one.key, path, _CONTENT_TYPE)
             failpoints.reach("piece.kept")
             await shop.shelf.keep(one.tenant_id, path)
@@ -99,11 +95,6 @@ class Pieces:
         if is_ours:
             return segments.tried(one, "a piece that it needs was gone.", self._shop.clock())
         return segments.failed(one, domain.Fault(segments.SOURCE_MISSING, f"{name} is gone", {"source": name}))
-
-
-def _note(said: orders.Said, share: leases.Share) -> None:
-    if isinstance(said, orders.Share):
-        share.done = said.done
 
 
 def _news(moved: Sequence[domain.Film], now: datetime) -> list[Message]:

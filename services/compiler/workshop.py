@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from libs import blobs, db
-from services.compiler import cutter, fetching, settings, shelf, workroom
+from services.compiler import cutter, fetching, orders, recipes, segments, settings, shelf, workroom
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,20 @@ class Workshop:
     shelf: shelf.Shelf
     fetching: fetching.Fetching
     cutter: cutter.Cutter
+
+    async def make(self, recipe: recipes.Recipe, folder: Path, tell: Callable[[float], None]) -> None:
+        """Have it made of what lies in the folder; `tell` hears the share done. Raises what cutter.Cutter.run does."""
+
+        def hear(said: orders.Said) -> None:
+            if isinstance(said, orders.Share):
+                tell(said.done)
+
+        await self.cutter.run(orders.Order(folder, make=(recipe,)), hear, self.deadline_s, segments.memory(recipe))
+
+    async def made(self, recipe: recipes.Recipe, folder: Path, tell: Callable[[float], None]) -> Path:
+        """As `make`, for what is one file: where it lies. Raises OSError when the worker left something else there."""
+        await self.make(recipe, folder, tell)
+        return workroom.left(folder / recipes.address(recipe))
 
     async def close(self) -> None:
         """End the workers, and give all temporary space back."""
