@@ -8,7 +8,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import blobs, errors, telemetry
+from libs import blobs, telemetry
 from services.compiler import (
     cutter,
     domain,
@@ -71,14 +71,9 @@ class Exports:
     def missed(self, one: Export, fault: Exception) -> Export:
         """See leases.Kind."""
         now = self._shop.clock()
-        match fault:
-            case fetching.FileGone() | blobs.BlobMissing() | cutter.SourceUnusable():
-                return exports.failed(one, domain.fault_of(exports.ExportSourceMissing(film_id=one.film_id)), now)
-            case errors.Error():
-                log.warning("export_failed", extra={"film_id": one.film_id, "reason": fault.reason, "why": str(fault)})
-                return exports.tried(one, str(fault), now)
-        log.error("export_failed", extra={"film_id": one.film_id}, exc_info=fault)
-        return exports.tried(one, f"{type(fault).__name__}.", now)
+        if isinstance(fault, fetching.FileGone | blobs.BlobMissing | cutter.SourceUnusable):
+            return exports.failed(one, domain.fault_of(exports.ExportSourceMissing(film_id=one.film_id)), now)
+        return exports.tried(one, leases.cause(fault, "export_failed", film_id=one.film_id), now)
 
     def put_off(self, one: Export, seconds: float) -> Export:
         """See leases.Kind."""

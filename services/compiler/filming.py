@@ -7,7 +7,7 @@ import prometheus_client
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import errors, telemetry
+from libs import telemetry
 from services.compiler import assembly, domain, leases, store, wire, workshop
 
 log = logging.getLogger(__name__)
@@ -65,14 +65,9 @@ class Films:
     def missed(self, one: domain.Film, fault: Exception) -> domain.Film:
         """See leases.Kind."""
         now = self._shop.clock()
-        match fault:
-            case _ if isinstance(fault, _FINAL):
-                return domain.failed(one, domain.fault_of(fault), now)
-            case errors.Error():
-                log.warning("cutting_failed", extra={"film_id": one.id, "reason": fault.reason, "why": str(fault)})
-                return domain.tried(one, str(fault), now)
-        log.error("cutting_failed", extra={"film_id": one.id}, exc_info=fault)
-        return domain.tried(one, f"{type(fault).__name__}.", now)
+        if isinstance(fault, _FINAL):
+            return domain.failed(one, domain.fault_of(fault), now)
+        return domain.tried(one, leases.cause(fault, "cutting_failed", film_id=one.id), now)
 
     def put_off(self, one: domain.Film, seconds: float) -> domain.Film:
         """See leases.Kind."""

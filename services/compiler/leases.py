@@ -57,6 +57,15 @@ class Kind(Protocol[T]):
         """What becomes of it when it has to wait through no fault of its own."""
 
 
+def cause(fault: Exception, action: str, **ids: str) -> str:
+    """Say in the log that something failed that may pass; returns why, for people."""
+    if isinstance(fault, errors.Error):
+        log.warning(action, extra=ids | {"reason": fault.reason, "why": str(fault)})
+        return str(fault)
+    log.error(action, extra=ids, exc_info=fault)
+    return f"{type(fault).__name__}."
+
+
 class Crew(Generic[T]):
     """At most so many at work on one kind; a crash at any line is a lease that runs out.
 

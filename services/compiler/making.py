@@ -1,13 +1,12 @@
 """Makes one piece of films in a folder of its own: fetches what it needs, has it made, and keeps it."""
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import errors, failpoints
+from libs import failpoints
 from services.compiler import (
     cutter,
     domain,
@@ -20,8 +19,6 @@ from services.compiler import (
     workshop,
 )
 from services.compiler.segments import Segment
-
-log = logging.getLogger(__name__)
 
 _CONTENT_TYPE = "application/octet-stream"  # nobody but us reads pieces
 
@@ -60,16 +57,10 @@ class Pieces:
 
     def missed(self, one: Segment, fault: Exception) -> Segment:
         """See leases.Kind."""
-        now = self._shop.clock()
-        match fault:
-            case cutter.SourceUnusable(source=source, problem=problem):
-                facts = {"source": source, "problem": problem}
-                return segments.failed(one, domain.Fault(segments.SOURCE_UNUSABLE, str(fault), facts))
-            case errors.Error():
-                log.warning("making_failed", extra={"address": one.address, "reason": fault.reason, "why": str(fault)})
-                return segments.tried(one, str(fault), now)
-        log.error("making_failed", extra={"address": one.address}, exc_info=fault)
-        return segments.tried(one, f"{type(fault).__name__}.", now)
+        if isinstance(fault, cutter.SourceUnusable):
+            facts = {"source": fault.source, "problem": fault.problem}
+            return segments.failed(one, domain.Fault(segments.SOURCE_UNUSABLE, str(fault), facts))
+        return segments.tried(one, leases.cause(fault, "making_failed", address=one.address), self._shop.clock())
 
     def put_off(self, one: Segment, seconds: float) -> Segment:
         """See leases.Kind."""
