@@ -142,9 +142,18 @@ class Edit:
 
 def sources(wanted: Edit) -> tuple[str, ...]:
     """Every stored file it names, each once, in order."""
-    keys = [entry.source for entry in wanted.entries if isinstance(entry.source, str)]
-    keys += [wanted.music.source] if wanted.music else []
-    return tuple(dict.fromkeys([*keys, *(voice.source for voice in wanted.narrations)]))
+    return tuple(dict.fromkeys((*pictures(wanted), *sounds(wanted))))
+
+
+def pictures(wanted: Edit) -> tuple[str, ...]:
+    """Every stored file whose pictures it shows, each once, in order."""
+    return tuple(dict.fromkeys(entry.source for entry in wanted.entries if isinstance(entry.source, str)))
+
+
+def sounds(wanted: Edit) -> tuple[str, ...]:
+    """Every stored file that it lets be heard beside its clips, each once, in order."""
+    music = [wanted.music.source] if wanted.music else []
+    return tuple(dict.fromkeys((*music, *(voice.source for voice in wanted.narrations))))
 
 
 def scene_of(wanted: Edit, keys: Collection[str]) -> Scene:

@@ -10,7 +10,7 @@ from services.compiler.clip_store import Clip
 
 async def found(shop: workshop.Workshop, tenant_id: str, wanted: edit.Edit, folder: Path) -> dict[str, film.Found]:
     """What lies under every key that the list names. Raises domain.ClipUnreadable and domain.ClipMissing."""
-    seen, heard = _seen(wanted), _heard(wanted)
+    seen, heard = edit.pictures(wanted), edit.sounds(wanted)
     async with shop.database.tenant(tenant_id) as conn:
         known = await clip_store.known(conn, tenant_id, edit.sources(wanted))
     unseen = [key for key in seen if key not in known or known[key].facts is None]
@@ -57,12 +57,3 @@ async def _looked(
 
 def _digests(digests: Mapping[str, str], keys: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(digests[key] for key in keys))
-
-
-def _seen(wanted: edit.Edit) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(entry.source for entry in wanted.entries if isinstance(entry.source, str)))
-
-
-def _heard(wanted: edit.Edit) -> tuple[str, ...]:
-    music = [wanted.music.source] if wanted.music else []
-    return tuple(dict.fromkeys([*music, *(voice.source for voice in wanted.narrations)]))
