@@ -52,7 +52,7 @@ def place(edit: Edit, available: Sequence[int]) -> tuple[Place, ...]:
         last = index + 1 == len(edit.entries)
         goes = edit.ending if last else edit.entries[index + 1].join
         used = _used(entry, frames, index + 1)
-        lead, tail = _lead(entry.join, index == 0), _tail(goes, last)
+        (_, lead), (tail, _) = _sides(entry.join, index == 0), _sides(goes, last)
         start = places[-1].end - (entry.join.overlap if entry.join else 0) if places else 0
         one = Place(index + 1, entry, start, used, entry.trim.first, entry.join, goes, lead, tail)
         if one.lead + one.tail > one.frames:
@@ -91,14 +91,10 @@ def _used(entry: Entry, available: int, number: int) -> int:
     return frames
 
 
-def _lead(join: Join | None, alone: bool) -> int:
-    """A dip lies half in the cut before, unless there is none."""
-    if join is None or join.kind not in DIPS or alone:
-        return join.frames if join else 0
-    return join.frames - join.frames // 2
-
-
-def _tail(join: Join | None, alone: bool) -> int:
-    if join is None or join.kind not in DIPS or alone:
-        return join.frames if join else 0
-    return join.frames // 2
+def _sides(join: Join | None, alone: bool) -> tuple[int, int]:
+    """How many frames it takes of the cut before and of the coming one: half in each when it is a dip between two."""
+    if join is None:
+        return 0, 0
+    if join.kind in DIPS and not alone:
+        return join.frames // 2, join.frames - join.frames // 2
+    return join.frames, join.frames
