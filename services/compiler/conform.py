@@ -10,9 +10,7 @@ from av.filter import Graph
 from av.video.frame import PictureType
 
 from services.compiler import fitting, house, media, probe
-from services.compiler.recipes import House
-
-_STEPS = 12
+from services.compiler.recipes import ENCODE_STEPS, House
 
 
 def make(recipe: House, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
@@ -26,7 +24,7 @@ def make(recipe: House, folder: Path, target: Path, tell: Callable[[int], None])
             picture.pts, picture.time_base = number, 1 / recipe.profile.fps
             picture.pict_type = PictureType.NONE  # or the source's key frames would become ours
             out.mux(stream.encode(picture))
-            tell(_STEPS)
+            tell(ENCODE_STEPS)
         out.mux(stream.encode(None))
 
 

@@ -223,7 +223,8 @@ class Still:
     longest: int
 
 
-_ENCODE_COST = 12
+ENCODE_STEPS = 12
+"""How many pictures are copied in the time that one is encoded."""
 
 Recipe = House | Render | Sound | Film | Archive | Stream | Still
 
@@ -239,7 +240,7 @@ def steps(recipe: Recipe) -> int:
     """How much work it is, in pictures copied: encoding one takes about as long as copying twelve."""
     match recipe:
         case House() | Render():
-            return recipe.frames * _ENCODE_COST
+            return recipe.frames * ENCODE_STEPS
         case Archive():
             return max(1, len(recipe.sources))
         case Still():

@@ -6,9 +6,7 @@ from pathlib import Path
 import av
 
 from services.compiler import house, painter
-from services.compiler.recipes import Render
-
-_STEPS = 12
+from services.compiler.recipes import ENCODE_STEPS, Render
 
 
 def make(recipe: Render, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
@@ -19,5 +17,5 @@ def make(recipe: Render, folder: Path, target: Path, tell: Callable[[int], None]
             picture = av.VideoFrame.from_ndarray(planes, "yuv420p")
             picture.pts, picture.time_base = number, 1 / recipe.profile.fps
             out.mux(stream.encode(picture))
-            tell(_STEPS)
+            tell(ENCODE_STEPS)
         out.mux(stream.encode(None))
