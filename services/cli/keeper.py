@@ -34,11 +34,10 @@ async def keep(
     start, or when another supervisor keeps this folder.
     """
     folder = house.make_folder(folder)
-    with state.supervising(folder) as lock:
+    with _for_us_alone(), state.supervising(folder) as lock:
         if lock is None:
             note = "" if while_used else f"The house in {folder} is already running."
             raise exits.Ended(note, exits.Code.CONFLICT)
-        os.umask(0o077)
         _require_disk(folder, enough_disk_bytes)
         of = house.prepare(folder, say)
         issuer.prepare(of, datetime.datetime.now(datetime.UTC))
@@ -104,6 +103,16 @@ async def _told_to_stop() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _for_us_alone() -> Iterator[None]:
+    """What is written meanwhile, by us and by those we start, only our user may read."""
+    mask = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(mask)
 
 
 @contextlib.contextmanager

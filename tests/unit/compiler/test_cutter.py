@@ -1,6 +1,7 @@
 """The workers themselves: real processes, real clips."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
@@ -42,6 +43,16 @@ def stuck(folder: Path) -> orders.Order:
     os.mkfifo(folder / "pipe")
     (folder / "pipe").chmod(0o644)  # whatever this process masks
     return orders.Order(folder, probe=("pipe",))
+
+
+async def come_to(folder: Path) -> None:
+    """Wait until a worker has come to the clip of a `stuck` order."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(OSError):  # nobody reads yet
+                os.open(folder / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+                return
+            await asyncio.sleep(0.02)
 
 
 def test_orders_survive_the_line() -> None:
@@ -124,7 +135,7 @@ async def test_a_worker_that_is_late_is_ended(workers: cutter.Cutter, tmp_path: 
 
 async def test_a_worker_nobody_wants_is_ended(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
-    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)  # the worker has come to the clip
+    await come_to(tmp_path)
     running.cancel()
     await asyncio.wait([running])
     assert running.cancelled()
@@ -133,7 +144,7 @@ async def test_a_worker_nobody_wants_is_ended(workers: cutter.Cutter, tmp_path: 
 
 async def test_a_worker_that_dies_is_noticed(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
-    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    await come_to(tmp_path)
     (worker,) = children(workers)
     worker.send_signal(signal.SIGKILL)
     with pytest.raises(cutter.WorkerDied, match="it was killed, by hand or because memory ran out"):
@@ -142,7 +153,7 @@ async def test_a_worker_that_dies_is_noticed(workers: cutter.Cutter, tmp_path: P
 
 async def test_when_all_workers_die_there_are_new_ones(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
-    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    await come_to(tmp_path)
     (worker,) = children(workers)
     zygote = worker.parent()
     assert zygote
@@ -160,7 +171,7 @@ async def test_no_more_workers_than_told_and_no_more_memory(workers: cutter.Cutt
         folder.mkdir()
     running = [asyncio.create_task(workers.run(stuck(folder), print, 60, 1 << 20)) for folder in folders[:2]]
     for folder in folders[:2]:
-        await asyncio.to_thread(os.open, folder / "pipe", os.O_WRONLY)
+        await come_to(folder)
     third = asyncio.create_task(workers.run(stuck(folders[2]), print, 60, 1 << 40))
     await asyncio.wait([third], timeout=0.2)
     assert len(children(workers)) == 2
@@ -169,14 +180,14 @@ async def test_no_more_workers_than_told_and_no_more_memory(workers: cutter.Cutt
     await asyncio.wait([third], timeout=0.2)
     assert len(children(workers)) == 1  # there is a worker free, but not the memory
     running[1].cancel()
-    await asyncio.to_thread(os.open, folders[2] / "pipe", os.O_WRONLY)
+    await come_to(folders[2])
     third.cancel()
     await asyncio.wait([*running, third])
 
 
 async def test_a_worker_has_nothing_of_ours_but_its_line(workers: cutter.Cutter, tmp_path: Path) -> None:
     running = asyncio.create_task(workers.run(stuck(tmp_path), print, 60))
-    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    await come_to(tmp_path)
     (worker,) = children(workers)
     assert set(worker.environ()) <= {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
     assert worker.nice() > psutil.Process().nice()
@@ -186,7 +197,7 @@ async def test_a_worker_has_nothing_of_ours_but_its_line(workers: cutter.Cutter,
 
 
 async def test_workers_end_with_the_service_that_started_them(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+    stuck(tmp_path)
     service = f"""
 import asyncio, pathlib
 from services.compiler import cutter, orders
@@ -194,7 +205,7 @@ order = orders.Order(pathlib.Path({str(tmp_path)!r}), probe=("pipe",))
 asyncio.run(cutter.Cutter(1, 0).run(order, print, 60))
 """
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", service, env=cutter._environment())
-    await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)
+    await come_to(tmp_path)
     below = psutil.Process(process.pid).children(recursive=True)
     assert len(below) == 2
     process.kill()
