@@ -49,9 +49,12 @@ class Database:
         self.spoken = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def tenant(self, tenant_id: str) -> AsyncIterator[AsyncConnection]:
-        """One transaction that sees this tenant's rows only. Raises DatabaseAway."""
-        async with self._begin(self._scoped) as conn:
+    async def tenant(self, tenant_id: str, *, frozen: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees this tenant's rows only; `frozen`, all of its queries see the same moment.
+
+        Raises DatabaseAway.
+        """
+        async with self._begin(self._scoped, frozen) as conn:
             # Set for the transaction, not the session: a pooled connection can never carry it to the next caller.
             await conn.execute(_SCOPE, {"tenant": tenant_id})
             yield conn
@@ -77,12 +80,14 @@ class Database:
         await self._house.dispose()
 
     @contextlib.asynccontextmanager
-    async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async def _begin(self, engine: AsyncEngine, frozen: bool = False) -> AsyncIterator[AsyncConnection]:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 conn = await stack.enter_async_context(engine.connect())
             except (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError) as fault:
                 raise DatabaseAway from fault
+            if frozen:
+                await conn.execution_options(isolation_level="REPEATABLE READ")
             info = conn.info
             info.pop("spoken", None)
             try:

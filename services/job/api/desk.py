@@ -43,7 +43,8 @@ class Desk:
     async def snapshot(self, production_id: str) -> tuple[job_pb2.Production, int]:
         """A production with all that is in it, and its version."""
         tenant_id = auth.caller().tenant_id
-        async with self.database.tenant(tenant_id) as conn:
+        # Else a job could change in between, and be told again with the version it changed in.
+        async with self.database.tenant(tenant_id, frozen=True) as conn:
             production = await store.get_production(conn, tenant_id, production_id)
             message = await self.whole(conn, production)
         return message, production.version

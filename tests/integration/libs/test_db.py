@@ -67,6 +67,16 @@ async def test_without_a_scope_nothing_is_seen(place):
         await connection.close()
 
 
+@pytest.mark.parametrize(("frozen", "seen"), [(True, "acme"), (False, "changed")])
+async def test_a_frozen_transaction_sees_one_moment(place, frozen, seen):
+    name = sa.select(store.STORYBOARDS.c.name)
+    async with place.database.tenant("acme", frozen=frozen) as conn:
+        assert (await conn.execute(name)).scalar_one() == "acme"
+        async with place.database.tenant("acme") as other:
+            await other.execute(sa.update(store.STORYBOARDS).values(name="changed"))
+        assert (await conn.execute(name)).scalar_one() == seen
+
+
 async def test_the_role_of_a_service_cannot_change_its_tables(place):
     for statement in ("DROP TABLE storyboards", "ALTER TABLE storyboards DISABLE ROW LEVEL SECURITY"):
         with pytest.raises(sa.exc.ProgrammingError, match="must be owner"):
