@@ -111,24 +111,18 @@ class _Zygote:
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator[tuple[Line, Line]]:
         """A new worker: the line to it, and its leash, which says at the end how it ended. It is killed on leaving."""
-        (ours, theirs), (leash, held) = socket.socketpair(), socket.socketpair()
-        with theirs, held:
-            try:
+        async with contextlib.AsyncExitStack() as stack:
+            talk, theirs = await _line(stack)
+            end, held = await _line(stack)
+            with theirs, held:
                 await self._fork([theirs.fileno(), held.fileno()])
-            except WorkerDied:
-                ours.close()
-                leash.close()
-                raise
-        talk = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
-        end = await asyncio.open_connection(sock=leash)
-        try:
-            yield talk, end
-        finally:
-            end[1].write_eof()  # which kills it
-            talk[1].close()
-            with contextlib.suppress(OSError):
-                await asyncio.shield(end[0].read())  # its end: until then it may still write into its folder
-            end[1].close()
+            try:
+                yield talk, end
+            finally:
+                end[1].write_eof()  # which kills it
+                talk[1].close()
+                with contextlib.suppress(OSError):
+                    await asyncio.shield(end[0].read())  # its end: until then it may still write into its folder
 
     async def close(self) -> None:
         """End it, and all that came from it."""
@@ -165,6 +159,19 @@ class _Zygote:
                     start_new_session=True,
                 )
             return self._control
+
+
+async def _line(stack: contextlib.AsyncExitStack) -> tuple[Line, socket.socket]:
+    """A line, and what is to be held at its other end; both are closed with the stack."""
+    ours, theirs = socket.socketpair()
+    stack.callback(theirs.close)
+    try:
+        line = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+    except BaseException:
+        ours.close()
+        raise
+    stack.callback(line[1].close)
+    return line, theirs
 
 
 async def _seen_through(
