@@ -19,7 +19,7 @@ def make(recipe: House, folder: Path, target: Path, tell: Callable[[int], None])
     Raises media.SourceUnreadable.
     """
     with av.open(str(target), "w", format="mp4") as out:
-        stream = house.encoder(out, recipe.profile, recipe.parameter_id)
+        stream = house.encoder(out, recipe)
         for number, picture in enumerate(pictures(recipe, folder)):
             picture.pts, picture.time_base = number, 1 / recipe.profile.fps
             picture.pict_type = PictureType.NONE  # or the source's key frames would become ours

@@ -88,13 +88,13 @@ def plan(edit: Edit, found: Mapping[str, Found]) -> Plan:
     kept = _kept_parameters(facts, why)
     why = [w or _other_settings(f, kept) for f, w in zip(facts, why, strict=True)]
     profile = replace(profile, matrix=_kept_matrix(facts, why))
-    parameter_id = parameters.free_id(kept)
+    house_id, render_id = parameters.free_ids(kept)
     houses = [
-        _house(place, one, found, profile, parameter_id) if one and w else None
+        _house(place, one, found, profile, house_id) if one and w else None
         for place, one, w in zip(places, facts, why, strict=True)
     ]
     pictures = [_pictures(p, f, h, found) for p, f, h in zip(places, facts, houses, strict=True)]
-    runs = list(pieces.divide(places, pictures, edit.burnt, profile, parameter_id))
+    runs = list(pieces.divide(places, pictures, edit.burnt, profile, render_id))
     sound = _sound(edit, places, facts, found, profile.fps)
     made: list[Recipe] = [*filter(None, houses), *(run for run in runs if isinstance(run, Render)), sound]
     return Plan(

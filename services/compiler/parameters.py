@@ -31,10 +31,11 @@ def ids(sets: ParameterSets) -> set[int]:
     return {_id(s, _SPS_ID_AT) for s in sets.sps} | {_id(p, _PPS_ID_AT) for p in sets.pps}
 
 
-def free_id(avcc: bytes | None) -> int:
-    """The smallest id that no set in there uses: the one to encode companions with. 0 beside nothing."""
+def free_ids(avcc: bytes | None) -> tuple[int, int]:
+    """The two smallest ids that no set in there uses: those to encode companions of two kinds with."""
     used = ids(read(avcc)) if avcc else set()
-    return next(number for number in range(32) if number not in used)
+    one, other, *_ = (number for number in range(32) if number not in used)
+    return one, other
 
 
 def merge(one: bytes, other: bytes) -> bytes:

@@ -15,7 +15,7 @@ def test_ids_are_read_from_real_records(tmp_path: Path) -> None:
     for number in (0, 1, 2, 17):
         record = recorded(tmp_path / f"{number}.mp4", number)
         assert parameters.ids(parameters.read(record)) == {number}
-        assert parameters.free_id(record) == (1 if number == 0 else 0)
+        assert parameters.free_ids(record) == {0: (1, 2), 1: (0, 2)}.get(number, (0, 1))
 
 
 def test_two_records_become_one_that_holds_both(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_two_records_become_one_that_holds_both(tmp_path: Path) -> None:
     assert both.sps == parameters.read(one).sps + parameters.read(other).sps
     assert both.pps == parameters.read(one).pps + parameters.read(other).pps
     assert both.head[2] == max(parameters.read(one).head[2], parameters.read(other).head[2])
-    assert parameters.free_id(parameters.merge(one, other)) == 2
+    assert parameters.free_ids(parameters.merge(one, other)) == (2, 3)
 
 
 def test_records_with_the_same_ids_cannot_be_merged(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_records_with_the_same_ids_cannot_be_merged(tmp_path: Path) -> None:
 
 
 def test_nothing_leaves_every_id_free() -> None:
-    assert parameters.free_id(None) == 0
+    assert parameters.free_ids(None) == (0, 1)
 
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
