@@ -13,6 +13,8 @@ from services.compiler import domain, film, marks, media, probe, sound, tracks
 from services.compiler.recipes import Film
 
 _NO_WORDS = bytes(2)
+_AFTER = 3
+"""Frames after a join: one that stands on its own, and two that lean on it and on each other."""
 
 
 def checks(path: Path, recipe: Film) -> list[Callable[[], None]]:
@@ -21,9 +23,9 @@ def checks(path: Path, recipe: Film) -> list[Callable[[], None]]:
     They may run at once. Each raises domain.FilmNotAsPlanned naming what it checked, or media.SourceUnreadable when
     a copied clip is damaged.
     """
-    windows = [functools.partial(_check_decodes, path, recipe, *window) for window in _windows(recipe)]
+    joins = [functools.partial(_check_join, path, recipe, join) for join in _joins(recipe)]
     whole = [functools.partial(check, path, recipe) for check in (_check_file, _check_loudness)]
-    return [functools.partial(_read, check) for check in (*whole, *windows)]
+    return [functools.partial(_read, check) for check in (*whole, *joins)]
 
 
 def _read(check: Callable[[], None]) -> None:
@@ -44,7 +46,7 @@ def _check_file(path: Path, recipe: Film) -> None:
 
 
 def _check_loudness(path: Path, recipe: Film) -> None:
-    _expect("the loudness asked for", sound.measured(path).reaches(recipe.loudness))
+    _expect("the loudness asked for", sound.is_as_loud(path, recipe.loudness))
 
 
 def _expect(check: str, holds: bool) -> None:
@@ -123,42 +125,38 @@ def _check_captions(container: InputContainer, recipe: Film) -> None:
         _expect("every caption on its picture", found == planned)
 
 
-def _windows(recipe: Film) -> Iterator[tuple[int, int]]:
-    """The frames to decode: the first and last second, and a second around each join; overlaps are one."""
-    half = max(1, film.nearest(recipe.profile.fps / 2))
-    joins = {chapter.start for chapter in recipe.chapters} | {*itertools.accumulate(run.frames for run in recipe.runs)}
-    start, end = 0, 2 * half
-    for join in sorted(joins):
-        first = recipe.frames - 2 * half if join == recipe.frames else join - half
-        if first > end:
-            yield start, min(end, recipe.frames)
-            start = first
-        end = max(end, join + half)
-    yield start, min(end, recipe.frames)
+def _joins(recipe: Film) -> Iterator[int]:
+    """The frames that something else ends before, or begins with; the film's own beginning and end too."""
+    starts = {chapter.start for chapter in recipe.chapters}
+    yield from sorted({0} | starts | {*itertools.accumulate(run.frames for run in recipe.runs)})
 
 
-def _check_decodes(path: Path, recipe: Film, start: int, end: int) -> None:
-    """Decode pictures and sound strictly from `start` up to `end`, each picture in its place."""
-    expected = start
+def _check_join(path: Path, recipe: Film, join: int) -> None:
+    """Decode strictly the group of pictures that ends before the join, and the first pictures after it.
+
+    Of that group only what others are made of: what nothing is made of spoils nothing.
+    """
+    expected, end, at = join, min(join + _AFTER, recipe.frames), join
     try:
         with media.opened(path) as container:
             stream = container.streams.video[0]
             step = (stream.time_base or Fraction(1)) * recipe.profile.fps
-            probe.seek(container, int(start / step))
-            for frame in container.decode(stream, container.streams.audio[0]):
-                if not isinstance(frame, av.VideoFrame):
-                    continue
-                number = film.nearest((frame.pts or 0) * step)
-                if number >= end:
-                    break
-                if number >= start:
-                    _expect(f"picture {expected} decodes", number == expected)
-                    expected += 1
-                if frame.is_corrupt:
-                    raise media.Unreadable("is damaged")
+            probe.seek(container, int(max(join - 1, 0) / step))
+            for packet in container.demux(stream):
+                at = film.nearest((packet.pts or 0) * step) if packet.size else at
+                stream.codec_context.skip_frame = "NONREF" if at < join else "DEFAULT"
+                for frame in stream.codec_context.decode(packet):
+                    number = film.nearest((frame.pts or 0) * step)
+                    if frame.is_corrupt:
+                        raise media.Unreadable("is damaged")
+                    if join <= number < end:
+                        _expect(f"picture {expected} decodes", number == expected)
+                        expected += 1
+                if expected == end > join:
+                    return
         _expect(f"picture {expected} decodes", expected == end)
     except (av.error.InvalidDataError, media.Unreadable) as error:
-        raise media.SourceUnreadable(_source(recipe, expected), "is damaged") from error
+        raise media.SourceUnreadable(_source(recipe, at), "is damaged") from error
 
 
 def _source(recipe: Film, frame: int) -> str:

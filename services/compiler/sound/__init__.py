@@ -13,7 +13,7 @@ from services.compiler.sound import loudness, mix, music, samples, source
 from services.compiler.sound.loudness import Loudness
 from services.compiler.sound.samples import BLOCK, RATE, Block, Reader, edge
 
-__all__ = ["PACKET", "RATE", "Loudness", "edge", "make", "measured"]
+__all__ = ["PACKET", "RATE", "Loudness", "edge", "is_as_loud", "make", "measured"]
 
 PACKET = 1024
 """Samples in one packet of AAC."""
@@ -40,6 +40,14 @@ def measured(path: Path) -> Loudness:
     while (block := reader.read(BLOCK)).size:
         meter.hear(block)
     return loudness.measured(*meter.end())
+
+
+def is_as_loud(path: Path, wanted: float) -> bool:
+    """Whether a file's first sound is as loud as wanted, in LUFS, or as its peaks allow. Raises media.Unreadable."""
+    power, reader = loudness.power(), Reader(source.whole(path))
+    while (block := reader.read(BLOCK)).size:
+        power.hear(block)
+    return loudness.is_about(loudness.integrated(power.end()), wanted) or measured(path).reaches(wanted)
 
 
 def _steps(recipe: Sound, tell: Callable[[int], None]) -> Callable[[int], None]:

@@ -1,6 +1,6 @@
 """Measures loudness as EBU R128 does, and finds the gain that brings a sound to the loudness wanted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -45,17 +45,21 @@ class Loudness:
     def reaches(self, wanted: float) -> bool:
         """Whether this is the loudness wanted, to half a unit, or as near to it as its peaks allow, or silence."""
         as_loud_as_it_may_be = self.integrated < wanted and self.true_peak > CEILING - 1
-        return self.integrated <= SILENT or as_loud_as_it_may_be or abs(self.integrated - wanted) <= 0.5
+        return as_loud_as_it_may_be or is_about(self.integrated, wanted)
 
 
-class Meter:
-    """Hears a sound block by block; keeps the weighted power and the highest peak of each step."""
+def is_about(found: float, wanted: float) -> bool:
+    """Whether this is that loudness, to half a unit, or silence."""
+    return found <= SILENT or abs(found - wanted) <= 0.5
 
-    def __init__(self) -> None:
-        chain = [("biquad", f"{one}:precision=f64") for one in _K_WEIGHTING]
-        self._weighted, self._dense = _graph(*chain), _graph(("aresample", f"{RATE * _OVERSAMPLED}:filter_size=16"))
-        self._powers, self._peaks = _Steps(STEP, _power), _Steps(STEP * _OVERSAMPLED, _peak)
-        self._at = 0
+
+class Ear:
+    """Hears a sound block by block through filters, and keeps one number of each step."""
+
+    def __init__(
+        self, filters: Sequence[tuple[str, str]], size: int, reduce: Callable[[npt.NDArray[Any]], Steps]
+    ) -> None:
+        self._graph, self._steps, self._at = _graph(*filters), _Steps(size, reduce), 0
 
     def hear(self, block: Block) -> None:
         """Listen to the next samples."""
@@ -64,20 +68,46 @@ class Meter:
         self._at += block.shape[1]
         self._pass(frame)
 
-    def end(self) -> tuple[Steps, Steps]:
-        """All that was heard: for each step the weighted power of both channels together, and the highest peak."""
+    def end(self) -> Steps:
+        """All that was heard."""
         self._pass(None)
-        powers, peaks = self._powers.end(), self._peaks.end()
-        return powers, np.pad(peaks, (0, max(0, powers.size - peaks.size)))[: powers.size]
+        return self._steps.end()
 
     def _pass(self, frame: av.AudioFrame | None) -> None:
-        for graph, steps in ((self._weighted, self._powers), (self._dense, self._peaks)):
-            graph.push(frame)
-            while True:
-                try:
-                    steps.add(graph.pull().to_ndarray())
-                except (av.error.BlockingIOError, av.error.EOFError):
-                    break
+        self._graph.push(frame)
+        while True:
+            try:
+                self._steps.add(self._graph.pull().to_ndarray())
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+
+
+def power() -> Ear:
+    """Keeps the weighted power of both channels together."""
+    return Ear([("biquad", f"{one}:precision=f64") for one in _K_WEIGHTING], STEP, _power)
+
+
+def peaks() -> Ear:
+    """Keeps the highest peak between samples, which takes nine times as long."""
+    dense = ("aresample", f"{RATE * _OVERSAMPLED}:filter_size=16")
+    return Ear([dense], STEP * _OVERSAMPLED, _peak)
+
+
+class Meter:
+    """Hears a sound block by block; keeps the weighted power and the highest peak of each step."""
+
+    def __init__(self) -> None:
+        self._power, self._peaks = power(), peaks()
+
+    def hear(self, block: Block) -> None:
+        """Listen to the next samples."""
+        self._power.hear(block)
+        self._peaks.hear(block)
+
+    def end(self) -> tuple[Steps, Steps]:
+        """All that was heard: the power of each step, and its peak."""
+        powers, found = self._power.end(), self._peaks.end()
+        return powers, np.pad(found, (0, max(0, powers.size - found.size)))[: powers.size]
 
 
 class _Steps:
@@ -118,11 +148,14 @@ def _graph(*filters: tuple[str, str]) -> Graph:
 
 def measured(powers: Steps, peaks: Steps) -> Loudness:
     """What a meter's steps say of the whole."""
-    return Loudness(_integrated(powers), 20 * float(np.log10(max(peaks.max(initial=0), 1e-6))))
+    return Loudness(integrated(powers), 20 * float(np.log10(max(peaks.max(initial=0), 1e-6))))
 
 
-def _integrated(powers: Steps) -> float:
-    """ITU-R BS.1770-4, 3: blocks of 400 ms every 100 ms, less the silent, less those 10 LU under the rest."""
+def integrated(powers: Steps) -> float:
+    """How loud these steps are together, in LUFS; no less than SILENT.
+
+    ITU-R BS.1770-4, 3: blocks of 400 ms every 100 ms, less the silent, less those 10 LU under the rest.
+    """
     tenths = powers[: powers.size // _TENTH * _TENTH].reshape(-1, _TENTH).mean(axis=1)
     tenths = np.pad(tenths, (0, max(0, 4 - tenths.size)))
     blocks = np.lib.stride_tricks.sliding_window_view(tenths, 4).mean(axis=1)
@@ -146,7 +179,7 @@ def levelled(powers: Steps, peaks: Steps, wanted: float) -> Steps:
     gain = min(wanted - found.integrated, most)
     for _ in range(_TRIES):
         gains = _limited(samples.factor(gain), peaks)
-        missing = wanted - _integrated(powers * ((gains[1:] + gains[:-1]) / 2) ** 2)
+        missing = wanted - integrated(powers * ((gains[1:] + gains[:-1]) / 2) ** 2)
         if missing < _CLOSE or gain == most:
             break
         gain = min(gain + missing, most)

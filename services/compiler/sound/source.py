@@ -39,6 +39,8 @@ def clip(path: Path, first: int) -> Iterator[Block]:
 def whole(path: Path) -> Iterator[Block]:
     """All that is heard in a file, pictures or not. Raises media.Unreadable."""
     with media.heard(path) as container:
+        for picture in container.streams.video:
+            picture.discard = Discard.all
         yield from _joined(_decoded(container, container.streams.audio[0]), None)
 
 
