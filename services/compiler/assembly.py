@@ -5,7 +5,7 @@ It starts anew at each claim: what was found, planned and made before is kept, a
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -119,7 +119,7 @@ async def _completed(shop: workshop.Workshop, one: domain.Film, plan: film.Plan,
     async with shop.room.order() as folder:
         path = folder / orders.MANIFEST
         await asyncio.to_thread(path.write_text, manifest.write(told), "utf-8")
-        kept = await _put(shop, one, path, "application/json")
+        (kept,) = await _take(shop, one, [(path, "application/json")])
     return domain.completed(one, dataclasses.replace(result, manifest=kept), now)
 
 
@@ -132,10 +132,8 @@ async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> dom
 
 
 async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, folder: Path) -> domain.Result:
-    files = {
-        output.field: await _put(shop, one, folder / output.name, output.content_type)
-        for output in await asyncio.to_thread(orders.left, folder)
-    }
+    left = await asyncio.to_thread(orders.left, folder)
+    kept = await _take(shop, one, [(folder / output.name, output.content_type) for output in left])
     picture, clips = plan.film.profile, [cut for cut in plan.cuts if cut.pictures]
     conformed = sum(bool(cut.conform) for cut in clips)
     return domain.Result(
@@ -146,12 +144,13 @@ async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, fold
         fps_denominator=picture.fps.denominator,
         copied=len(clips) - conformed,
         conformed=conformed,
-        **files,
+        **{output.field: media for output, media in zip(left, kept, strict=True)},
     )
 
 
-async def _put(shop: workshop.Workshop, one: domain.Film, path: Path, content_type: str) -> domain.Media:
-    """Keep one file under a key that only this worker uses: a slower one cannot exchange it later."""
-    key = f"t/{one.tenant_id}/films/{one.id}/{one.lease_epoch}/{path.name}"
-    kept = await shop.files.put_file(key, workroom.left(path), content_type)
-    return domain.Media(key, content_type, kept.size, kept.sha256 or "")
+async def _take(shop: workshop.Workshop, one: domain.Film, left: Sequence[tuple[Path, str]]) -> Sequence[domain.Media]:
+    """Keep files under keys that only this worker uses: a slower one cannot exchange them later."""
+    folder = f"t/{one.tenant_id}/films/{one.id}/{one.lease_epoch}"
+    drafts = [blobs.Draft(f"{folder}/{path.name}", workroom.left(path), kind) for path, kind in left]
+    kept = await asyncio.to_thread(shop.files.take_files, drafts)
+    return [domain.Media(blob.key, blob.content_type, blob.size, blob.sha256 or "") for blob in kept]

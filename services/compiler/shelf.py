@@ -51,7 +51,7 @@ class Shelf:
         return digest
 
     async def keep(self, tenant_id: str, path: Path) -> None:
-        """Have this file at hand as well, under its name; it is ours from now on, and changes no more."""
+        """Have this file, which is ours, at hand as well under its name; it changes no more."""
         await asyncio.to_thread(self._keep, path, self._place(tenant_id, path.name))
 
     def _place(self, tenant_id: str, name: str) -> Path:
@@ -59,7 +59,6 @@ class Shelf:
         return self._folder / f"{hashlib.sha256(tenant_id.encode()).hexdigest()[:16]}-{name}"
 
     def _keep(self, path: Path, place: Path) -> None:
-        os.chown(path, os.geteuid(), os.getegid())  # or the user that workers are could write to it
         with contextlib.suppress(FileExistsError):
             os.link(path, place)
         self._trim()

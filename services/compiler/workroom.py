@@ -50,10 +50,11 @@ class Workroom:
 def left(path: Path) -> Path:
     """What a worker left here, if that is a file: who reads hostile files might leave a link that leads elsewhere.
 
-    Raises OSError for anything else.
+    It is ours from now on, or the user that workers are could write to it. Raises OSError for anything else.
     """
     if not stat.S_ISREG(path.lstat().st_mode):
         raise OSError(errno.EINVAL, "the worker left no file", path.name)
+    os.chown(path, os.geteuid(), os.getegid(), follow_symlinks=False)
     return path
 
 
