@@ -74,6 +74,10 @@ class Cutter:
             except TimeoutError:
                 raise WorkerLate(seconds=f"{deadline_s:g}") from None
 
+    async def begin(self) -> None:
+        """Have ready what workers come from, before the first is wanted."""
+        await self._zygote.started()
+
     async def close(self) -> None:
         """End every worker, and what they come from."""
         await self._zygote.close()
@@ -135,14 +139,15 @@ class _Zygote:
         """Have a worker forked that holds these; that all have died may be learned only now. Raises WorkerDied."""
         for _ in range(2):
             try:
-                socket.send_fds(await self._started(), [b"+"], lines)
+                socket.send_fds(await self.started(), [b"+"], lines)
                 return
             except OSError:
                 if self._process:
                     await self._process.wait()
         raise WorkerDied(how="it could not begin")
 
-    async def _started(self) -> socket.socket:
+    async def started(self) -> socket.socket:
+        """Its ear, once there is a process; that may still be beginning."""
         async with self._starting:
             if self._control and self._process and self._process.returncode is None:
                 return self._control

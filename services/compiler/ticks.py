@@ -25,6 +25,7 @@ class Compiling:
         """A part that works until it is told to stop; then it hands back what it has, and ends its workers."""
         evict = run.every("evict", _EVICT_EVERY_S, self.evict)
         try:
+            await self.shop.cutter.begin()
             await asyncio.gather(self.films.run(stop), self.pieces.run(stop), self.exports.run(stop), evict(stop))
         finally:
             await self.shop.close()
