@@ -10,7 +10,7 @@ from PIL import Image
 from services.compiler import film, orders, stills, tracks
 from services.compiler.recipes import Film
 
-_COLUMNS, _MOST_CELLS = 10, 60
+_COLUMNS, _MOST_CELLS = 10, 40
 _LONGER_SIDE = 160
 _QUALITY = 75
 
@@ -46,7 +46,7 @@ def cell(recipe: Film) -> tuple[int, int]:
 
 
 def _edges(recipe: Film) -> list[int]:
-    """The frames between which one still stands for all: a second, or a sixtieth of a film of more than a minute."""
+    """The frames between which one still stands for all: a second, or a fortieth of a film of more than 40."""
     step = max(film.nearest(recipe.profile.fps), math.ceil(recipe.frames / _MOST_CELLS))
     return [*range(0, recipe.frames, step), recipe.frames]
 

@@ -27,9 +27,9 @@ def test_every_still_lies_where_its_cue_says(tmp_path: Path) -> None:
     assert shown == [second % 6 * 24 + 12 + second // 6 * 100 for second in range(12)]
 
 
-def test_a_long_film_has_sixty_stills() -> None:
+def test_a_long_film_has_forty_stills() -> None:
     recipe = replace(long("A"), runs=(Run("", 0, 24 * 3600),))
-    assert sprite.vtt(recipe).count("-->") == 60
+    assert sprite.vtt(recipe).count("-->") == 40
 
 
 def test_an_upright_film_has_upright_stills() -> None:
