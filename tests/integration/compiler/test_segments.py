@@ -169,7 +169,7 @@ async def test_a_tenant_keeps_no_more_than_so_much_the_newest_first(compiler: Co
     rows = {row.kind: row for row in await compiler.segments()}
     async with compiler.database.house() as conn:
         old = segment_store.SEGMENTS.c.kind == "Sound"
-        before = {"used_at": sa.func.now() - timedelta(seconds=1)}
+        before = {"used_at": sa.func.now() - timedelta(minutes=1)}
         await conn.execute(sa.update(segment_store.SEGMENTS).where(old).values(before))
     assert await compiler.worker(segments_bytes=rows["House"].size_bytes).evict() == 1
     assert [row.kind for row in await compiler.segments()] == ["House"]
