@@ -84,5 +84,9 @@ def _name(media: media_pb2.Media) -> str:
 
 def _lines(film: film_pb2.Film) -> Iterator[str]:
     yield reels.line(film)
+    for notice in film.notices:
+        kind = film_pb2.Notice.Kind.Name(notice.kind).removeprefix("KIND_").lower()
+        start, end = (f"{one.ToMilliseconds() / 1000:.1f} s" for one in (notice.start, notice.end))
+        yield f"  {kind} from {start} to {end}"
     for media in _files(film):
         yield f"  {media.file_name}; {media.content_type}; {media.size_bytes} bytes"

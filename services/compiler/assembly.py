@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from libs import blobs, failpoints
 from services.compiler import (
@@ -101,13 +102,13 @@ async def _joined(shop: workshop.Workshop, planned: _Planned, made: float, share
         try:
             await shop.fetching.lay(one.tenant_id, recipes.needs(recipe), folder)
             failpoints.reach("film.laid")
-            await shop.make(recipe, folder, lambda done: share.note((made + own * done) / (made + own)))
+            notices = await shop.make(recipe, folder, lambda done: share.note((made + own * done) / (made + own)))
         except fetching.FileGone as gone:
             return await _without(shop, planned, gone.name)
         except cutter.SourceUnusable as fault:
             raise blame.used(planned.wanted, planned.found, fault.source, fault.problem) from fault
         failpoints.reach("film.made")
-        result = await _kept(shop, one, planned.plan, folder)
+        result = dataclasses.replace(await _kept(shop, one, planned.plan, folder), notices=notices)
     failpoints.reach("film.kept")
     return await _completed(shop, one, planned.plan, result)
 
@@ -134,6 +135,7 @@ async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> dom
 async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, folder: Path) -> domain.Result:
     left = await asyncio.to_thread(orders.left, folder)
     kept = await _take(shop, one, [(folder / output.name, output.content_type) for output in left])
+    files: dict[str, Any] = {output.field: media for output, media in zip(left, kept, strict=True)}
     picture, clips = plan.film.profile, [cut for cut in plan.cuts if cut.pictures]
     conformed = sum(bool(cut.conform) for cut in clips)
     return domain.Result(
@@ -144,7 +146,7 @@ async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, fold
         fps_denominator=picture.fps.denominator,
         copied=len(clips) - conformed,
         conformed=conformed,
-        **{output.field: media for output, media in zip(left, kept, strict=True)},
+        **files,
     )
 
 

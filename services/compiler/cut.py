@@ -1,12 +1,14 @@
 """Makes the pieces of films, and films of their pieces: the whole of the work that happens in the worker process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import thread  # by its whole name: `futures` would import it inside the jail
 from pathlib import Path
+from typing import Any
 
 from services.compiler import (
     archive,
     conform,
+    domain,
     hls,
     media,
     mux,
@@ -23,6 +25,7 @@ from services.compiler import (
 )
 
 _READERS = 2
+_Tell = Callable[[int], None]
 
 
 def work(order: orders.Order, say: Callable[[orders.Said], None]) -> None:
@@ -39,7 +42,8 @@ def work(order: orders.Order, say: Callable[[orders.Said], None]) -> None:
             say(orders.Probed(source, None))
     progress = _Progress(order.make, say)
     for recipe in order.make:
-        _make(recipe, order.folder, progress.step)
+        if notices := _make(recipe, order.folder, progress.step):
+            say(orders.Noticed(tuple(notices)))
         say(orders.Made(recipes.address(recipe)))
 
 
@@ -56,29 +60,27 @@ class _Progress:
         self._say(orders.Share(min(1.0, self._done / self._all)))
 
 
-def _make(recipe: recipes.Recipe, folder: Path, tell: Callable[[int], None]) -> None:
-    target = folder / recipes.address(recipe)
-    match recipe:
-        case recipes.House():
-            conform.make(recipe, folder, target, tell)
-        case recipes.Render():
-            render.make(recipe, folder, target, tell)
-        case recipes.Sound():
-            sound.make(recipe, folder, target, tell)
-        case recipes.Film():
-            _film(recipe, folder, tell)
-        case recipes.Archive():
-            archive.make(recipe, folder, target, tell)
-        case recipes.Stream():
-            hls.make(recipe, folder, target, tell)
-        case recipes.Still():
-            stills.make(recipe, folder, target, tell)
+_MAKERS: dict[type[recipes.Recipe], Callable[[Any, Path, Path, _Tell], None]] = {
+    recipes.House: conform.make,
+    recipes.Render: render.make,
+    recipes.Sound: sound.make,
+    recipes.Archive: archive.make,
+    recipes.Stream: hls.make,
+    recipes.Still: stills.make,
+}
 
 
-def _film(recipe: recipes.Film, folder: Path, tell: Callable[[int], None]) -> None:
+def _make(recipe: recipes.Recipe, folder: Path, tell: _Tell) -> Sequence[domain.Notice]:
+    if isinstance(recipe, recipes.Film):
+        return _film(recipe, folder, tell)
+    _MAKERS[type(recipe)](recipe, folder, folder / recipes.address(recipe), tell)
+    return ()
+
+
+def _film(recipe: recipes.Film, folder: Path, tell: _Tell) -> Sequence[domain.Notice]:
     target = folder / orders.FILM
     mux.join(recipe, folder, target, tell)
-    _all_at_once(
+    notices = _all_at_once(
         *verify.checks(target, recipe),
         lambda: stills.poster(target, recipe, folder / orders.POSTER),
         lambda: sheet.draw(recipe, stills.scenes(target, recipe, sheet.cell(recipe)), folder / orders.CONTACT_SHEET),
@@ -88,10 +90,10 @@ def _film(recipe: recipes.Film, folder: Path, tell: Callable[[int], None]) -> No
     if recipe.subtitles:
         (folder / orders.CAPTIONS_VTT).write_text(tracks.vtt(recipe), encoding="utf-8")
         (folder / orders.CAPTIONS_SRT).write_text(tracks.srt(recipe), encoding="utf-8")
+    return sorted(notices, key=lambda one: one.start)
 
 
-def _all_at_once(*work: Callable[[], None]) -> None:
+def _all_at_once(*work: Callable[[], Sequence[domain.Notice] | None]) -> Sequence[domain.Notice]:
     """Reading and decoding leave the interpreter to others; the first in order that raises is heard."""
     with thread.ThreadPoolExecutor(_READERS) as threads:
-        for done in [threads.submit(one) for one in work]:
-            done.result()
+        return [notice for done in [threads.submit(one) for one in work] for notice in done.result() or ()]

@@ -82,6 +82,22 @@ class Media:
     sha256: str
 
 
+class Oddity(enum.StrEnum):
+    """What may be meant, or a clip that came without pictures or sound."""
+
+    BLACK = "BLACK"
+    SILENT = "SILENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An oddity from frame `start` up to `end` of a film."""
+
+    kind: Oddity
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """A finished film: its exact length in frames at `fps_numerator / fps_denominator`, and its files.
@@ -104,6 +120,7 @@ class Result:
     captions_vtt: Media | None = None
     captions_srt: Media | None = None
     manifest: Media | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 def files(result: Result) -> list[Media]:

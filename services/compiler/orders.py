@@ -89,6 +89,13 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """The film is as planned, but this is odd."""
+
+    notices: tuple[domain.Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The order is done."""
 
@@ -109,11 +116,12 @@ class Broken:
     trace: str
 
 
-Said = Unguarded | Share | Probed | Made | Done | Unusable | domain.FilmNotAsPlanned | Broken
+Said = Unguarded | Share | Probed | Made | Noticed | Done | Unusable | domain.FilmNotAsPlanned | Broken
 """How the work goes, then how it ended."""
 
 _SAID: dict[str, pydantic.TypeAdapter[Said]] = {
-    kind.__name__: pydantic.TypeAdapter(kind) for kind in (Unguarded, Share, Probed, Made, Done, Unusable, Broken)
+    kind.__name__: pydantic.TypeAdapter(kind)
+    for kind in (Unguarded, Share, Probed, Made, Noticed, Done, Unusable, Broken)
 }
 
 

@@ -18,6 +18,10 @@ _FLAT = 6.0
 """Brightness, 0 to 255, deviates by less in a picture that shows nothing: black, white, one colour."""
 
 
+_DARKEST = 32
+"""Of 255: what is darker everywhere is black to the eye, noise of an encoder or not."""
+
+
 def make(recipe: Still, folder: Path, target: Path, tell: Callable[[int], None]) -> None:
     """Write one picture of a clip: as PNG, which loses nothing, or as JPEG where it is made smaller.
 
@@ -123,6 +127,11 @@ def _keys(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFr
         if packet.is_keyframe:
             yield from (*context.decode(packet), *context.decode(None))
             context.flush_buffers()
+
+
+def is_black(picture: Image.Image) -> bool:
+    """Whether nothing at all is to be seen on it."""
+    return int(np.asarray(picture.convert("L")).max()) < _DARKEST
 
 
 def _contrast(picture: Image.Image) -> float:

@@ -238,7 +238,8 @@ def _film(row: sa.RowMapping) -> domain.Film:
 
 def _result(value: dict[str, Any]) -> domain.Result:
     files = {one.field: domain.Media(**value[one.field]) for one in orders.OUTPUTS if value.get(one.field)}
-    return domain.Result(**value | files)
+    notices = tuple(domain.Notice(**one | {"kind": domain.Oddity(one["kind"])}) for one in value.get("notices", ()))
+    return domain.Result(**value | files | {"notices": notices})
 
 
 def _row(film: domain.Film) -> dict[str, Any]:

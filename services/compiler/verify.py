@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,20 +18,23 @@ _AFTER = 3
 """Frames after a join: one that stands on its own, and two that lean on it and on each other."""
 
 
-def checks(path: Path, recipe: Film) -> list[Callable[[], None]]:
+_Check = Callable[[], Sequence[domain.Notice] | None]
+
+
+def checks(path: Path, recipe: Film) -> list[_Check]:
     """Check streams, grid, lengths, chapters, captions, order of boxes, loudness, and that every join decodes.
 
-    They may run at once. Each raises domain.FilmNotAsPlanned naming what it checked, or media.SourceUnreadable when
-    a copied clip is damaged.
+    They may run at once, and return what is odd, but no fault. Each raises domain.FilmNotAsPlanned naming what it
+    checked, or media.SourceUnreadable when a copied clip is damaged.
     """
     joins = [functools.partial(_check_join, path, recipe, join) for join in _joins(recipe)]
     whole = [functools.partial(check, path, recipe) for check in (_check_file, _check_loudness)]
     return [functools.partial(_read, check) for check in (*whole, *joins)]
 
 
-def _read(check: Callable[[], None]) -> None:
+def _read(check: _Check) -> Sequence[domain.Notice] | None:
     try:
-        check()
+        return check()
     except media.Unreadable as error:
         raise domain.FilmNotAsPlanned(check=f"it can be read: it {error}") from error
 
@@ -45,8 +49,13 @@ def _check_file(path: Path, recipe: Film) -> None:
         _check_captions(container, recipe)
 
 
-def _check_loudness(path: Path, recipe: Film) -> None:
-    _expect("the loudness asked for", sound.is_as_loud(path, recipe.loudness))
+def _check_loudness(path: Path, recipe: Film) -> list[domain.Notice]:
+    powers = sound.powers(path)
+    is_right = sound.is_about(sound.integrated(powers), recipe.loudness)
+    _expect("the loudness asked for", is_right or sound.measured(path).reaches(recipe.loudness))
+    fps = recipe.profile.fps
+    stretches = [(math.ceil(start * fps), min(int(end * fps), recipe.frames)) for start, end in sound.silences(powers)]
+    return [domain.Notice(domain.Oddity.SILENT, start, end) for start, end in stretches]
 
 
 def _expect(check: str, holds: bool) -> None:

@@ -142,7 +142,7 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
             tenant_id=value.tenant_id,
             film_id=value.id,
             production_id=value.production_id,
-            duration=_duration(value.result),
+            duration=_until(value.result, value.result.frames),
             frames=value.result.frames,
             event_time=time(value.ended_at),
         )
@@ -186,11 +186,14 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
 
 
 def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
-    message.duration.CopyFrom(_duration(result))
+    message.duration.CopyFrom(_until(result, result.frames))
     message.frames, message.copied_cuts, message.conformed_cuts = result.frames, result.copied, result.conformed
     message.profile.size.width, message.profile.size.height = result.width, result.height
     message.profile.frame_rate.numerator = result.fps_numerator
     message.profile.frame_rate.denominator = result.fps_denominator
+    for one in result.notices:
+        kind = film_pb2.Notice.Kind.Value(f"KIND_{one.kind}")
+        message.notices.add(kind=kind, start=_until(result, one.start), end=_until(result, one.end))
 
 
 def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:
@@ -217,11 +220,10 @@ def fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
     return fault_pb2.Fault(reason=value.reason, message=value.message, metadata=value.metadata) if value else None
 
 
-def _duration(result: domain.Result) -> duration_pb2.Duration:
+def _until(result: domain.Result, frame: int) -> duration_pb2.Duration:
+    """How long the film is until this frame."""
     duration = duration_pb2.Duration()
-    duration.FromNanoseconds(
-        film.nearest(Fraction(result.frames * result.fps_denominator * 10**9, result.fps_numerator))
-    )
+    duration.FromNanoseconds(film.nearest(Fraction(frame * result.fps_denominator * 10**9, result.fps_numerator)))
     return duration
 
 

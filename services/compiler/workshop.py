@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from libs import blobs, db
-from services.compiler import cutter, fetching, orders, recipes, segments, settings, shelf, workroom
+from services.compiler import cutter, domain, fetching, orders, recipes, segments, settings, shelf, workroom
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,25 @@ class Workshop:
     fetching: fetching.Fetching
     cutter: cutter.Cutter
 
-    async def make(self, recipe: recipes.Recipe, folder: Path, tell: Callable[[float], None]) -> None:
-        """Have it made of what lies in the folder; `tell` hears the share done. Raises what cutter.Cutter.run does."""
+    async def make(
+        self, recipe: recipes.Recipe, folder: Path, tell: Callable[[float], None]
+    ) -> tuple[domain.Notice, ...]:
+        """Have it made of what lies in the folder; `tell` hears the share done. Returns what is odd in it.
+
+        Raises what cutter.Cutter.run does.
+        """
+        notices: tuple[domain.Notice, ...] = ()
 
         def hear(said: orders.Said) -> None:
-            if isinstance(said, orders.Share):
-                tell(said.done)
+            nonlocal notices
+            match said:
+                case orders.Share(done):
+                    tell(done)
+                case orders.Noticed(found):
+                    notices = found
 
         await self.cutter.run(orders.Order(folder, make=(recipe,)), hear, self.deadline_s, segments.memory(recipe))
+        return notices
 
     async def made(self, recipe: recipes.Recipe, folder: Path, tell: Callable[[float], None]) -> Path:
         """As `make`, for what is one file: where it lies. Raises OSError when the worker left something else there."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from services.compiler.recipes import Sound
 from services.compiler.sound import loudness, mix, music, samples, source
-from services.compiler.sound.loudness import Loudness
+from services.compiler.sound.loudness import Loudness, integrated, is_about, silences
 from services.compiler.sound.samples import BLOCK, RATE, Block, Reader, edge
 
-__all__ = ["PACKET", "RATE", "Loudness", "edge", "is_as_loud", "make", "measured"]
+__all__ = ["PACKET", "RATE", "Loudness", "edge", "integrated", "is_about", "make", "measured", "powers", "silences"]
 
 PACKET = 1024
 """Samples in one packet of AAC."""
@@ -42,12 +42,15 @@ def measured(path: Path) -> Loudness:
     return loudness.measured(*meter.end())
 
 
-def is_as_loud(path: Path, wanted: float) -> bool:
-    """Whether a file's first sound is as loud as wanted, in LUFS, or as its peaks allow. Raises media.Unreadable."""
+def powers(path: Path) -> samples.Steps:
+    """How loud each 5 ms of a file's first sound are, which is a fifth of the work of `measured`.
+
+    Raises media.Unreadable.
+    """
     power, reader = loudness.power(), Reader(source.whole(path))
     while (block := reader.read(BLOCK)).size:
         power.hear(block)
-    return loudness.is_about(loudness.integrated(power.end()), wanted) or measured(path).reaches(wanted)
+    return power.end()
 
 
 def _steps(recipe: Sound, tell: Callable[[int], None]) -> Callable[[int], None]:

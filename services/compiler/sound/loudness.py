@@ -1,6 +1,6 @@
 """Measures loudness as EBU R128 does, and finds the gain that brings a sound to the loudness wanted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -33,6 +33,7 @@ _AHEAD, _BEHIND, _EASE = 5, 12, 4
 """Steps: the limiter goes down in the 45 ms before a peak and comes back within 80 ms."""
 _TRIES = 4
 _CLOSE = 0.02  # LU
+_LONG_SILENCE = 2 * RATE // STEP  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,15 @@ def integrated(powers: Steps) -> float:
     if not heard.size:
         return SILENT
     return _OFFSET + 10 * float(np.log10(heard[heard > heard.mean() / 10].mean()))
+
+
+def silences(powers: Steps) -> Iterator[tuple[Fraction, Fraction]]:
+    """From which second to which nothing is heard, where that is for two seconds and more."""
+    heard = powers > 10 ** ((SILENT - _OFFSET) / 10)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], heard, [True]])))
+    for start, end in edges.reshape(-1, 2).tolist():
+        if end - start >= _LONG_SILENCE:
+            yield Fraction(start * STEP, RATE), Fraction(end * STEP, RATE)
 
 
 def levelled(powers: Steps, peaks: Steps, wanted: float) -> Steps:

@@ -6,6 +6,7 @@ import json
 import uuid
 import zipfile
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import grpc
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from google.protobuf import duration_pb2
 from PIL import Image
 
-from rushes.compiler.v1 import export_pb2
+from rushes.compiler.v1 import export_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, media_pb2
 from services.compiler import export_store, manifest
 from tests.integration.compiler.conftest import Compiler, clock, edit_list
@@ -82,6 +83,16 @@ async def test_a_finished_film_has_all_that_belongs_to_it(compiler: Compiler) ->
     assert (told.film_id, told.title, told.frames) == (film.id, "Der Brief", 48)
     assert told.file == manifest.File(film.video.sha256, film.video.size_bytes)
     assert [shot.maker and shot.maker.model for shot in told.shots] == ["openai/sora-2"] * 2
+
+
+async def test_a_film_tells_what_is_odd_in_it_whenever_it_was_made(compiler: Compiler) -> None:
+    odd = await compiler.clip(footage.Take(seconds=Fraction(3), dark=72, layout=""))
+    told = [await finished(compiler, await compiler.create(await compiler.clip(), odd)) for _ in range(2)]
+    kinds = film_pb2.Notice.Kind
+    for film in told:
+        black, silent = film.notices
+        assert (black.kind, black.start.seconds, black.end.seconds) == (kinds.KIND_BLACK, 1, 4)
+        assert (silent.kind, silent.end.seconds) == (kinds.KIND_SILENT, 4)
 
 
 async def test_a_film_that_was_made_before_has_a_manifest_of_its_own(compiler: Compiler) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import av
 import pytest
 
-from services.compiler import edit, film, media, orders, recipes, sound
+from services.compiler import domain, edit, film, media, orders, recipes, sound
 from tests.unit.compiler import footage
 
 TAKE = footage.Take()
@@ -124,6 +124,18 @@ def test_progress_rises_to_the_end(tmp_path: Path, folder: Path) -> None:
         *plan.pieces,
         recipes.address(plan.film),
     ]
+
+
+def test_what_is_black_or_silent_for_long_is_noticed(tmp_path: Path, folder: Path) -> None:
+    takes = [TAKE, replace(TAKE, seconds=Fraction(3), dark=72), replace(TAKE, seconds=Fraction(3), layout=""), TAKE]
+    clips = [footage.shoot(tmp_path / f"{number}.mp4", take) for number, take in enumerate(takes)]
+    said: list[orders.Said] = []
+    footage.made(folder, footage.listed(clips), said.append)
+    (noticed,) = (one for one in said if isinstance(one, orders.Noticed))
+    black, silent = noticed.notices
+    assert black == domain.Notice(domain.Oddity.BLACK, 24, 96)
+    assert silent.kind is domain.Oddity.SILENT
+    assert (silent.start, silent.end) == (pytest.approx(96, abs=2), pytest.approx(168, abs=2))
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rushes.type.v1 import edit_list_pb2 as _edit_list_pb2
 from rushes.type.v1 import fault_pb2 as _fault_pb2
@@ -15,10 +17,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -89,6 +91,7 @@ class Film(_message.Message):
     CAPTIONS_VTT_FIELD_NUMBER: _builtins.int
     CAPTIONS_SRT_FIELD_NUMBER: _builtins.int
     MANIFEST_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the film, "film_…"; assigned by the server."""
     production_id: _builtins.str
@@ -173,6 +176,10 @@ class Film(_message.Message):
     def manifest(self) -> _media_pb2.Media:
         """manifest is the film's provenance and plan as JSON, ready to become a C2PA claim; only in STATE_COMPLETED."""
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Notice]:
+        """notices are stretches of the finished film that may be no intention, in order; only in STATE_COMPLETED."""
+
     def __init__(
         self,
         *,
@@ -202,13 +209,71 @@ class Film(_message.Message):
         captions_vtt: _media_pb2.Media | None = ...,
         captions_srt: _media_pb2.Media | None = ...,
         manifest: _media_pb2.Media | None = ...,
+        notices: _abc.Iterable[Global___Notice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "manifest", b"manifest", "poster", b"poster", "profile", b"profile", "progress", b"progress", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "notices", b"notices", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
 
 Global___Film: _TypeAlias = Film  # noqa: Y015
+
+@_typing.final
+class Notice(_message.Message):
+    """Notice is something odd that was found when the finished film was looked through. The film is as planned all the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Notice._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Notice._Kind.ValueType  # 0
+        """KIND_UNSPECIFIED is never sent."""
+        KIND_BLACK: Notice._Kind.ValueType  # 1
+        """KIND_BLACK: nothing is to be seen, as far as one look every second or two tells."""
+        KIND_SILENT: Notice._Kind.ValueType  # 2
+        """KIND_SILENT: nothing is heard for two seconds and more."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Kind is what is odd."""
+
+    KIND_UNSPECIFIED: Notice.Kind.ValueType  # 0
+    """KIND_UNSPECIFIED is never sent."""
+    KIND_BLACK: Notice.Kind.ValueType  # 1
+    """KIND_BLACK: nothing is to be seen, as far as one look every second or two tells."""
+    KIND_SILENT: Notice.Kind.ValueType  # 2
+    """KIND_SILENT: nothing is heard for two seconds and more."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    kind: Global___Notice.Kind.ValueType
+    """kind says what is odd."""
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """start is where it begins in the film."""
+
+    @_builtins.property
+    def end(self) -> _duration_pb2.Duration:
+        """end is where it ends in the film."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___Notice.Kind.ValueType = ...,
+        start: _duration_pb2.Duration | None = ...,
+        end: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "kind", b"kind", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Notice: _TypeAlias = Notice  # noqa: Y015
