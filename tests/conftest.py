@@ -26,8 +26,10 @@ from services.cli import environment, house, supervisor
 from services.cli import postgres as postgres_room
 
 NOT_A_FAULT = [hypothesis.HealthCheck.too_slow]  # of the test: other tests use the same cores
-hypothesis.settings.register_profile("days", suppress_health_check=NOT_A_FAULT)
-hypothesis.settings.register_profile("nights", max_examples=2000, stateful_step_count=60)  # --hypothesis-profile=nights
+hypothesis.settings.register_profile("days", deadline=None, suppress_health_check=NOT_A_FAULT)
+hypothesis.settings.register_profile(  # --hypothesis-profile=nights
+    "nights", hypothesis.settings.get_profile("days"), max_examples=2000, stateful_step_count=60
+)
 hypothesis.settings.load_profile("days")
 
 SERVING = health_pb2.HealthCheckResponse.SERVING

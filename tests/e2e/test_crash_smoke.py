@@ -17,6 +17,7 @@ _VERBS = (
     *("approve.before_commit", "take.kept", "pick.before_commit", "retry.committed", "production.committed"),
     "webhook.sent",
 )
+_TURNS = 3
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -34,10 +35,15 @@ async def rig() -> AsyncIterator[rigs.Rig]:
 async def test_nothing_is_lost_or_paid_twice_when_it_dies_again_and_again(
     rig: rigs.Rig, places: tuple[str, ...]
 ) -> None:
-    faults = tuple(armed.Fault(f"provider_gateway {place}", "kill") for place in places)
-    outcome = await rounds.play(rig, rounds.Script("smoke", faults=faults))
-    assert outcome.wrong == ()
-    assert outcome.missed == ()
+    """Who dies early may keep the round from a later place: what was not come to is played once more."""
+    missed = tuple(f"provider_gateway {place}" for place in places)
+    for _ in range(_TURNS):
+        faults = tuple(armed.Fault(place, "kill") for place in missed)
+        outcome = await rounds.play(rig, rounds.Script("smoke", faults=faults))
+        assert outcome.wrong == ()
+        if not (missed := outcome.missed):
+            break
+    assert missed == ()
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -56,9 +62,9 @@ async def test_an_outage_loses_no_clip_that_outlives_it_and_none_in_silence(rig:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_no_job_is_lost_and_none_made_twice_when_its_service_dies_again_and_again(rig: rigs.Rig) -> None:
-    """Who dies early may keep the round from a later place: what was not come to is played once more."""
+    """Here too what was not come to is played once more."""
     missed = [f"job {place}" for place in _VERBS]
-    for _ in range(3):
+    for _ in range(_TURNS):
         faults = [armed.Fault(f"job {place}", "kill") for place in _VERBS if any(place in one for one in missed)]
         wrong, missed = await verbs.play(rig, *faults)
         assert wrong == ()
