@@ -5,11 +5,11 @@ import contextlib
 import dataclasses
 import json
 import secrets
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import hypothesis
@@ -24,6 +24,7 @@ from jwt import algorithms
 from libs import auth, db, migrate, rpc, topology
 from services.cli import environment, house, supervisor
 from services.cli import postgres as postgres_room
+from tests import homes, scheduling
 
 NOT_A_FAULT = [hypothesis.HealthCheck.too_slow]  # of the test: other tests use the same cores
 hypothesis.settings.register_profile("days", deadline=None, suppress_health_check=NOT_A_FAULT)
@@ -32,19 +33,31 @@ hypothesis.settings.register_profile(  # --hypothesis-profile=nights
 )
 hypothesis.settings.load_profile("days")
 
+_IN_HASTE = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+
 SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduling | None:
+    return scheduling.Scheduling(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: scheduling.turn(item.nodeid))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def home() -> AsyncIterator[house.House]:
     """A house of PostgreSQL and NATS alone, as `rushes up` makes them, for the whole session.
 
-    Not in pytest's own folder: that is closed to others again by the next session, and the user of PostgreSQL
-    must pass through.
+    Nothing here outlives the machine, so that PostgreSQL need not wait for the disk.
     """
-    with tempfile.TemporaryDirectory(prefix="rushes-tests-", ignore_cleanup_errors=True) as folder:
+    with homes.folder("rushes-tests-") as folder:
         of = house.prepare(house.make_folder(Path(folder) / "home"), print)
         servers = supervisor.Supervisor(of, [], print)
+        database = servers.children[0]
+        database.program = dataclasses.replace(database.program, command=(*database.program.command, *_IN_HASTE))
         try:
             await servers.start()
             yield of
@@ -100,7 +113,9 @@ async def database(home: house.House, templates: set[str]) -> AsyncIterator[Data
             await migrate.upgrade(environment.database_url(home, service, f"{service}_owner"), service)
             templates.add(service)
         name = f"{service}_{uuid.uuid4().hex[:12]}"
-        await _administer(home, f'CREATE DATABASE "{name}" TEMPLATE "{service}" OWNER "{service}_owner"')
+        await _administer(
+            home, f'CREATE DATABASE "{name}" TEMPLATE "{service}" OWNER "{service}_owner" STRATEGY FILE_COPY'
+        )
         url, owner_url = (
             environment.database_url(home, service, role).rpartition("/")[0] + f"/{name}"
             for role in (service, f"{service}_owner")

@@ -1,6 +1,5 @@
 """One whole house for these tests, as `rushes film` starts it: every process real, on ports of its own."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.cli import house, visit
+from tests import homes
 from tests.crash import kills
 from tests.e2e import traces
 
@@ -16,10 +16,8 @@ from tests.e2e import traces
 async def of() -> AsyncIterator[house.House]:
     """The house; afterwards nothing of it may run, and nothing may lie anywhere but in its folder.
 
-    It ends with these tests, or with this process, however that ends; idle, it would take a tenth of a core.
-    Not in pytest's own folder: PostgreSQL's user must pass through it.
-    """
-    with tempfile.TemporaryDirectory(prefix="rushes-e2e-") as made, pytest.MonkeyPatch.context() as told:
+    It ends with these tests, or with this process, however that ends; idle, it would take a tenth of a core."""
+    with homes.folder("rushes-e2e-") as made, pytest.MonkeyPatch.context() as told:
         home, temporary = Path(made) / "home", Path(made) / "tmp"
         temporary.mkdir()
         for name, value in kills.SPED_UP.items():

@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_p
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
 from rushes.type.v1 import media_pb2
 from services.cli import client, environment, house, visit, wire
+from tests import homes
 from tests.e2e import crew, oracle, sieve, waiting
 
 CANARY, CONTROL = f"canary{secrets.token_hex(8)}", f"control{secrets.token_hex(8)}"
@@ -122,7 +122,7 @@ async def collector() -> AsyncIterator[tuple[str, Collector]]:
 @pytest.fixture
 async def home(collector: tuple[str, Collector]) -> AsyncIterator[Path]:
     """Where a house says everything it can: each log line, each trace."""
-    with tempfile.TemporaryDirectory(prefix="rushes-e2e-") as made, pytest.MonkeyPatch.context() as told:
+    with homes.folder("rushes-e2e-") as made, pytest.MonkeyPatch.context() as told:
         told.setenv("RUSHES_LOG_LEVEL", "DEBUG")
         told.setenv("RUSHES_OTLP_ENDPOINT", collector[0])
         told.setenv("RUSHES_SANDBOX_INSTANT", "true")

@@ -1,19 +1,18 @@
 """The compiler and its workers die on a film's way, for every commit in small; `make crash` has every place."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests import homes
 from tests.crash import films
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rig() -> AsyncIterator[films.Rig]:
-    """Not in pytest's own folder: PostgreSQL's user must pass through it."""
-    with tempfile.TemporaryDirectory(prefix="rushes-e2e-") as made:
+    with homes.folder("rushes-e2e-") as made:
         async with films.standing(Path(made)) as standing:
             yield standing
 

@@ -1,12 +1,12 @@
 """The crash matrix in small, for every commit: kills at the places that matter most; `make crash` has all of them."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests import homes
 from tests.crash import __main__ as crash
 from tests.crash import armed, outage, rounds, verbs
 from tests.crash import rig as rigs
@@ -22,8 +22,7 @@ _TURNS = 3
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rig() -> AsyncIterator[rigs.Rig]:
-    """Not in pytest's own folder: PostgreSQL's user must pass through it."""
-    with tempfile.TemporaryDirectory(prefix="rushes-e2e-") as made, pytest.MonkeyPatch.context() as told:
+    with homes.folder("rushes-e2e-") as made, pytest.MonkeyPatch.context() as told:
         for name, value in crash.SPED_UP.items():
             told.setenv(name, value)
         async with rigs.standing(Path(made)) as standing:

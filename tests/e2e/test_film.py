@@ -6,11 +6,11 @@ import dataclasses
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import homes
 from tests.e2e import boards, oracle, reel, traces
 
 _RUSHES = str(Path(sys.executable).with_name("rushes"))
@@ -69,9 +69,8 @@ class Person:
 
 @contextlib.contextmanager
 def person(ordinary: bool = False) -> Iterator[Person]:
-    """Not in pytest's own folder: PostgreSQL's user must pass through it."""
     prefix, user = _ordinary() if ordinary and os.geteuid() == 0 else ((), None)
-    with tempfile.TemporaryDirectory(prefix="rushes-e2e-") as made:
+    with homes.folder("rushes-e2e-") as made:
         folder = Path(made)
         for name in ("person", "tmp", "films"):
             (folder / name).mkdir()

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from services.cli import __main__ as command
 from services.cli import house, visit
+from tests import homes
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -21,7 +21,7 @@ def folder() -> Iterator[Path]:
 
     Tests leave nothing behind that others would stumble over: no key, no wall, no switch, nothing on its way.
     """
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
+    with homes.folder("rushes-cli-") as made:
         of = house.prepare(house.make_folder(Path(made) / "home"), print)
         with pytest.MonkeyPatch.context() as told:
             told.setenv("RUSHES_SANDBOX_LATENCY", "0")

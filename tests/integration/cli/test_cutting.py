@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from services.cli import __main__ as command
 from services.cli import cutting, edit_file, visit
+from tests import homes
 from tests.unit.compiler import test_sound_files
 
 Run = Callable[..., tuple[int, str, str]]
@@ -31,7 +31,7 @@ scenes:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made, pytest.MonkeyPatch.context() as patch:
+    with homes.folder("rushes-cli-") as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
         at = Path(made) / "home"
         asyncio.run(visit.ensure(at, print))

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import asyncpg
 import pytest
 
 from services.cli import doctor, exits, house, keeper, nats, postgres, state, status, supervisor, visit
+from tests import homes
 
 _KEEP = """
 import asyncio, sys
@@ -55,8 +55,7 @@ def pids_in(folder: Path) -> list[int]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Not pytest's own: PostgreSQL's user must pass through it."""
-    with tempfile.TemporaryDirectory(prefix="rushes-cli-") as made:
+    with homes.folder("rushes-cli-") as made:
         yield Path(made) / "home"
 
 
@@ -93,6 +92,10 @@ async def test_a_house_heals_and_two_live_side_by_side(running: supervisor.Super
         await second.start()
         assert await postgres.healthy(other)
         assert await nats.healthy(house.load(folder))
+        asked = await postgres.connect(other, "job", "job")
+        for name, value in (("fsync", "on"), ("synchronous_commit", "on"), ("listen_addresses", "127.0.0.1")):
+            assert await asked.fetchval("SELECT current_setting($1)", name) == value
+        await asked.close()
     finally:
         await second.stop()
     database, bus = running.children
@@ -121,8 +124,6 @@ async def test_a_service_may_only_touch_rows_of_its_own_database(home: house.Hou
     for forbidden in ("CREATE TABLE other (id int)", "DROP TABLE thing", "TRUNCATE thing", "CREATE ROLE x"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await service.execute(forbidden)
-    for name, value in (("fsync", "on"), ("synchronous_commit", "on"), ("listen_addresses", "127.0.0.1")):
-        assert await service.fetchval("SELECT current_setting($1)", name) == value
     await service.close()
     await owner.execute("DROP TABLE thing")
     await owner.close()

@@ -1,0 +1,18 @@
+"""Where the houses of tests stand: in memory where there is room, so that they do not wait for a disk."""
+
+import os
+import shutil
+import tempfile
+
+_MEMORY = "/dev/shm"
+_ROOM_BYTES = 4 << 30
+
+
+def folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
+    """A folder for a house, gone afterwards.
+
+    Not in pytest's own: that is closed to others again by the next session, and the user of PostgreSQL must pass
+    through it. Whatever is killed in a house, the system lives on, so that memory keeps what a disk would.
+    """
+    has_room = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=_MEMORY if has_room else None, ignore_cleanup_errors=True)
