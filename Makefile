@@ -107,6 +107,10 @@ proto: $(VENV)/dev ## Regenerate proto/gen
 	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=proto/gen --mypy_grpc_out=quiet,only_async:proto/gen \
 	  --plugin=$(BIN)/protoc-gen-mypy_grpc $(SERVICE_PROTOS)
 
+.PHONY: config
+config: $(VENV)/dev ## Write .env.example, the tables of docs/config.md and services/variables.txt anew
+	$(BIN)/rushes config docs --write .
+
 .PHONY: lock
 lock: $(VENV)/dev ## Write requirements/<group>.txt anew, with hashes
 	for group in $(GROUPS); do \

@@ -16,7 +16,7 @@ from alembic import script as alembic_script
 from alembic.operations import Operations
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from libs import settings
+from libs import settings, values
 
 _SERVICES = pathlib.Path(__file__).parent.parent / "services"
 _LOCK_TIMEOUT = "4s"
@@ -30,9 +30,10 @@ CREATE POLICY tenant ON {table}
 
 
 class Settings(settings.Settings):
-    """What the command is told."""
+    """What `python -m libs.migrate` is told."""
 
-    database_url: str
+    database_url: values.DatabaseUrl
+    """postgresql+asyncpg://owner:password@host/database: the database of the service it migrates, as its owner."""
 
 
 def run_sql(script: str) -> None:

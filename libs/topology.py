@@ -14,7 +14,7 @@ import yaml
 from nats.js import api
 from nats.js.errors import NotFoundError
 
-from libs import settings
+from libs import settings, values
 
 FILE = pathlib.Path(__file__).parent.parent / "deploy" / "nats" / "topology.yaml"
 _ACK_WAIT_S = 10.0  # what a killed process held is delivered again after this; one that was only slow loses nothing
@@ -45,9 +45,10 @@ class Topology(pydantic.BaseModel, extra="forbid"):
 
 
 class Settings(settings.Settings):
-    """What the command is told."""
+    """What `python -m libs.topology` is told."""
 
-    nats_url: str
+    nats_url: values.NatsUrl
+    """nats://user:password@host of the JetStream server, as a user who may make streams."""
 
 
 def load(path: pathlib.Path = FILE) -> Topology:

@@ -11,6 +11,7 @@ from services.cli import (
     board_files,
     board_verbs,
     buying,
+    config,
     credentials,
     environment,
     exits,
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 money, 7 some scenes "
-    "failed, 8 provider, 9 timeout, 10 unconfirmed, 130 interrupted (work goes on).",
+    "failed, 8 provider, 9 timeout, 10 unconfirmed, 78 settings, 130 interrupted (work goes on).",
 )
 board_app = typer.Typer(help="Check board files; keep, edit and find boards.", no_args_is_help=True)
 board_app.add_typer(board_verbs.app)
@@ -43,6 +44,7 @@ app.add_typer(takes.job_app, name="job")
 app.add_typer(takes.take_app, name="take")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(ops.app, name="ops")
+app.add_typer(config.app, name="config")
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
 err = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)

@@ -37,6 +37,16 @@ def base() -> dict[str, str]:
     return told | past_proxies()
 
 
+def faults() -> list[str]:
+    """What is wrong with our own environment, so that a house must not start: a misspelt variable is not ignored."""
+    from libs import settings  # here: the command needs pydantic for little else
+
+    found = settings.strangers()
+    if os.environ.get("RUSHES_ENVIRONMENT") == "production":
+        found.append("RUSHES_ENVIRONMENT: a house on one machine is for trying out; docs/recipes are for production")
+    return found
+
+
 def past_proxies() -> dict[str, str]:
     """Whatever proxy leads to the world, this machine is reached without it."""
     told = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY", ""), "127.0.0.1", "localhost"]

@@ -11,7 +11,7 @@ import rich.console
 import rich.markup
 
 from services.cli import doctor as examination
-from services.cli import exits, house, keeper, state, visit
+from services.cli import environment, exits, house, keeper, state, visit
 from services.cli import status as census
 
 
@@ -27,6 +27,8 @@ def up(folder: Path, detach: bool, while_used: bool, out: rich.console.Console, 
     def say(note: str) -> None:
         err.print(note, markup=False)
 
+    if wrong := environment.faults():
+        raise exits.Ended("\n".join(wrong), exits.Code.CONFIG)
     if not while_used and state.read(folder) is not None:
         raise exits.Ended(f"The house in {folder} is already running.", exits.Code.CONFLICT)
     if not detach:

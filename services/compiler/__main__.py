@@ -19,6 +19,7 @@ async def main() -> None:
     """Run until SIGTERM."""
     told = settings_reader.load(settings.Settings)
     telemetry.setup("compiler", told.log_level, told.otlp_endpoint)
+    settings_reader.announce(told)
     database = db.Database(told.database_url)
     channel = await bus.Bus.connect(told.nats_url, "compiler")
     files = blobs.open_store(told.blobs_url)

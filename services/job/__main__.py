@@ -20,6 +20,7 @@ async def main() -> None:
     """Run until SIGTERM."""
     told = settings_reader.load(settings.Settings)
     telemetry.setup("job", told.log_level, told.otlp_endpoint)
+    settings_reader.announce(told)
     database = db.Database(told.database_url)
     channel = await bus.Bus.connect(told.nats_url, "job")
     verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)

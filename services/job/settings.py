@@ -5,7 +5,7 @@ from typing import Self
 
 import pydantic
 
-from libs import settings
+from libs import settings, values
 
 _SHORTEST_KEY = 32
 
@@ -28,13 +28,13 @@ class WebhookKeys(pydantic.BaseModel, frozen=True, extra="forbid", hide_input_in
 class Settings(settings.Service):
     """One field for each RUSHES_ variable."""
 
-    nats_url: str
-    """nats://… of the JetStream server."""
-    storyboard_address: str
-    """host:port of the storyboard service."""
-    provider_gateway_address: str
-    """host:port of the provider gateway."""
-    approve_above_micros: int | None = None
+    nats_url: values.NatsUrl
+    """nats://user:password@host of the JetStream server."""
+    storyboard_address: values.Target
+    """host:port, or dns:///name:port, of the storyboard service."""
+    provider_gateway_address: values.Target
+    """host:port, or dns:///name:port, of the provider gateway."""
+    approve_above_micros: int | None = pydantic.Field(None, ge=0)
     """Productions that can cost more than so many micros wait for ApproveProduction; none does without it."""
     webhook_keys: WebhookKeys | None = None
     """JSON: current, keys: what webhook secrets are made with, usually RUSHES_WEBHOOK_KEYS_FILE; unset sends none."""

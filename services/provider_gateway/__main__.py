@@ -23,6 +23,7 @@ async def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every key
     told = settings_reader.load(settings.Settings)
     telemetry.setup("provider_gateway", told.log_level, told.otlp_endpoint)
+    settings_reader.announce(told)
     offer = catalogue.load(told.catalogue_path, told.catalogue_overrides_path)
     safe, installed = vault.of(told.vault_keys), registry.installed(offer, told.endpoints)
     database = db.Database(told.database_url, pool=12)
@@ -46,11 +47,10 @@ async def main() -> None:
         "deliver": channel.deliver(database, "provider_gateway", heard),
         "loop": telemetry.watch_loop,
     }
-    if told.callbacks_listen:
-        parts["callbacks"] = callbacks.Door(database, keys, addresses, _clock).serve(told.callbacks_listen)
+    doors = callbacks.Door(database, keys, addresses, _clock).parts(told.callbacks_listen)
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
-        await run.together({**parts, **moving.parts()}, grace_s=_GRACE_S)
+        await run.together({**parts, **doors, **moving.parts()}, grace_s=_GRACE_S)
     finally:
         metrics.close()
         await asyncio.gather(channel.close(), moving.close())

@@ -100,6 +100,10 @@ class Door:
 
         return part
 
+    def parts(self, listen: str | None) -> dict[str, run.Part]:
+        """That part by its name; none where callbacks are served nowhere."""
+        return {"callbacks": self.serve(listen)} if listen else {}
+
     async def hear(self, request: web.Request) -> web.Response:
         """A callback, from whoever knows the address: it must also be signed by the provider."""
         submission_id = request.match_info["submission_id"]

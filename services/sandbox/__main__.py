@@ -22,6 +22,7 @@ async def main() -> None:
     """Run until told to stop."""
     config = settings.load(sandbox_settings.Settings)
     telemetry.setup("sandbox", config.log_level, config.otlp_endpoint)
+    settings.announce(config)
     config.sandbox_home.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as closing:
         books = ledger.Ledger(config.sandbox_home)

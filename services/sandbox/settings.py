@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pydantic
 
-from libs import settings
+from libs import settings, values
 
 
 class Settings(settings.Process):
@@ -16,3 +16,10 @@ class Settings(settings.Process):
     """Seconds from a create to the earliest moment its clip may be done."""
     sandbox_instant: bool = False
     """Every create is done at once, with one clip rendered at the start: for load tests."""
+
+    @pydantic.field_validator("sandbox_home")
+    @classmethod
+    def _is_for_trying_out(cls, home: Path, info: pydantic.ValidationInfo) -> Path:
+        if values.in_production(info):
+            raise ValueError("should not be needed: the sandbox sells play clips, and does not run in production")
+        return home

@@ -22,13 +22,14 @@ def _author(told: settings.Settings) -> writer.Writer:
         return writer.Nobody()
     from services.storyboard import chat
 
-    return chat.Model(told.writer_key, told.writer_base_url, told.writer_model)
+    return chat.Model(told.writer_key.get_secret_value(), told.writer_base_url, told.writer_model)
 
 
 async def main() -> None:
     """Run until SIGTERM. No bus: nobody listens to storyboards yet, and they listen to nobody."""
     told = settings_reader.load(settings.Settings)
     telemetry.setup("storyboard", told.log_level, told.otlp_endpoint)
+    settings_reader.announce(told)
     database = db.Database(told.database_url)
     media = blobs.open_store(told.blobs_url) if told.blobs_url else None
     visitors = guests.Reception(told.guests_secret)

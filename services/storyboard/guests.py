@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pydantic
+
 from libs import auth, errors
 
 KEPT = timedelta(days=30)
@@ -48,8 +50,8 @@ class Guest:
 class Reception:
     """Makes and reads codes; without a secret there are no guests. Nothing is kept: the code says it all."""
 
-    def __init__(self, secret: str | None) -> None:
-        self._key = secret.encode() if secret else None
+    def __init__(self, secret: pydantic.SecretStr | None) -> None:
+        self._key = secret.get_secret_value().encode() if secret else None
 
     def welcome(self, chance: bytes, now: datetime) -> Guest:
         """A new guest, of 16 bytes of chance. Raises GuestsOff."""

@@ -13,6 +13,7 @@ async def main() -> None:
     """Run until SIGTERM."""
     told = settings_reader.load(settings.Settings)
     telemetry.setup("studio", told.log_level, told.otlp_endpoint)
+    settings_reader.announce(told)
     channels = {
         "storyboard": rpc.connect(told.storyboard_address),
         "job": rpc.connect(told.job_address),

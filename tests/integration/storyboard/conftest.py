@@ -6,12 +6,15 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 
 from libs import blobs, rpc
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api, guests, writer
+
+SECRET = pydantic.SecretStr("a secret of thirty-two characters")
 
 
 class Client:
@@ -47,7 +50,7 @@ async def client(database: Any, serve: Any, issuer: Any, tmp_path: Path, author:
     seconds = itertools.count()
     start = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
     place = await database("storyboard")
-    media, visitors = blobs.open_store(tmp_path.as_uri()), guests.Reception("a secret of thirty-two characters")
+    media, visitors = blobs.open_store(tmp_path.as_uri()), guests.Reception(SECRET)
 
     def clock() -> datetime.datetime:
         return start + datetime.timedelta(seconds=next(seconds))

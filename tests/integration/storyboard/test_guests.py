@@ -4,6 +4,7 @@ import datetime
 import uuid
 
 import grpc
+import pydantic
 import pytest
 import sqlalchemy as sa
 
@@ -137,14 +138,14 @@ async def test_no_issuer_makes_guests(client):
 
 
 def test_a_code_is_good_for_thirty_days():
-    desk = guests.Reception("s" * 32)
+    desk = guests.Reception(pydantic.SecretStr("s" * 32))
     made = desk.welcome(b"\x07" * 16, START)
     assert desk.guest(made.code, made.expires_at - datetime.timedelta(seconds=1)) == made
     for code, now in ((made.code, made.expires_at), (made.code.replace("07", "08", 1), START)):
         with pytest.raises(guests.ClaimCodeInvalid):
             desk.guest(code, now)
     with pytest.raises(guests.ClaimCodeInvalid):
-        guests.Reception("t" * 32).guest(made.code, START)
+        guests.Reception(pydantic.SecretStr("t" * 32)).guest(made.code, START)
     for call in (
         lambda: guests.Reception(None).welcome(b"", START),
         lambda: guests.Reception(None).guest(made.code, START),

@@ -8,6 +8,7 @@ import sys
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from libs import settings
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.cli import environment
@@ -62,6 +63,7 @@ async def test_it_names_everything_it_was_not_told():
         *(sys.executable, "-m", "services.storyboard"), env=environment.base(), stderr=asyncio.subprocess.PIPE
     )
     _, complaint = await process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == settings.EX_CONFIG
     for variable in ("RUSHES_LISTEN", "RUSHES_METRICS_LISTEN", "RUSHES_DATABASE_URL", "RUSHES_AUTH_ISSUER"):
         assert variable in complaint.decode()
+    assert all(line.startswith("RUSHES_") for line in complaint.decode().splitlines()), "it has begun with nothing"

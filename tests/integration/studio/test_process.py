@@ -7,6 +7,7 @@ import sys
 
 import httpx
 
+from libs import settings
 from services.cli import environment
 
 NEIGHBOURS = ("STORYBOARD", "JOB", "PROVIDER_GATEWAY", "COMPILER")
@@ -48,6 +49,6 @@ async def test_it_names_everything_it_was_not_told():
         *(sys.executable, "-m", "services.studio"), env=environment.base(), stderr=asyncio.subprocess.PIPE
     )
     _, complaint = await process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == settings.EX_CONFIG
     for name in ("LISTEN", "METRICS_LISTEN", "BLOBS_URL", *(f"{name}_ADDRESS" for name in NEIGHBOURS)):
         assert f"RUSHES_{name}" in complaint.decode()
