@@ -11,6 +11,8 @@ PROTOS := $(shell cd proto && find rushes -name '*.proto' | sort)
 SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
 GROUPS := storyboard job provider_gateway compiler studio sandbox cli house dev
 
+include deploy/workflows.mk
+
 .PHONY: help
 help: ## Print the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +53,9 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 .PHONY: test
 test: $(VENV)/dev ## Every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: tools-test
+tools-test: workflows-test ## What is proved with the tools: what is deployed
 
 .PHONY: cover
 cover: $(VENV)/dev ## Every test, with branch coverage
