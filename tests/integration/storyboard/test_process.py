@@ -58,6 +58,28 @@ async def test_it_starts_serves_and_drains(database, issuer, tmp_path):
     assert place.url not in actions
 
 
+async def test_a_process_that_was_told_something_wrong_touches_nothing(issuer):
+    touched = []
+    async with await asyncio.start_server(lambda *_: touched.append(_), "127.0.0.1", 0) as database:
+        told = {
+            "RUSHES_LISTEN": f"127.0.0.1:{free_port()}",
+            "RUSHES_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+            "RUSHES_DATABASE_URL": f"postgresql+asyncpg://a:b@127.0.0.1:{database.sockets[0].getsockname()[1]}/c",
+            "RUSHES_AUTH_JWKS_URL": issuer.jwks_url,
+            "RUSHES_AUTH_ISSUER": issuer.name,
+            "RUSHES_GUEST_SECRET": "canary",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.storyboard"),
+            env=environment.base() | told,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, complaint = await process.communicate()
+    assert process.returncode == settings.EX_CONFIG
+    assert complaint == b"RUSHES_GUEST_SECRET: is no variable of ours; did you mean RUSHES_GUESTS_SECRET?\n"
+    assert not touched
+
+
 async def test_it_names_everything_it_was_not_told():
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.storyboard"), env=environment.base(), stderr=asyncio.subprocess.PIPE
