@@ -18,6 +18,7 @@ class Workroom:
 
     def __init__(self, parent: Path, owner: str) -> None:
         """Make it, and remove those of replicas that are dead. Raises OSError."""
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(parent)
         self.folder = parent / f"{_PREFIX}{owner}"
         self._lock: int | None = _locked(_lock_of(self.folder))  # before there is a folder that could be swept
