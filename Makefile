@@ -55,7 +55,7 @@ test: $(VENV)/dev ## Every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: tools-test
-tools-test: workflows-test ## What is proved with the tools: what is deployed
+tools-test: workflows-test recipes-test ## What is proved with the tools: what is deployed
 
 .PHONY: cover
 cover: $(VENV)/dev ## Every test, with branch coverage

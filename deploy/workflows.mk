@@ -16,3 +16,7 @@ workflows-test: $(ACTIONLINT) ## Judge the forge's workflows
 pins: ## Say which digest each action's newest tag of its major has now, to compare with the workflows
 	@grep -hoE 'uses: [^@ ]+@[0-9a-f]{40} # v[0-9]+' .github/workflows/*.yml | sort -u | while read -r _ action _ version; do \
 	  echo "$${action%@*} $$version: pinned $${action#*@}, now $$(git ls-remote https://github.com/$${action%@*} "refs/tags/$$version" | cut -f 1)"; done
+
+.PHONY: recipes-test
+recipes-test: $(VENV)/dev ## Walk docs/recipes/vm.md: units, proxy, SQL, and every process in production
+	$(BIN)/python -m tests.recipes
