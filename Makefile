@@ -79,6 +79,10 @@ bench-many: $(VENV)/dev ## Ask among a million jobs and 100,000 boards, and prin
 bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what looking after them costs
 	$(BIN)/python -m tests.bench.flight
 
+.PHONY: bench-replicas
+bench-replicas: $(VENV)/dev ## Do each service's work with 1, 2 and 4 of its processes, and print ratios
+	$(BIN)/python -m tests.bench.replicas
+
 .PHONY: crash
 crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count what was lost
 	$(BIN)/python -m tests.crash
