@@ -95,7 +95,7 @@ class Settings(pydantic_settings.BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    secrets_dir: Path | None = None
+    secrets_dir: pydantic.DirectoryPath | None = None
     """A folder of files named as variables are, in small letters and without RUSHES_: a way to mount many secrets."""
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -212,7 +212,18 @@ def strangers(own: Iterable[str] = ()) -> list[str]:
     """
     known = {*own, *NAMES.read_text(encoding="utf-8").split()}
     given = sorted(name for name in os.environ if name.startswith(PREFIX))
-    return [_unknown(name, known) for name in given if name.removesuffix("_FILE") not in known]
+    unknown = [_unknown(name, known) for name in given if name.removesuffix("_FILE") not in known]
+    mounted = [variable(path.name) for path in _mounted()]
+    return [
+        *unknown,
+        *(f"{_unknown(name, known)} (a file of RUSHES_SECRETS_DIR)" for name in mounted if name not in known),
+    ]
+
+
+def _mounted() -> list[Path]:
+    """The files of the folder of secrets; Kubernetes keeps the real ones behind names that begin with a dot."""
+    folder = Path(os.environ.get(variable("secrets_dir")) or os.devnull)
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

@@ -78,6 +78,18 @@ def test_a_folder_of_secrets_tells_many(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (told.api_key.get_secret_value(), told.regions) == ("from-a-folder", ("eu",))
 
 
+def test_a_file_of_that_folder_that_nobody_knows_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("..data", "database_url", "worker"):
+        (tmp_path / name).write_text("canary")
+    monkeypatch.setenv("RUSHES_SECRETS_DIR", str(tmp_path))
+    (fault,) = complaints(capsys)
+    assert fault == "RUSHES_WORKER: is no variable of ours; did you mean RUSHES_WORKERS? (a file of RUSHES_SECRETS_DIR)"
+    monkeypatch.setenv("RUSHES_SECRETS_DIR", str(tmp_path / "missing"))
+    assert complaints(capsys) == ["RUSHES_SECRETS_DIR: Path does not point to a directory"]
+
+
 def test_every_fault_is_told_at_once_and_no_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
