@@ -11,7 +11,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 _ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
 # A tenant is also a segment of the keys of its media, and `*` is the scope of the whole house.
 _TENANT = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,99}")
+ROLES = frozenset({"owner", "editor", "viewer", "operator", "service"})
+"""What a token may name; other words in its claim `roles` are the issuer's own business."""
+GUEST = "guest"
+"""The role of those who have no token of an issuer, and so none that a token may name."""
+_SCOPE = "rushes:"
 _CLAIMS = ["exp", "iat", "iss", "aud", "sub", "tenant"]
 _LEEWAY_S = 10
 _REFETCH_S = 30
@@ -51,12 +56,16 @@ class KeysUnavailable(errors.Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, as the token says: everything done for them stays inside their tenant."""
+    """Who is asking, as the token says: everything done for them stays inside their tenant.
+
+    `scopes` are the calls that the token is good for: None for all that the roles allow.
+    """
 
     tenant_id: str
     subject: str
     roles: frozenset[str] = frozenset()
     token: str = field(default="", repr=False)
+    scopes: frozenset[str] | None = None
 
 
 _caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
@@ -88,16 +97,18 @@ class Verifies(Protocol):
 
 
 class Verifier:
-    """Checks tokens with the keys at a `file://` or `https://` address; one issuer, one audience.
+    """Checks tokens with the keys at a `file://` or `https://` address; one issuer, any of these audiences.
 
     Keys are kept; an unknown key id fetches them again, at most every 30 seconds; a failed fetch keeps the
     last good ones. `clock` gives Unix seconds.
     """
 
-    def __init__(self, jwks_url: str, issuer: str, audience: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, jwks_url: str, issuer: str, audiences: Sequence[str], clock: Callable[[], float] = time.time
+    ) -> None:
         if urllib.parse.urlsplit(jwks_url).scheme not in ("file", "https"):
             raise ValueError("the address of the keys should begin with file:// or https://")
-        self._url, self._issuer, self._audience, self._clock = jwks_url, issuer, audience, clock
+        self._url, self._issuer, self._audiences, self._clock = jwks_url, issuer, audiences, clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._verified: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
         self._fetching = asyncio.Lock()
@@ -124,7 +135,7 @@ class Verifier:
             raise TokenMissing
         digest = hashlib.sha256(token.encode()).digest()
         if digest not in self._verified:
-            self._remember(digest, *_checked(token, await self._key_of(token), self._issuer, self._audience))
+            self._remember(digest, *_checked(token, await self._key_of(token), self._issuer, self._audiences))
         expires_at, someone = self._verified[digest]
         self._verified.move_to_end(digest)
         if self._clock() >= expires_at + _LEEWAY_S:
@@ -170,11 +181,11 @@ def _read_keys(url: str) -> dict[str, jwt.PyJWK]:
     return {key_id: key for key_id, key in keys.items() if key_id}
 
 
-def _checked(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> tuple[float, Caller]:
+def _checked(token: str, key: jwt.PyJWK, issuer: str, audiences: Sequence[str]) -> tuple[float, Caller]:
     options: Any = {"require": _CLAIMS, "enforce_minimum_key_length": True}
     try:
         claims = jwt.decode(
-            token, key, [key.algorithm_name], options, audience=audience, issuer=issuer, leeway=_LEEWAY_S
+            token, key, [key.algorithm_name], options, audience=audiences, issuer=issuer, leeway=_LEEWAY_S
         )
     except jwt.ExpiredSignatureError:
         raise TokenExpired from None
@@ -187,4 +198,13 @@ def _checked(token: str, key: jwt.PyJWK, issuer: str, audience: str) -> tuple[fl
         raise TokenInvalid(why="its `sub` should be a non-empty text")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise TokenInvalid(why="its `roles` should be a list of texts")
-    return float(claims["exp"]), Caller(tenant, subject, frozenset(roles), token)
+    return float(claims["exp"]), Caller(tenant, subject, ROLES.intersection(roles), token, _scopes(claims))
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str] | None:
+    """Those of the claim `scope` (RFC 8693) that are ours; None when there are none, and so nothing is limited here."""
+    said = claims.get("scope", "")
+    words = said.split() if isinstance(said, str) else said
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise TokenInvalid(why="its `scope` should be a text, or a list of texts")
+    return frozenset(word for word in words if word.startswith(_SCOPE)) or None

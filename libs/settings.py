@@ -155,7 +155,13 @@ class Service(Process):
     auth_issuer: str
     """The `iss` every token must carry."""
     auth_audience: str = "rushes"
-    """The `aud` every token must carry."""
+    """The `aud` every token must carry; or `<it>-<service>`, such as `rushes-job`, for a token of one service alone."""
+    limit_generate: int = pydantic.Field(10, ge=0)
+    """How many calls that order from providers each caller may make in a minute; 0 counts none."""
+    limit_compile: int = pydantic.Field(5, ge=0)
+    """How many calls that cut films each caller may make in a minute; 0 counts none."""
+    limit_session: int = pydantic.Field(20, ge=0)
+    """How many calls that let somebody in each caller may make in a minute; 0 counts none."""
     reflection: bool = True
     """Whether grpcurl can list the services."""
 
@@ -172,6 +178,11 @@ class Service(Process):
         if values.in_production(info) and issuer == HOUSE_ISSUER:
             raise ValueError("should be an issuer of yours in production: that one is of `rushes up`")
         return issuer
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Calls in a minute, by the name that the contract gives to the limit."""
+        return {"generate": self.limit_generate, "compile": self.limit_compile, "session": self.limit_session}
 
 
 S = TypeVar("S", bound=Settings)

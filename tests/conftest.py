@@ -22,6 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from jwt import algorithms
 
 from libs import auth, db, migrate, rpc, topology
+from libs.rpc import gate
 from services.cli import environment, house, supervisor
 from services.cli import postgres as postgres_room
 from tests import homes, scheduling
@@ -149,11 +150,11 @@ class Issuer:
         path.write_text(json.dumps({"keys": [public | {"kid": "one", "alg": "EdDSA", "use": "sig"}]}))
         self.jwks_url = path.as_uri()
 
-    def token(self, tenant: str = "acme", subject: str = "ada", roles: Iterable[str] = ()) -> str:
-        """A token that is good for an hour."""
+    def token(self, tenant: str = "acme", subject: str = "ada", roles: Iterable[str] = ("owner",), **more: Any) -> str:
+        """A token that is good for an hour; `more` are claims, in place of ours where they have the same name."""
         now = int(time.time())
         claims = {"iss": self.name, "aud": self.audience, "iat": now, "exp": now + 3600}
-        claims |= {"tenant": tenant, "sub": subject, "roles": list(roles)}
+        claims |= {"tenant": tenant, "sub": subject, "roles": list(roles)} | more
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": "one"})
 
     def bearer(self, tenant: str = "acme", subject: str = "ada") -> tuple[tuple[str, str], ...]:
@@ -162,7 +163,7 @@ class Issuer:
 
     def verifier(self) -> auth.Verifier:
         """What a service makes of its settings."""
-        return auth.Verifier(self.jwks_url, self.name, self.audience)
+        return auth.Verifier(self.jwks_url, self.name, [self.audience])
 
 
 @pytest.fixture(scope="session")
@@ -214,8 +215,9 @@ async def serve(issuer: Issuer) -> AsyncIterator[Serve]:
             *servicers: rpc.Servicer,
             ready: Callable[[], Awaitable[bool]] = _always,
             verifier: auth.Verifies | None = None,
+            count: gate.Count | None = None,
         ) -> Door:
-            server = rpc.Server("127.0.0.1:0", service, servicers, verifier or issuer.verifier(), ready)
+            server = rpc.Server("127.0.0.1:0", service, servicers, verifier or issuer.verifier(), ready, count=count)
             stop = asyncio.Event()
             running = asyncio.create_task(server.run(stop))
             while not server.port and not running.done():  # noqa: ASYNC110, it is a turn or two of the loop

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +14,7 @@ import grpc.aio
 import prometheus_client
 
 from libs import auth, errors, telemetry
-from libs.rpc import status
+from libs.rpc import access, status
 
 log = logging.getLogger(__name__)
 
@@ -35,20 +35,25 @@ class ServiceAway(errors.Unavailable):
     """A service this one depends on is out of reach; retry in a moment."""
 
 
+Count = Callable[[str, str], Awaitable[None]]
+"""Counts a call of somebody towards a limit. Raises Exhausted."""
+
+
 class Gate(grpc.aio.ServerInterceptor):
-    """The one interceptor; `domain` is `<service>.rushes`, `open_to_all` the paths of methods that need no token, and
-    `deadlines` the seconds of those that may take longer than others.
+    """The one interceptor; `domain` is `<service>.rushes`, `rules` say who may call each path, `deadlines` are the
+    seconds of those that may take longer than others, and `count` counts the calls that have a limit.
     """
 
     def __init__(
         self,
         verifier: auth.Verifies,
         domain: str,
-        open_to_all: Collection[str] = (),
+        rules: Mapping[str, access.Access],
         deadlines: Mapping[str, float] = MappingProxyType({}),
+        count: Count | None = None,
     ) -> None:
-        self._verifier, self._domain, self._open_to_all = verifier, domain, open_to_all
-        self._deadlines = deadlines
+        self._verifier, self._domain, self._rules = verifier, domain, rules
+        self._deadlines, self._count = deadlines, count
 
     async def intercept_service(
         self,
@@ -103,12 +108,19 @@ class Gate(grpc.aio.ServerInterceptor):
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         with telemetry.span(method.lstrip("/"), headers), _measured(kind, method, context):
             try:
-                if method in self._open_to_all:
+                rule = self._rules[method]
+                if rule.is_open:
+                    await self._counted(rule, _address(context.peer()))
                     yield
                     return
                 caller = await self._verifier.verify(_token(headers))
+                rule.check(caller)
+                await self._counted(rule, f"{caller.tenant_id}/{caller.subject}")
                 with auth.acting_as(caller):
                     yield
+            except access.RoleMissing as error:
+                log.warning("access_denied", extra={"method": method, "role": error.facts["role"]})
+                await status.abort(context, error, self._domain)
             except errors.Error as error:
                 await status.abort(context, error, self._domain)
             except TimeoutError:
@@ -122,6 +134,15 @@ class Gate(grpc.aio.ServerInterceptor):
                 error_id = secrets.token_hex(8)
                 log.exception("call_failed", extra={"method": method, "error_id": error_id})
                 await status.abort(context, status.Faulty(error_id=error_id), self._domain)
+
+    async def _counted(self, rule: access.Access, who: str) -> None:
+        if self._count and rule.limit:
+            await self._count(who, rule.limit)
+
+
+def _address(peer: str) -> str:
+    """Without the port, which is another for every connection: `ipv4:10.0.0.7:52144` and `ipv6:%5B::1%5D:52144`."""
+    return peer.rpartition(":")[0]
 
 
 def _token(headers: dict[str, str]) -> str:

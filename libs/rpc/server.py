@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from libs import auth, errors
-from libs.rpc import client, gate
+from libs.rpc import access, client, gate
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,13 @@ class ServerDraining(errors.Unavailable):
 
 
 class Servicer(NamedTuple):
-    """One gRPC service: the generated `add_…_to_server`, our implementation, the full name; the methods that need no
-    token; and the seconds of those that may take longer than others.
+    """One gRPC service: the generated `add_…_to_server`, our implementation, the full name, and the seconds of the
+    methods that may take longer than others.
     """
 
     add: Callable[[Any, Any], None]
     api: Any
     name: str
-    open_to_all: frozenset[str] = frozenset()
     deadlines: Mapping[str, float] = MappingProxyType({})
 
 
@@ -53,6 +52,7 @@ class Server:
     """One process's gRPC server; `port` is where it listens once `run` has begun.
 
     `ready` is asked every second whether the process can do its work; three refusals in a row make it not serving.
+    Raises ValueError when a method does not say who may call it.
     """
 
     def __init__(
@@ -63,11 +63,12 @@ class Server:
         verifier: auth.Verifies,
         ready: Callable[[], Awaitable[bool]],
         reflect: bool = True,
+        count: gate.Count | None = None,
     ) -> None:
         self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
-        open_to_all = {f"/{servicer.name}/{method}" for servicer in servicers for method in servicer.open_to_all}
+        rules = access.of_services(servicer.name for servicer in servicers)
         deadlines = {f"/{it.name}/{method}": most for it in servicers for method, most in it.deadlines.items()}
-        self._gate = gate.Gate(verifier, f"{service}.rushes", open_to_all, deadlines)
+        self._gate = gate.Gate(verifier, f"{service}.rushes", rules, deadlines, count)
         self.draining = asyncio.Event()
         self.port = 0
 

@@ -14,7 +14,12 @@ _PASSED_ON = (
     "RUSHES_SANDBOX_LATENCY",
     "RUSHES_SANDBOX_INSTANT",
     "RUSHES_CATALOGUE_OVERRIDES_PATH",
+    "RUSHES_LIMIT_GENERATE",
+    "RUSHES_LIMIT_COMPILE",
+    "RUSHES_LIMIT_SESSION",
 )
+# Limits keep callers from each other's throats, and in a house there is one.
+_UNLIMITED = {"RUSHES_LIMIT_GENERATE": "0", "RUSHES_LIMIT_COMPILE": "0", "RUSHES_LIMIT_SESSION": "0"}
 _OF_STORYBOARDS = (
     "RUSHES_GUESTS_SECRET",
     "RUSHES_WRITER_KEY",
@@ -87,6 +92,7 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         "RUSHES_AUTH_ISSUER": ISSUER,
         "RUSHES_AUTH_AUDIENCE": AUDIENCE,
         "TMPDIR": str(of.temporary),
+        **_UNLIMITED,
     }
     if service in house.DATABASES:
         told["RUSHES_DATABASE_URL"] = database_url(of, service, service)

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from libs import auth, blobs, bus, db, dead_letters, rpc, run, telemetry
+from libs import blobs, bus, db, dead_letters, entrance, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
 from services.compiler import api, events, extraction, settings, ticks, uploads, workshop
@@ -34,15 +34,14 @@ async def main() -> None:
         "rushes.compiler.v1.CompilerService",
         deadlines=uploads.DEADLINES_S | extraction.DEADLINES_S,
     )
-    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
     servicers = [servicer, dead_letters.servicer(database, events.HANDLERS)]
-    server = rpc.Server(told.listen, "compiler", servicers, verifier, database.answers, told.reflection)
-    compiler_api.draining = server.draining
+    front = entrance.of(told, "compiler", database, servicers)
+    compiler_api.draining = front.server.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together(
             {
-                "rpc": server.run,
+                **front.parts,
                 "relay": channel.relay(database, "compiler"),
                 "deliver": channel.deliver(database, "compiler", events.HANDLERS),
                 "cut": compiling.run,

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from libs import auth, bus, db, rpc, run, telemetry
+from libs import bus, db, entrance, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.job.v1 import job_service_pb2_grpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
@@ -23,7 +23,6 @@ async def main() -> None:
     settings_reader.announce(told)
     database = db.Database(told.database_url)
     channel = await bus.Bus.connect(told.nats_url, "job")
-    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
     job_api = api.JobApi(
         database,
         storyboard_service_pb2_grpc.StoryboardServiceStub(rpc.connect(told.storyboard_address)),
@@ -33,15 +32,13 @@ async def main() -> None:
     )
     servicer = rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, job_api, "rushes.job.v1.JobService")
     moving = works.Works(database, told, clock)
-    server = rpc.Server(
-        told.listen, "job", [servicer, *moving.servicers()], verifier, database.answers, told.reflection
-    )
-    server.draining = job_api.draining
+    front = entrance.of(told, "job", database, [servicer, *moving.servicers()])
+    front.server.draining = job_api.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together(
             {
-                "rpc": server.run,
+                **front.parts,
                 "relay": channel.relay(database, "job"),
                 "deliver": channel.deliver(database, "job", events.HANDLERS),
                 "loop": telemetry.watch_loop,

@@ -5,7 +5,7 @@ import resource
 import uuid
 from datetime import UTC, datetime
 
-from libs import auth, blobs, bus, db, rpc, run, telemetry
+from libs import blobs, bus, db, entrance, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
 from services.provider_gateway import api, callbacks, catalogue, events, fetch, keyring, settings, vault, wire, works
@@ -37,12 +37,11 @@ async def main() -> None:
     add = provider_gateway_service_pb2_grpc.add_ProviderGatewayServiceServicer_to_server
     heard = events.Events(moving.admission, _clock).handlers()
     served = [rpc.Servicer(add, answers, "rushes.provider_gateway.v1.ProviderGatewayService"), moving.letters(heard)]
-    verifier = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
-    server = rpc.Server(told.listen, "provider_gateway", served, verifier, database.answers, told.reflection)
-    server.draining = answers.draining
+    front = entrance.of(told, "provider_gateway", database, served)
+    front.server.draining = answers.draining
     channel = await bus.Bus.connect(told.nats_url, "provider_gateway")
     parts = {
-        "rpc": server.run,
+        **front.parts,
         "relay": channel.relay(database, "provider_gateway"),
         "deliver": channel.deliver(database, "provider_gateway", heard),
         "loop": telemetry.watch_loop,

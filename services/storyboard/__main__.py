@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from libs import auth, blobs, db, rpc, run, telemetry
+from libs import blobs, db, entrance, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api, guests, settings, ticks, writer
@@ -33,18 +33,18 @@ async def main() -> None:
     database = db.Database(told.database_url)
     media = blobs.open_store(told.blobs_url) if told.blobs_url else None
     visitors = guests.Reception(told.guests_secret)
-    issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, told.auth_audience)
-    verifier = guests.Verifier(issuer, visitors, clock)
     author = _author(told)
     answers = api.StoryboardApi(database, told.default_model, clock, media, visitors, author)
     add = pb_grpc.add_StoryboardServiceServicer_to_server
-    servicer = rpc.Servicer(add, answers, api.NAME, api.OPEN_TO_ALL, api.DEADLINES)
-    server = rpc.Server(told.listen, "storyboard", [servicer], verifier, database.answers, told.reflection)
+    servicer = rpc.Servicer(add, answers, api.NAME, api.DEADLINES)
+    front = entrance.of(
+        told, "storyboard", database, [servicer], lambda issuer: guests.Verifier(issuer, visitors, clock)
+    )
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together(
             {
-                "rpc": server.run,
+                **front.parts,
                 "forget": run.every("forget", _FORGET_EVERY_S, ticks.forget(database, clock)),
                 "file": run.every("file", _FORGET_EVERY_S, ticks.file(database)),
                 "loop": telemetry.watch_loop,

@@ -92,7 +92,7 @@ class Verifier:
         """The caller of this token or code. Raises ClaimCodeInvalid, GuestsOff, or as the issuer's verifier."""
         if token.startswith("rushes_guest_"):
             guest = self._reception.guest(token, self._now())
-            return auth.Caller(guest.tenant_id, SUBJECT, frozenset({SUBJECT}), token)
+            return auth.Caller(guest.tenant_id, SUBJECT, frozenset({auth.GUEST}), token)
         caller = await self._issuer.verify(token)
         if is_guest(caller.tenant_id):
             raise auth.TokenInvalid(why="its `tenant` is one that only guests have")

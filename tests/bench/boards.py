@@ -30,7 +30,7 @@ class Anybody:
 
     async def verify(self, token: str) -> auth.Caller:
         """The caller."""
-        return auth.Caller(token, "ada")
+        return auth.Caller(token, "ada", frozenset({"owner"}))
 
 
 @dataclasses.dataclass

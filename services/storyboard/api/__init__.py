@@ -19,7 +19,5 @@ class StoryboardApi(
 
 
 NAME = "rushes.storyboard.v1.StoryboardService"
-OPEN_TO_ALL = frozenset({"CreateGuestStoryboard"})
-"""What needs no token."""
 DEADLINES = {"ProposeScenes": 75.0, "RefineScene": 75.0}
 """Seconds of what waits for a language model, which has 60."""

@@ -11,7 +11,7 @@ from tests.integration.job import news
 BY = job_service_pb2.GetQueueStatsRequest
 
 
-async def stats(crew, tenant="acme", roles=(), **fields):
+async def stats(crew, tenant="acme", roles=("owner",), **fields):
     metadata = rpc.bearer(crew.issuer.token(tenant, "ada", roles))
     return (await crew._stub.GetQueueStats(BY(**fields), metadata=metadata, timeout=15)).lines
 

@@ -42,7 +42,7 @@ class Listener:
         async with self.database.house() as conn:
             return list((await conn.execute(sa.select(outbox.DEAD_LETTERS))).mappings())
 
-    async def __call__(self, verb, tenant="acme", roles=(), **fields):
+    async def __call__(self, verb, tenant="acme", roles=("owner",), **fields):
         from libs import rpc
 
         metadata = rpc.bearer(self.issuer.token(tenant, "ada", roles))
@@ -209,7 +209,11 @@ async def test_a_tenant_sees_its_own_and_an_operator_all(listener):
     await listener.bury("evt_1", order(1))
     await listener.bury("evt_2", order(2, "other"))
     await listener.bury("evt_3", order(3, ""))
-    for tenant, roles, seen in (("acme", (), ["evt_1"]), ("other", (), ["evt_2"]), ("third", (), [])):
+    for tenant, roles, seen in (
+        ("acme", ["owner"], ["evt_1"]),
+        ("other", ["owner"], ["evt_2"]),
+        ("third", ["owner"], []),
+    ):
         found = (await listener("ListDeadLetters", tenant, roles)).dead_letters
         assert [one.event_id for one in found] == seen
     every = (await listener("ListDeadLetters", "third", ["operator"])).dead_letters

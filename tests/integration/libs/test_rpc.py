@@ -13,8 +13,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from libs import auth, errors, rpc
+from rushes.type.v1 import access_pb2
+from tests.integration.libs import contracts
 
 NAME = "rushes.test.v1.EchoService"
+contracts.declare(NAME, dict.fromkeys(["Say", "Watch"], access_pb2.Access(role=access_pb2.ROLE_VIEWER)))
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 

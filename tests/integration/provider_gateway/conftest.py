@@ -87,7 +87,7 @@ class Gateway:
         self._handlers = events.Events(self.admission, clock).handlers()
         self._stub = pb_grpc.ProviderGatewayServiceStub(door.channel)
 
-    async def __call__(self, verb: str, tenant: str = "acme", roles: Iterable[str] = (), **fields: Any) -> Any:
+    async def __call__(self, verb: str, tenant: str = "acme", roles: Iterable[str] = ("owner",), **fields: Any) -> Any:
         request = getattr(provider_gateway_service_pb2, f"{verb}Request")(**fields)
         metadata = rpc.bearer(self.issuer.token(tenant, roles=roles))
         return await getattr(self._stub, verb)(request, metadata=metadata, timeout=15)

@@ -57,6 +57,6 @@ async def client(database: Any, serve: Any, issuer: Any, tmp_path: Path, author:
 
     storyboard_api = api.StoryboardApi(place.database, "sandbox/reel-1", clock, media, visitors, author)
     add = pb_grpc.add_StoryboardServiceServicer_to_server
-    servicer = rpc.Servicer(add, storyboard_api, api.NAME, api.OPEN_TO_ALL, api.DEADLINES)
+    servicer = rpc.Servicer(add, storyboard_api, api.NAME, api.DEADLINES)
     verifier = guests.Verifier(issuer.verifier(), visitors, lambda: start)
     return Client(await serve("storyboard", servicer, verifier=verifier), issuer, place, media)

@@ -19,7 +19,7 @@ from jwt import algorithms
 
 from libs import auth, errors
 
-ISSUER, AUDIENCE = "https://issuer.example", "rushes"
+ISSUER, AUDIENCE, AUDIENCES = "https://issuer.example", "rushes", ["rushes", "rushes-job"]
 KEY = ed25519.Ed25519PrivateKey.generate()
 OTHER = ed25519.Ed25519PrivateKey.generate()
 
@@ -65,7 +65,7 @@ def jwks(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def verifier(jwks: Path, clock: Clock) -> auth.Verifier:
-    return auth.Verifier(jwks.as_uri(), ISSUER, AUDIENCE, clock)
+    return auth.Verifier(jwks.as_uri(), ISSUER, AUDIENCES, clock)
 
 
 async def test_a_token_becomes_a_caller(verifier: auth.Verifier) -> None:
@@ -213,7 +213,7 @@ async def test_keys_of_other_kinds_are_passed_over(verifier: auth.Verifier, jwks
 @pytest.mark.parametrize("url", ["http://issuer.example/jwks", "/etc/jwks.json", "ftp://a/b"])
 def test_keys_over_an_open_line_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="file:// or https://"):
-        auth.Verifier(url, ISSUER, AUDIENCE)
+        auth.Verifier(url, ISSUER, AUDIENCES)
 
 
 @pytest.fixture
@@ -257,10 +257,10 @@ def https_issuer(jwks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_keys_come_over_https(https_issuer: str) -> None:
-    verifier = auth.Verifier(https_issuer + "/jwks", ISSUER, AUDIENCE)
+    verifier = auth.Verifier(https_issuer + "/jwks", ISSUER, AUDIENCES)
     assert (await verifier.verify(token())).tenant_id == "acme"
     with pytest.raises(auth.KeysUnavailable):
-        await auth.Verifier(https_issuer + "/nowhere", ISSUER, AUDIENCE).verify(token())
+        await auth.Verifier(https_issuer + "/nowhere", ISSUER, AUDIENCES).verify(token())
 
 
 def test_code_acts_for_one_caller_at_a_time() -> None:

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from rushes.type.v1 import access_pb2 as rushes_dot_type_dot_v1_dot_access__pb2
 from rushes.type.v1 import money_pb2 as rushes_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rushes/ops/v1/dead_letter_service.proto\x12\rrushes.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arushes/type/v1/money.proto\"\xb2\x04\n\nDeadLetter\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x11\n\ttenant_id\x18\x03 \x01(\t\x12.\n\x05state\x18\x04 \x01(\x0e\x32\x1f.rushes.ops.v1.DeadLetter.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05place\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\x33\n\x05\x66\x61\x63ts\x18\x08 \x03(\x0b\x32$.rushes.ops.v1.DeadLetter.FactsEntry\x12\x12\n\nsize_bytes\x18\t \x01(\x05\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\'\n\x08\x61t_stake\x18\x0b \x01(\x0b\x32\x15.rushes.type.v1.Money\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsettled_by\x18\x0e \x01(\t\x12\x0c\n\x04note\x18\x0f \x01(\t\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_DEAD\x10\x01\x12\x11\n\rSTATE_HANDLED\x10\x02\x12\x13\n\x0fSTATE_DISCARDED\x10\x03\"\x83\x01\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.rushes.ops.v1.DeadLetter.State\x12\x12\n\nevent_type\x18\x04 \x01(\t\"c\n\x17ListDeadLettersResponse\x12/\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x19.rushes.ops.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetDeadLetterRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"G\n\x15GetDeadLetterResponse\x12.\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x19.rushes.ops.v1.DeadLetter\"*\n\x16RetryDeadLetterRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"I\n\x17RetryDeadLetterResponse\x12.\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x19.rushes.ops.v1.DeadLetter\":\n\x18\x44iscardDeadLetterRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\"K\n\x19\x44iscardDeadLetterResponse\x12.\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x19.rushes.ops.v1.DeadLetter2\x9b\x03\n\x11\x44\x65\x61\x64LetterService\x12`\n\x0fListDeadLetters\x12%.rushes.ops.v1.ListDeadLettersRequest\x1a&.rushes.ops.v1.ListDeadLettersResponse\x12Z\n\rGetDeadLetter\x12#.rushes.ops.v1.GetDeadLetterRequest\x1a$.rushes.ops.v1.GetDeadLetterResponse\x12`\n\x0fRetryDeadLetter\x12%.rushes.ops.v1.RetryDeadLetterRequest\x1a&.rushes.ops.v1.RetryDeadLetterResponse\x12\x66\n\x11\x44iscardDeadLetter\x12\'.rushes.ops.v1.DiscardDeadLetterRequest\x1a(.rushes.ops.v1.DiscardDeadLetterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rushes/ops/v1/dead_letter_service.proto\x12\rrushes.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brushes/type/v1/access.proto\x1a\x1arushes/type/v1/money.proto\"\xb2\x04\n\nDeadLetter\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x11\n\ttenant_id\x18\x03 \x01(\t\x12.\n\x05state\x18\x04 \x01(\x0e\x32\x1f.rushes.ops.v1.DeadLetter.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05place\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\x33\n\x05\x66\x61\x63ts\x18\x08 \x03(\x0b\x32$.rushes.ops.v1.DeadLetter.FactsEntry\x12\x12\n\nsize_bytes\x18\t \x01(\x05\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\'\n\x08\x61t_stake\x18\x0b \x01(\x0b\x32\x15.rushes.type.v1.Money\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsettled_by\x18\x0e \x01(\t\x12\x0c\n\x04note\x18\x0f \x01(\t\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_DEAD\x10\x01\x12\x11\n\rSTATE_HANDLED\x10\x02\x12\x13\n\x0fSTATE_DISCARDED\x10\x03\"\x83\x01\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.rushes.ops.v1.DeadLetter.State\x12\x12\n\nevent_type\x18\x04 \x01(\t\"c\n\x17ListDeadLettersResponse\x12/\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x19.rushes.ops.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetDeadLetterRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"G\n\x15GetDeadLetterResponse\x12.\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x19.rushes.ops.v1.DeadLetter\"*\n\x16RetryDeadLetterRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"I\n\x17RetryDeadLetterResponse\x12.\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x19.rushes.ops.v1.DeadLetter\":\n\x18\x44iscardDeadLetterRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\"K\n\x19\x44iscardDeadLetterResponse\x12.\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x19.rushes.ops.v1.DeadLetter2\xbf\x03\n\x11\x44\x65\x61\x64LetterService\x12h\n\x0fListDeadLetters\x12%.rushes.ops.v1.ListDeadLettersRequest\x1a&.rushes.ops.v1.ListDeadLettersResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12\x62\n\rGetDeadLetter\x12#.rushes.ops.v1.GetDeadLetterRequest\x1a$.rushes.ops.v1.GetDeadLetterResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12j\n\x0fRetryDeadLetter\x12%.rushes.ops.v1.RetryDeadLetterRequest\x1a&.rushes.ops.v1.RetryDeadLetterResponse\"\x08\xc2\xf3\x18\x04\x08\x04\x10\x01\x12p\n\x11\x44iscardDeadLetter\x12\'.rushes.ops.v1.DiscardDeadLetterRequest\x1a(.rushes.ops.v1.DiscardDeadLetterResponse\"\x08\xc2\xf3\x18\x04\x08\x04\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,28 +36,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEADLETTER_FACTSENTRY']._loaded_options = None
   _globals['_DEADLETTER_FACTSENTRY']._serialized_options = b'8\001'
-  _globals['_DEADLETTER']._serialized_start=120
-  _globals['_DEADLETTER']._serialized_end=682
-  _globals['_DEADLETTER_FACTSENTRY']._serialized_start=550
-  _globals['_DEADLETTER_FACTSENTRY']._serialized_end=594
-  _globals['_DEADLETTER_STATE']._serialized_start=596
-  _globals['_DEADLETTER_STATE']._serialized_end=682
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=685
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=816
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=818
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=917
-  _globals['_GETDEADLETTERREQUEST']._serialized_start=919
-  _globals['_GETDEADLETTERREQUEST']._serialized_end=959
-  _globals['_GETDEADLETTERRESPONSE']._serialized_start=961
-  _globals['_GETDEADLETTERRESPONSE']._serialized_end=1032
-  _globals['_RETRYDEADLETTERREQUEST']._serialized_start=1034
-  _globals['_RETRYDEADLETTERREQUEST']._serialized_end=1076
-  _globals['_RETRYDEADLETTERRESPONSE']._serialized_start=1078
-  _globals['_RETRYDEADLETTERRESPONSE']._serialized_end=1151
-  _globals['_DISCARDDEADLETTERREQUEST']._serialized_start=1153
-  _globals['_DISCARDDEADLETTERREQUEST']._serialized_end=1211
-  _globals['_DISCARDDEADLETTERRESPONSE']._serialized_start=1213
-  _globals['_DISCARDDEADLETTERRESPONSE']._serialized_end=1288
-  _globals['_DEADLETTERSERVICE']._serialized_start=1291
-  _globals['_DEADLETTERSERVICE']._serialized_end=1702
+  _globals['_DEADLETTERSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
+  _globals['_DEADLETTERSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\302\363\030\002\010\002'
+  _globals['_DEADLETTERSERVICE'].methods_by_name['GetDeadLetter']._loaded_options = None
+  _globals['_DEADLETTERSERVICE'].methods_by_name['GetDeadLetter']._serialized_options = b'\302\363\030\002\010\002'
+  _globals['_DEADLETTERSERVICE'].methods_by_name['RetryDeadLetter']._loaded_options = None
+  _globals['_DEADLETTERSERVICE'].methods_by_name['RetryDeadLetter']._serialized_options = b'\302\363\030\004\010\004\020\001'
+  _globals['_DEADLETTERSERVICE'].methods_by_name['DiscardDeadLetter']._loaded_options = None
+  _globals['_DEADLETTERSERVICE'].methods_by_name['DiscardDeadLetter']._serialized_options = b'\302\363\030\004\010\004\020\001'
+  _globals['_DEADLETTER']._serialized_start=149
+  _globals['_DEADLETTER']._serialized_end=711
+  _globals['_DEADLETTER_FACTSENTRY']._serialized_start=579
+  _globals['_DEADLETTER_FACTSENTRY']._serialized_end=623
+  _globals['_DEADLETTER_STATE']._serialized_start=625
+  _globals['_DEADLETTER_STATE']._serialized_end=711
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=714
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=845
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=847
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=946
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=948
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=988
+  _globals['_GETDEADLETTERRESPONSE']._serialized_start=990
+  _globals['_GETDEADLETTERRESPONSE']._serialized_end=1061
+  _globals['_RETRYDEADLETTERREQUEST']._serialized_start=1063
+  _globals['_RETRYDEADLETTERREQUEST']._serialized_end=1105
+  _globals['_RETRYDEADLETTERRESPONSE']._serialized_start=1107
+  _globals['_RETRYDEADLETTERRESPONSE']._serialized_end=1180
+  _globals['_DISCARDDEADLETTERREQUEST']._serialized_start=1182
+  _globals['_DISCARDDEADLETTERREQUEST']._serialized_end=1240
+  _globals['_DISCARDDEADLETTERRESPONSE']._serialized_start=1242
+  _globals['_DISCARDDEADLETTERRESPONSE']._serialized_end=1317
+  _globals['_DEADLETTERSERVICE']._serialized_start=1320
+  _globals['_DEADLETTERSERVICE']._serialized_end=1767
 # @@protoc_insertion_point(module_scope)

@@ -60,6 +60,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_DEAD_LETTER_DISCARDED: it was discarded, and never counts. Metadata: event_id."""
     ERROR_REASON_DEAD_LETTER_HANDLED: _ErrorReason.ValueType  # 18
     """ERROR_REASON_DEAD_LETTER_HANDLED: it was handled, and cannot be discarded any more. Metadata: event_id."""
+    ERROR_REASON_ROLE_MISSING: _ErrorReason.ValueType  # 19
+    """ERROR_REASON_ROLE_MISSING: the caller is known and may not; ask for the role. Metadata: role, such as "editor" or
+    "owner or operator".
+    """
+    ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 20
+    """ERROR_REASON_SCOPE_MISSING: the token is only good for other calls. Metadata: scope that this one needs."""
+    ERROR_REASON_CALLS_EXHAUSTED: _ErrorReason.ValueType  # 21
+    """ERROR_REASON_CALLS_EXHAUSTED: too many such calls in a minute; wait as RetryInfo says. Metadata: limit, per_minute."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists what can go wrong in any service, whatever is asked of it; it is ErrorInfo.reason beside the
@@ -104,4 +112,12 @@ ERROR_REASON_DEAD_LETTER_DISCARDED: ErrorReason.ValueType  # 17
 """ERROR_REASON_DEAD_LETTER_DISCARDED: it was discarded, and never counts. Metadata: event_id."""
 ERROR_REASON_DEAD_LETTER_HANDLED: ErrorReason.ValueType  # 18
 """ERROR_REASON_DEAD_LETTER_HANDLED: it was handled, and cannot be discarded any more. Metadata: event_id."""
+ERROR_REASON_ROLE_MISSING: ErrorReason.ValueType  # 19
+"""ERROR_REASON_ROLE_MISSING: the caller is known and may not; ask for the role. Metadata: role, such as "editor" or
+"owner or operator".
+"""
+ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 20
+"""ERROR_REASON_SCOPE_MISSING: the token is only good for other calls. Metadata: scope that this one needs."""
+ERROR_REASON_CALLS_EXHAUSTED: ErrorReason.ValueType  # 21
+"""ERROR_REASON_CALLS_EXHAUSTED: too many such calls in a minute; wait as RetryInfo says. Metadata: limit, per_minute."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

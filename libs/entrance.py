@@ -1,0 +1,34 @@
+"""Builds a service's door from its settings: who is believed, who may come how often, and what is written down."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from libs import auth, db, limits, rpc, run, settings
+
+_KEYS_EVERY_S = 300.0
+
+
+class Entrance(NamedTuple):
+    """The server, and the parts of the process that it needs."""
+
+    server: rpc.Server
+    parts: dict[str, run.Part]
+
+
+def of(
+    told: settings.Service,
+    service: str,
+    database: db.Database,
+    servicers: Sequence[rpc.Servicer],
+    knowing: Callable[[auth.Verifies], auth.Verifies] = lambda issuer: issuer,
+) -> Entrance:
+    """The door of `service`, which also takes tokens made for it alone; `knowing` makes a verifier that knows more
+    callers than the issuer does.
+    """
+    audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
+    issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences)
+    counting = limits.Limits(database, told.limits)
+    server = rpc.Server(
+        told.listen, service, servicers, knowing(issuer), database.answers, told.reflection, counting.count
+    )
+    return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

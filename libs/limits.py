@@ -1,0 +1,75 @@
+"""How often somebody may call, counted in the service's database, so that all replicas count together."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from libs import db, errors
+
+METADATA = sa.MetaData()
+
+CALLS = sa.Table(
+    "calls",
+    METADATA,
+    sa.Column("caller", sa.Text, primary_key=True),
+    sa.Column("counted_as", sa.Text, primary_key=True),
+    sa.Column("full_until", sa.DateTime(timezone=True), nullable=False),
+)
+
+DDL = """
+CREATE TABLE calls (
+  caller text,
+  counted_as text,
+  full_until timestamptz NOT NULL,
+  PRIMARY KEY (caller, counted_as)
+);
+CREATE INDEX calls_full_until ON calls (full_until);
+"""
+"""The table above, for a service's migration."""
+
+# Generic cell rate algorithm (ITU-T I.371): one time says how full the bucket is; the database's clock is everybody's.
+# Each call takes two forgotten callers with it, so that the table holds those of the last minutes only.
+_COUNT = sa.text("""
+    WITH forgotten AS (
+      DELETE FROM calls WHERE (caller, counted_as) IN (
+        SELECT caller, counted_as FROM calls
+        WHERE full_until < now() - interval '1 minute' AND caller <> :caller LIMIT 2 FOR UPDATE SKIP LOCKED))
+    INSERT INTO calls AS known VALUES (:caller, :counted_as, clock_timestamp() + :step)
+    ON CONFLICT (caller, counted_as) DO UPDATE SET full_until = greatest(known.full_until, clock_timestamp()) + :step
+    WHERE known.full_until <= clock_timestamp() + :slack
+    RETURNING full_until""").bindparams(
+    sa.bindparam("step", type_=sa.Interval), sa.bindparam("slack", type_=sa.Interval)
+)
+_WAIT = sa.text("""
+    SELECT extract(epoch FROM full_until - clock_timestamp() - :slack)
+    FROM calls WHERE caller = :caller AND counted_as = :counted_as""").bindparams(
+    sa.bindparam("slack", type_=sa.Interval)
+)
+
+
+class CallsExhausted(errors.Exhausted):
+    """No more than {per_minute} calls in a minute count as `{limit}`; wait and retry."""
+
+
+class Limits:
+    """So many calls of each kind in a minute, for each caller; they may come at once, and then wait their turn.
+
+    A kind that is not in `per_minute`, or with 0, is not counted.
+    """
+
+    def __init__(self, database: db.Database, per_minute: Mapping[str, int]) -> None:
+        self._database, self._per_minute = database, per_minute
+
+    async def count(self, caller: str, limit: str) -> None:
+        """Count one call. Raises CallsExhausted with the time to wait, or DatabaseAway."""
+        per_minute = self._per_minute.get(limit, 0)
+        if not per_minute:
+            return
+        step = timedelta(minutes=1) / per_minute
+        facts = {"caller": caller, "counted_as": limit, "slack": timedelta(minutes=1) - step}
+        async with self._database.house() as conn:
+            if (await conn.execute(_COUNT, facts | {"step": step})).first() is not None:
+                return
+            wait_s = (await conn.execute(_WAIT, facts)).scalar()
+        raise CallsExhausted(retry_after_s=max(0.1, float(wait_s or 0.0)), limit=limit, per_minute=per_minute)

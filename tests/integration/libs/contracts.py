@@ -1,0 +1,23 @@
+"""Puts services into the contract that only tests have, as a file of protos would."""
+
+from collections.abc import Mapping
+
+from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
+
+from rushes.type.v1 import access_pb2
+
+TEXT = wrappers_pb2.StringValue.DESCRIPTOR
+
+
+def declare(service: str, methods: Mapping[str, access_pb2.Access | None]) -> None:
+    """A service of this full name, each method with what it says about access; they take and give a StringValue."""
+    package, _, name = service.rpartition(".")
+    file = descriptor_pb2.FileDescriptorProto(name=f"tests/{service}.proto", package=package, syntax="proto3")
+    file.dependency.append(TEXT.file.name)
+    declared = file.service.add(name=name)
+    for method, said in methods.items():
+        kind = f".{TEXT.full_name}"
+        made = declared.method.add(name=method, input_type=kind, output_type=kind)
+        if said is not None:
+            made.options.Extensions[access_pb2.access].CopyFrom(said)
+    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())

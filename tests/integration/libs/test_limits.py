@@ -1,0 +1,138 @@
+"""So many calls in a minute and no more, however many replicas count."""
+
+import asyncio
+import contextlib
+
+import grpc
+import pytest
+import sqlalchemy as sa
+from google.protobuf.wrappers_pb2 import StringValue
+from google.rpc import error_details_pb2
+
+from libs import limits, rpc
+from rushes.type.v1 import access_pb2
+from tests.integration import refusals
+from tests.integration.libs import contracts
+
+NAME = "rushes.test.v1.LimitedService"
+METHODS = {
+    "Make": access_pb2.Access(role=access_pb2.ROLE_EDITOR, limit=access_pb2.LIMIT_GENERATE),
+    "Cut": access_pb2.Access(role=access_pb2.ROLE_EDITOR, limit=access_pb2.LIMIT_COMPILE),
+    "Enter": access_pb2.Access(role=access_pb2.ROLE_ANYBODY, limit=access_pb2.LIMIT_SESSION),
+    "Look": access_pb2.Access(role=access_pb2.ROLE_EDITOR),
+}
+FULL = grpc.StatusCode.RESOURCE_EXHAUSTED
+contracts.declare(NAME, METHODS)
+
+
+def add(api, server):
+    async def answer(request, context):
+        return request
+
+    wire = {"request_deserializer": StringValue.FromString, "response_serializer": StringValue.SerializeToString}
+    handlers = {method: grpc.unary_unary_rpc_method_handler(answer, **wire) for method in METHODS}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
+
+
+@pytest.fixture
+async def place(database):
+    return await database("storyboard")
+
+
+@pytest.fixture
+async def call(place, serve, issuer):
+    """Calls one of two replicas, in turn."""
+    servicer = rpc.Servicer(add, None, NAME)
+    counts = [limits.Limits(place.database, {"generate": 3, "compile": 1, "session": 2}).count for _ in range(2)]
+    doors = [await serve("test", servicer, count=count) for count in counts]
+
+    async def make(method, subject="ada", tenant="acme", door=0):
+        metadata = () if method == "Enter" else rpc.bearer(issuer.token(tenant, subject, ["editor"]))
+        channel = doors[door].channel
+        ask = channel.unary_unary(f"/{NAME}/{method}", StringValue.SerializeToString, StringValue.FromString)
+        await ask(StringValue(), metadata=metadata, timeout=10)
+
+    return make
+
+
+async def test_a_limit_is_shared_by_replicas_and_says_when_to_come_again(call):
+    for number in range(3):
+        await call("Make", door=number % 2)
+    for door in (0, 1):
+        fault = await refusals.fault_of(call("Make", door=door), FULL)
+        told = refusals.detail(fault, error_details_pb2.ErrorInfo)
+        assert (told.reason, dict(told.metadata)) == ("CALLS_EXHAUSTED", {"limit": "generate", "per_minute": "3"})
+        assert 0 < refusals.detail(fault, error_details_pb2.RetryInfo).retry_delay.ToTimedelta().total_seconds() <= 20
+
+
+async def test_callers_and_limits_are_counted_apart(call):
+    await call("Cut")
+    for _ in range(3):
+        await call("Make")
+    await refusals.refused(call("Cut"), FULL)
+    for who in ({"subject": "bo"}, {"tenant": "other"}):
+        await call("Cut", **who)
+    for _ in range(10):
+        await call("Look")
+
+
+async def test_whoever_has_no_token_is_known_by_address(call, place):
+    for _ in range(2):
+        await call("Enter")
+    await refusals.refused(call("Enter"), FULL)
+    async with place.database.house() as conn:
+        callers = (await conn.execute(sa.select(limits.CALLS.c.caller))).scalars().all()
+    assert callers == ["ipv4:127.0.0.1"]
+
+
+async def test_a_refused_token_costs_its_owner_nothing(call, issuer):
+    for _ in range(4):
+        await refusals.refused(call("Make", tenant="NOT A TENANT"), grpc.StatusCode.UNAUTHENTICATED)
+    await call("Make")
+
+
+async def test_time_gives_calls_back_and_no_more_than_a_minute_s(place):
+    counting = limits.Limits(place.database, {"generate": 3})
+
+    async def allowed():
+        with contextlib.suppress(limits.CallsExhausted):
+            await counting.count("acme/ada", "generate")
+            return True
+        return False
+
+    async def pass_s(seconds):
+        async with place.database.house() as conn:
+            values = {"full_until": limits.CALLS.c.full_until - sa.text(f"interval '{seconds} s'")}
+            await conn.execute(sa.update(limits.CALLS).values(values))
+
+    assert [await allowed() for _ in range(4)] == [True, True, True, False]
+    await pass_s(20)
+    assert [await allowed() for _ in range(2)] == [True, False]
+    await pass_s(86_400)
+    assert [await allowed() for _ in range(4)] == [True, True, True, False]
+
+
+async def test_a_crowd_at_once_gets_no_more_than_its_share(place):
+    counting = limits.Limits(place.database, {"generate": 5})
+    ended = await asyncio.gather(*(counting.count("acme/ada", "generate") for _ in range(40)), return_exceptions=True)
+    assert sum(one is None for one in ended) == 5
+    assert {type(one) for one in ended if one is not None} == {limits.CallsExhausted}
+
+
+async def test_what_is_not_limited_touches_no_database(issuer):
+    counting = limits.Limits(None, {"generate": 0})
+    await counting.count("acme/ada", "generate")
+    await counting.count("acme/ada", "compile")
+
+
+async def test_callers_of_yesterday_are_forgotten(place):
+    counting = limits.Limits(place.database, {"session": 20})
+    for number in range(12):
+        await counting.count(f"ipv4:10.0.0.{number}", "session")
+    async with place.database.house() as conn:
+        await conn.execute(sa.update(limits.CALLS).values(full_until=sa.text("now() - interval '1 hour'")))
+    for number in range(6):
+        await counting.count(f"ipv4:10.1.0.{number}", "session")
+    async with place.database.house() as conn:
+        callers = (await conn.execute(sa.select(limits.CALLS.c.caller))).scalars().all()
+    assert sorted(callers) == [f"ipv4:10.1.0.{number}" for number in range(6)]
