@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from google.protobuf import descriptor, message, timestamp_pb2
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, bus, db, errors, outbox, paging, rpc
+from libs import audit, auth, bus, db, errors, outbox, paging, rpc
 from rushes.ops.v1 import dead_letter_service_pb2 as pb
 from rushes.ops.v1 import dead_letter_service_pb2_grpc
 from rushes.type.v1 import money_pb2
@@ -121,7 +121,7 @@ class DeadLetterApi(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
                     raise DeadLetterDiscarded(event_id=letter.id)
                 if letter.state == "DEAD":
                     await bus.handle_again(conn, self.handlers, letter.event)
-                    await _settle(conn, letter.id, "HANDLED", "")
+                    await _settle(conn, letter, "HANDLED", "")
         except (DeadLetterNotFound, DeadLetterDiscarded, errors.Unavailable):
             raise
         except Exception as fault:
@@ -142,7 +142,7 @@ class DeadLetterApi(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
                 raise DeadLetterHandled(event_id=letter.id)
             if letter.state == "DEAD":
                 await outbox.first_times(conn, [letter.id])
-                await _settle(conn, letter.id, "DISCARDED", request.note)
+                await _settle(conn, letter, "DISCARDED", request.note)
                 log.warning("dead_letter_discarded", extra={"event_id": letter.id, "subject": auth.caller().subject})
         return pb.DiscardDeadLetterResponse(dead_letter=await self._shown(request.event_id))
 
@@ -197,9 +197,10 @@ async def _locked(conn: AsyncConnection, event_id: str) -> Letter:
     return await _get(conn, event_id, lock=True)
 
 
-async def _settle(conn: AsyncConnection, event_id: str, state: str, note: str) -> None:
+async def _settle(conn: AsyncConnection, letter: Letter, state: str, note: str) -> None:
     values = {"state": state, "settled_at": sa.func.now(), "settled_by": auth.caller().subject, "note": note}
-    await conn.execute(sa.update(_LETTERS).where(_LETTERS.c.event_id == event_id).values(values))
+    await conn.execute(sa.update(_LETTERS).where(_LETTERS.c.event_id == letter.id).values(values))
+    await audit.note(conn, letter.tenant_id, f"dead_letter_{state.lower()}", letter.id, event_type=letter.subject)
 
 
 def _facts(event: message.Message) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from libs import auth, db, limits, rpc, run, settings
+from libs import auditors, auth, db, limits, rpc, run, settings
 
 _KEYS_EVERY_S = 300.0
 
@@ -28,7 +28,8 @@ def of(
     audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
     issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences)
     counting = limits.Limits(database, told.limits)
+    served = [*servicers, auditors.servicer(database)]
     server = rpc.Server(
-        told.listen, service, servicers, knowing(issuer), database.answers, told.reflection, counting.count
+        told.listen, service, served, knowing(issuer), database.answers, told.reflection, counting.count
     )
     return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

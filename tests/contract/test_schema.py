@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from libs import db, limits, outbox
+from libs import audit, db, limits, outbox
 from tests.contract import rooms
 
 SERVICES = sorted(path.parents[2].name for path in rooms.ROOT.glob("services/*/migrations/versions/0001_*.py"))
@@ -39,7 +39,7 @@ async def test_the_migrated_database_is_what_the_code_thinks(service, database):
     place = await database(service)
     rooms.import_all(f"services.{service}")
     store = importlib.import_module(f"services.{service}.store")
-    shared = (outbox.METADATA, limits.METADATA)
+    shared = (outbox.METADATA, limits.METADATA, audit.METADATA)
     written = columns(table for known in (store.METADATA, *shared) for table in known.tables.values())
     there = (await reflected(place.owner_url)).tables
     assert columns(table for name, table in there.items() if name != "alembic_version") == written

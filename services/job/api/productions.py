@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, failpoints, outbox, paging
+from libs import audit, auth, failpoints, outbox, paging
 from rushes.job.v1 import events_pb2
 from rushes.job.v1 import job_service_pb2 as pb
 from services.job import domain, follow, lifecycle, store, wire
@@ -65,6 +65,8 @@ class Productions(desk.Desk):
             approved = lifecycle.approve(held.production, auth.caller().subject, held.now)
             await store.save_production(conn, approved)
             await self._go_on(conn, follow.Held(approved, held.now))
+            if approved is not held.production:
+                await _approval(conn, approved)
             failpoints.reach("approve.before_commit")
         _note("production_approved", held.production, approved)
         message, _ = await self.snapshot(request.production_id)
@@ -108,6 +110,11 @@ def _note(action: str, before: domain.Production, after: domain.Production) -> N
     """Whoever repeats it does nothing."""
     if after is not before:
         desk.note(action, production_id=after.id)
+
+
+async def _approval(conn: AsyncConnection, of: domain.Production) -> None:
+    most, currency = of.most_micros, of.currency
+    await audit.note(conn, of.tenant_id, "production_approved", of.id, most_micros=most, currency=currency)
 
 
 def _money(jobs: Sequence[domain.Job]) -> tuple[int, int, int]:

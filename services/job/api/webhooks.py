@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs import auth, db, ids, paging
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import audit, auth, db, ids, paging
 from rushes.job.v1 import webhook_pb2, webhook_service_pb2_grpc
 from rushes.job.v1 import webhook_service_pb2 as pb
 from services.job import domain, webhook_sender, webhook_store, webhook_wire, webhooks
@@ -36,12 +38,13 @@ class WebhookApi(webhook_service_pb2_grpc.WebhookServiceServicer):
         digest = webhook_wire.digest(request)
         async with self.database.tenant(tenant_id) as conn:
             before = await webhook_store.insert_once(conn, made, request.request_id, digest)
+            if not before:
+                await _note(conn, "webhook_endpoint_created", made)
         if before and before[1] != digest:
             raise domain.RequestIdReused(request_id=request.request_id)
         found = before[0] if before else made
         if found.state is webhooks.EndpointState.DELETED:
             raise webhooks.WebhookEndpointNotFound(webhook_endpoint_id=found.id)
-        self._note("webhook_endpoint_created", found)
         is_new = found.secret_version == 1 and now < found.created_at + webhooks.SHOWN_FOR
         secret = webhooks.shown(self.keys.secret(found)) if is_new else ""
         return pb.CreateWebhookEndpointResponse(webhook_endpoint=webhook_wire.endpoint(found), secret=secret)
@@ -79,7 +82,7 @@ class WebhookApi(webhook_service_pb2_grpc.WebhookServiceServicer):
             after = webhooks.switched(after, state) if state else after
             after = dataclasses.replace(after, version=before.version + 1, updated_at=self.clock())
             await webhook_store.save(conn, after)
-        self._note("webhook_endpoint_updated", after)
+            await _note(conn, "webhook_endpoint_updated", after)
         return pb.UpdateWebhookEndpointResponse(webhook_endpoint=await self._whole(after.id))
 
     async def DeleteWebhookEndpoint(
@@ -89,6 +92,7 @@ class WebhookApi(webhook_service_pb2_grpc.WebhookServiceServicer):
         tenant_id = auth.caller().tenant_id
         async with self.database.tenant(tenant_id) as conn:
             await webhook_store.delete(conn, tenant_id, request.webhook_endpoint_id, self.clock())
+            await audit.note(conn, tenant_id, "webhook_endpoint_deleted", request.webhook_endpoint_id)
         log.info("webhook_endpoint_deleted", extra={"endpoint_id": request.webhook_endpoint_id})
         return pb.DeleteWebhookEndpointResponse()
 
@@ -102,7 +106,7 @@ class WebhookApi(webhook_service_pb2_grpc.WebhookServiceServicer):
             before = await webhook_store.get(conn, tenant_id, request.webhook_endpoint_id, lock=True)
             after = webhooks.rotated(before, request.secret_version, self.keys.current, self.clock())
             await webhook_store.save(conn, after)
-        self._note("webhook_secret_rotated", after)
+            await _note(conn, "webhook_secret_rotated", after, secret_version=after.secret_version)
         message = webhook_wire.endpoint(after)
         secret = webhooks.shown(self.keys.secret(after))
         return pb.RotateWebhookSecretResponse(webhook_endpoint=message, secret=secret)
@@ -165,6 +169,7 @@ class WebhookApi(webhook_service_pb2_grpc.WebhookServiceServicer):
             found = await webhook_store.get_delivery(conn, tenant_id, delivery_id)
             return webhook_wire.delivery(found, await webhook_store.attempts(conn, found.id))
 
-    @staticmethod
-    def _note(action: str, endpoint: webhooks.Endpoint) -> None:
-        log.info(action, extra={"endpoint_id": endpoint.id, "subject": auth.caller().subject})
+
+async def _note(conn: AsyncConnection, action: str, endpoint: webhooks.Endpoint, **facts: int) -> None:
+    log.info(action, extra={"endpoint_id": endpoint.id, "subject": auth.caller().subject})
+    await audit.note(conn, endpoint.tenant_id, action, endpoint.id, **facts)

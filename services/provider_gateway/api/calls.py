@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, errors, paging, rpc
+from libs import audit, auth, errors, paging, rpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from rushes.provider_gateway.v1 import submission_pb2
 from services.provider_gateway import admission, budgets, claims, domain, evidence, lifecycle, recorder, store, wire
@@ -79,6 +79,8 @@ class Calls(desk.Desk):
                 _check_word(caller, one, name)
                 await self._take_word(conn, one, name, f"{caller.subject}: {request.note}"[:_LONGEST_NOTE])
             await store.hurry(conn, [one.id])
+            if name:
+                await audit.note(conn, one.tenant_id, "submission_named", one.id, provider_job_id=name)
         log.info("submission_reconciled", extra={"submission_id": one.id, "by": caller.subject, "named": bool(name)})
         return pb.ReconcileSubmissionResponse(submission=wire.submission(await self._submission(one.id)))
 
@@ -94,6 +96,10 @@ class Calls(desk.Desk):
             settled = lifecycle.settled(one, request.charged.micros, note, now)
             word = domain.Evidence(domain.Learned.PERSON, now, "", note)
             await recorder.record(conn, [claims.Change(one, settled, word)], now)
+            micros, currency = request.charged.micros, one.currency
+            await audit.note(
+                conn, one.tenant_id, "submission_settled", one.id, charged_micros=micros, currency=currency
+            )
         facts = {"submission_id": one.id, "by": caller.subject, "charged_micros": request.charged.micros}
         log.warning("submission_settled", extra=facts)
         return pb.SettleSubmissionResponse(submission=wire.submission(await self._submission(one.id)))

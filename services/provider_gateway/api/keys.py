@@ -3,9 +3,10 @@
 import asyncio
 import dataclasses
 import logging
-from typing import Any
 
-from libs import auth, paging
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs import audit, auth, paging
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2
 from services.provider_gateway import (
     credential_store,
@@ -24,7 +25,7 @@ _CHECK_S = 10.0
 
 
 class Keys(desk.Desk):
-    """The verbs of Credential; every member of a tenant may use them."""
+    """The verbs of Credential."""
 
     async def CreateCredential(
         self, request: provider_gateway_service_pb2.CreateCredentialRequest, context: desk.Context
@@ -39,12 +40,12 @@ class Keys(desk.Desk):
         fingerprint = self.vault.fingerprint(said)
         async with self.database.tenant(tenant_id) as conn:
             before = await credential_store.insert_once(conn, new, request.request_id, fingerprint)
+            if not before:
+                await _note(conn, "credential_created", new)
         if before and not self.vault.matches(before.fingerprint, said):
             raise domain.RequestIdReused(request_id=request.request_id)
         if before and before.credential.state is credentials.State.DELETED:
             raise credentials.CredentialNotFound(credential_id=before.credential.id)
-        if not before:
-            _note("credential_created", new)
         message = credential_wire.message(before.credential if before else new)
         return provider_gateway_service_pb2.CreateCredentialResponse(credential=message)
 
@@ -79,7 +80,7 @@ class Keys(desk.Desk):
             credentials.check_etag(before, wanted.etag)
             changes = credential_wire.changes(before, request, self._terms(before.endpoint))
             after = await credential_store.save(conn, before, dataclasses.replace(before, **changes))
-        _note("credential_changed", after, fields=sorted(changes))
+            await _note(conn, "credential_changed", after, fields=" ".join(sorted(changes)))
         return provider_gateway_service_pb2.UpdateCredentialResponse(credential=credential_wire.message(after))
 
     async def RotateCredential(
@@ -97,7 +98,7 @@ class Keys(desk.Desk):
             secrets = vault.Secrets(vault.Secret(credentials.one_line(request.key)), webhook_secret)
             after = credentials.sealed(credentials.rotated(before, self.clock()), secrets, self.vault)
             after = await credential_store.save(conn, before, after)
-        _note("credential_rotated", after, key_version=after.key_version)
+            await _note(conn, "credential_rotated", after, key_version=after.key_version)
         return provider_gateway_service_pb2.RotateCredentialResponse(credential=credential_wire.message(after))
 
     async def VerifyCredential(
@@ -108,11 +109,11 @@ class Keys(desk.Desk):
         async with self.database.tenant(tenant_id) as conn:
             before = await credential_store.get(conn, tenant_id, request.credential_id)
         refusal = await self._refusal(before)
-        if refusal:
-            _note("credential_refused", before)
         async with self.database.tenant(tenant_id) as conn:
             await credential_store.note_word(conn, before, refusal, self.clock())
             after = await credential_store.get(conn, tenant_id, before.id)
+            if refusal:
+                await _note(conn, "credential_refused", before)
         return provider_gateway_service_pb2.VerifyCredentialResponse(credential=credential_wire.message(after))
 
     async def DeleteCredential(
@@ -125,7 +126,7 @@ class Keys(desk.Desk):
             if under_way := await credential_store.under_way(conn, before.id):
                 raise credentials.CredentialInUse(credential_id=before.id, under_way=under_way)
             await credential_store.save(conn, before, credentials.deleted(before, self.clock()))
-        _note("credential_destroyed", before)
+            await _note(conn, "credential_destroyed", before)
         return provider_gateway_service_pb2.DeleteCredentialResponse()
 
     def _terms(self, endpoint: str) -> credential_wire.Terms:
@@ -150,7 +151,8 @@ class Keys(desk.Desk):
         return ""
 
 
-def _note(action: str, of: credentials.Credential, **facts: Any) -> None:
-    """Who did what to a key, for whoever asks at night."""
+async def _note(conn: AsyncConnection, action: str, of: credentials.Credential, **facts: str | int) -> None:
+    """Who did what to a key, for whoever asks at night, and whoever asks in a year."""
     who = {"tenant_id": of.tenant_id, "by": auth.caller().subject}
     log.info(action, extra={"credential_id": of.id, "endpoint": of.endpoint, **who, **facts})
+    await audit.note(conn, of.tenant_id, action, of.id, endpoint=of.endpoint, **facts)

@@ -6,7 +6,7 @@ import logging
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, paging
+from libs import audit, auth, paging
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2
 from services.provider_gateway import books, budgets, ledger, statements, switches, walls
 from services.provider_gateway.api import desk
@@ -37,7 +37,7 @@ class Purse(desk.Desk):
         async with self.database.tenant(tenant_id) as conn:
             await ledger.open_budget(conn, tenant_id, limit.currency, self.limits[limit.currency])
             wall = await walls.set_limit(conn, tenant_id, limit.currency, place, limit.micros, self.clock())
-        _note("budget_set", caller, place, limit.currency, limit_micros=limit.micros)
+            await _note(conn, "budget_set", tenant_id, place, limit.currency, limit_micros=limit.micros)
         return provider_gateway_service_pb2.SetBudgetResponse(budget=statements.budget(wall))
 
     async def ListBudgets(
@@ -59,7 +59,7 @@ class Purse(desk.Desk):
         caller = auth.caller()
         async with self.database.tenant(caller.tenant_id) as conn:
             await walls.remove(conn, caller.tenant_id, currency, place, self.clock())
-        _note("budget_deleted", caller, place, currency)
+            await _note(conn, "budget_deleted", caller.tenant_id, place, currency)
         return provider_gateway_service_pb2.DeleteBudgetResponse()
 
     async def ListLedgerEntries(
@@ -98,6 +98,7 @@ class Purse(desk.Desk):
             switch = await switches.throw(
                 conn, tenant_id, reach, request.target, request.reason, caller.subject, self.clock()
             )
+            await audit.note(conn, tenant_id, "spend_switch_thrown", switch.id, scope=reach, thing=request.target)
         message = statements.spend_switch(switch)
         return provider_gateway_service_pb2.ThrowSpendSwitchResponse(spend_switch=message)
 
@@ -111,6 +112,7 @@ class Purse(desk.Desk):
         tenant_id = _operated(caller) if switch.scope is budgets.Reach.HOUSE else caller.tenant_id
         async with self._scope(tenant_id) as conn:
             await switches.release(conn, tenant_id, switch.id, caller.subject, self.clock())
+            await audit.note(conn, tenant_id, "spend_switch_released", switch.id, scope=switch.scope)
         return provider_gateway_service_pb2.ReleaseSpendSwitchResponse()
 
     async def ListSpendSwitches(
@@ -128,10 +130,13 @@ class Purse(desk.Desk):
         return self.database.house() if tenant_id == budgets.HOUSE else self.database.tenant(tenant_id)
 
 
-def _note(action: str, caller: auth.Caller, place: budgets.Place, currency: str, **facts: int) -> None:
-    """Who moved which wall, for whoever asks at night."""
+async def _note(
+    conn: AsyncConnection, action: str, tenant_id: str, place: budgets.Place, currency: str, **facts: int
+) -> None:
+    """Who moved which wall, for whoever asks at night, and whoever asks in a year."""
     where = dataclasses.asdict(place) | {"currency": currency}
-    log.info(action, extra={"tenant_id": caller.tenant_id, "by": caller.subject, **where, **facts})
+    log.info(action, extra={"tenant_id": tenant_id, "by": auth.caller().subject, **where, **facts})
+    await audit.note(conn, tenant_id, action, place.scope_id or place.scope, **where, **facts)
 
 
 def _operated(caller: auth.Caller) -> str:

@@ -3,7 +3,7 @@
 import secrets
 import uuid
 
-from libs import auth, ids
+from libs import audit, auth, ids
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from services.storyboard import asks, domain, guests, store, wire
 from services.storyboard.api import desk
@@ -40,5 +40,6 @@ class Visitors(desk.Desk):
             board = await store.lock_any(conn, [guest.tenant_id, caller.tenant_id], storyboard_id)
             if board.tenant_id != caller.tenant_id:
                 await store.move_to_tenant(conn, board, caller.tenant_id, str(uuid.uuid4()))
+                await audit.note(conn, caller.tenant_id, "storyboard_claimed", storyboard_id)
             board = await store.get(conn, caller.tenant_id, storyboard_id)
         return pb.ClaimStoryboardResponse(storyboard=wire.from_storyboard(board))
