@@ -216,8 +216,11 @@ async def serve(issuer: Issuer) -> AsyncIterator[Serve]:
             ready: Callable[[], Awaitable[bool]] = _always,
             verifier: auth.Verifies | None = None,
             count: gate.Count | None = None,
+            server: rpc.Server | None = None,
         ) -> Door:
-            server = rpc.Server("127.0.0.1:0", service, servicers, verifier or issuer.verifier(), ready, count=count)
+            server = server or rpc.Server(
+                "127.0.0.1:0", service, servicers, verifier or issuer.verifier(), ready, count=count
+            )
             stop = asyncio.Event()
             running = asyncio.create_task(server.run(stop))
             while not server.port and not running.done():  # noqa: ASYNC110, it is a turn or two of the loop
