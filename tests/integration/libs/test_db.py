@@ -1,6 +1,8 @@
 """Tenants apart, events after the commit, and a database that is away."""
 
+import asyncio
 import datetime
+import random
 
 import asyncpg
 import pytest
@@ -133,8 +135,40 @@ async def test_a_connection_that_was_cut_is_replaced(place):
 
 async def test_answers_only_once_the_schema_is_there(place):
     assert await place.database.answers()
-    bare = db.Database(place.owner_url)
-    async with bare.house() as conn:
+    owner = db.Database(place.owner_url)
+    async with owner.house() as conn:
         await conn.execute(sa.text("DROP TABLE alembic_version"))
-    assert not await bare.answers()
-    await bare.close()
+    await owner.close()
+    assert not await place.database.answers()
+
+
+async def test_a_role_that_row_level_security_does_not_hold_is_never_ready(place, caplog):
+    owner = db.Database(place.owner_url)
+    assert not await owner.answers()
+    await owner.close()
+    assert {record.message for record in caplog.records} == {"row_level_security_is_off"}
+
+
+async def test_no_scope_outlives_a_transaction_that_was_cancelled_anywhere(place):
+    """Ten callers of two tenants on eight connections; more than half are cut off at some moment of their own."""
+    dice, foreign, done = random.Random(38), 0, 0
+
+    async def look(tenant):
+        nonlocal foreign, done
+        async with place.database.tenant(tenant) as conn:
+            foreign += await tenants(conn) != {tenant}
+            done += 1
+
+    for _ in range(30):
+        callers = [asyncio.create_task(look(dice.choice(["acme", "other"]))) for _ in range(10)]
+        for caller in callers:
+            if dice.random() < 0.6:
+                await asyncio.sleep(dice.random() * 0.002)
+                caller.cancel()
+        ended = await asyncio.gather(*callers, return_exceptions=True)
+        assert {type(one) for one in ended} <= {type(None), asyncio.CancelledError}
+    assert done > 50
+    assert foreign == 0
+    engine = place.database._scoped
+    async with engine.connect() as conn, conn.begin():
+        assert await tenants(conn) == set()
