@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from libs import auditors, auth, db, limits, rpc, run, settings
+from libs import api_tokens, auditors, auth, db, limits, rpc, run, settings
 
 _KEYS_EVERY_S = 300.0
 
@@ -27,9 +27,10 @@ def of(
     """
     audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
     issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences)
+    believed = knowing(issuer)
+    if told.tokens_address:
+        believed = api_tokens.Verifier(believed, api_tokens.asking(told.tokens_address))
     counting = limits.Limits(database, told.limits)
     served = [*servicers, auditors.servicer(database)]
-    server = rpc.Server(
-        told.listen, service, served, knowing(issuer), database.answers, told.reflection, counting.count
-    )
+    server = rpc.Server(told.listen, service, served, believed, database.answers, told.reflection, counting.count)
     return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

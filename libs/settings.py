@@ -156,6 +156,8 @@ class Service(Process):
     """The `iss` every token must carry."""
     auth_audience: str = "rushes"
     """The `aud` every token must carry; or `<it>-<service>`, such as `rushes-job`, for a token of one service alone."""
+    tokens_address: str | None = None
+    """host:port of the storyboard service, which knows API tokens; unset knows none."""
     limit_generate: int = pydantic.Field(10, ge=0)
     """How many calls that order from providers each caller may make in a minute; 0 counts none."""
     limit_compile: int = pydantic.Field(5, ge=0)

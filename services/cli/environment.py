@@ -107,6 +107,8 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         told["RUSHES_WEBHOOKS_PRIVATE"] = "true"
     if service == "storyboard":
         told |= of_storyboards()
+    elif service in house.DATABASES:
+        told["RUSHES_TOKENS_ADDRESS"] = of.address("storyboard")
     if service == "sandbox":
         told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
     for neighbour in _NEIGHBOURS.get(service, ()):

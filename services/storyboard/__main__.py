@@ -7,6 +7,7 @@ from libs import blobs, db, entrance, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api, guests, settings, ticks, writer
+from services.storyboard.api import tokens
 
 _FORGET_EVERY_S = 3600.0
 
@@ -35,10 +36,10 @@ async def main() -> None:
     visitors = guests.Reception(told.guests_secret)
     author = _author(told)
     answers = api.StoryboardApi(database, told.default_model, clock, media, visitors, author)
-    add = pb_grpc.add_StoryboardServiceServicer_to_server
-    servicer = rpc.Servicer(add, answers, api.NAME, api.DEADLINES)
+    keeper, add = tokens.TokenApi(database, clock), pb_grpc.add_StoryboardServiceServicer_to_server
+    served = [rpc.Servicer(add, answers, api.NAME, api.DEADLINES), keeper.servicer()]
     front = entrance.of(
-        told, "storyboard", database, [servicer], lambda issuer: guests.Verifier(issuer, visitors, clock)
+        told, "storyboard", database, served, lambda them: keeper.knowing(visitors.knowing(them, clock))
     )
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:

@@ -27,6 +27,7 @@ from services.provider_gateway import api as gateway_api
 from services.provider_gateway import events as gateway_events
 from services.storyboard import api as storyboard_api
 from services.storyboard import guests, writer
+from services.storyboard.api import tokens
 from tests.contract import access
 from tests.integration import refusals
 from tests.integration.compiler import conftest as films
@@ -65,6 +66,7 @@ class Household:
         for service in access.services():
             package = service.full_name.split(".")[1]
             names = [name for name in NAMES if package == name or (package == "ops" and serves(name, service.name))]
+            names += ["storyboard"] if package == "access" else []
             for method in service.methods:
                 for name in names:
                     self.methods.setdefault(f"/{service.full_name}/{method.name}", []).append((name, method))
@@ -136,7 +138,12 @@ class Site:
         )
         add = storyboard_service_pb2_grpc.add_StoryboardServiceServicer_to_server
         servicer = rpc.Servicer(add, behind, storyboard_api.NAME)
-        await self._open("storyboard", servicer, knowing=lambda issuer: guests.Verifier(issuer, visitors, now))
+        keeper = tokens.TokenApi(self.places["storyboard"].database, now)
+
+        def knowing(issuer: Any) -> Any:
+            return keeper.knowing(guests.Verifier(issuer, visitors, now))
+
+        await self._open("storyboard", servicer, keeper.servicer(), knowing=knowing)
 
     async def gateway(self) -> Any:
         """Its keys."""
@@ -176,11 +183,16 @@ class Site:
         letters = dead_letters.servicer(database, compiler_events.HANDLERS)
         await self._open("compiler", rpc.Servicer(add, compiler_api.CompilerApi(floor), films.NAME), letters)
 
+    def address(self, name: str) -> str:
+        """Where a service listens."""
+        return f"127.0.0.1:{self.doors[name].server.port}"
+
     async def _open(self, name: str, *servicers: rpc.Servicer, knowing: Any = lambda issuer: issuer) -> None:
         told = settings.Service.model_construct(
             listen="127.0.0.1:0",
             auth_jwks_url=self._issuer.jwks_url,
             auth_issuer=self._issuer.name,
+            tokens_address=None if name == "storyboard" else self.address("storyboard"),
             limit_generate=0,
             limit_compile=0,
             limit_session=0,
@@ -219,6 +231,9 @@ async def _furnish(made: Household, places: Any, issuer: Any, crew: Any, hooked:
     made.ids |= {"webhook_endpoint_id": endpoint.id, "webhook_delivery_id": delivery}
     edits = films.edit_list("t/acme/clips/a.mp4")
     made.ids["film_id"] = (await do("compiler", "CreateFilm", request_id=once(), edit_list=edits)).film.id
+    wish = {"name": "Ours", "role": "ROLE_VIEWER"}
+    token = (await do("storyboard", "CreateApiToken", request_id=once(), api_token=wish)).api_token
+    made.ids["api_token_id"] = token.id
     key = {"endpoint": "sandbox-openai", "name": "Ours of acme", "key": "sk-of-acme-0123456789"}
     credential = (await do("provider_gateway", "CreateCredential", request_id=once(), **key)).credential
     made.ids["credential_id"] = credential.id

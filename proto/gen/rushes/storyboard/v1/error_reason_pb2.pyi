@@ -64,6 +64,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_WRITER_REFUSED: the language model's server refused the call; its operator corrects what RUSHES_WRITER_…
     says. Metadata: status.
     """
+    ERROR_REASON_API_TOKEN_NOT_FOUND: _ErrorReason.ValueType  # 19
+    """ERROR_REASON_API_TOKEN_NOT_FOUND: the tenant has no API token with that id. Metadata: api_token_id."""
+    ERROR_REASON_WHOLE_TOKEN_NEEDED: _ErrorReason.ValueType  # 20
+    """ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens are made with a token of the issuer that no scope limits."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in StoryboardService; it is ErrorInfo.reason, domain "storyboard.rushes"."""
@@ -110,4 +114,8 @@ ERROR_REASON_WRITER_REFUSED: ErrorReason.ValueType  # 18
 """ERROR_REASON_WRITER_REFUSED: the language model's server refused the call; its operator corrects what RUSHES_WRITER_…
 says. Metadata: status.
 """
+ERROR_REASON_API_TOKEN_NOT_FOUND: ErrorReason.ValueType  # 19
+"""ERROR_REASON_API_TOKEN_NOT_FOUND: the tenant has no API token with that id. Metadata: api_token_id."""
+ERROR_REASON_WHOLE_TOKEN_NEEDED: ErrorReason.ValueType  # 20
+"""ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens are made with a token of the issuer that no scope limits."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
