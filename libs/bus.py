@@ -46,6 +46,7 @@ _BATCH = 64
 _PUBLISH_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 5.0
 _AWAY_S = 1.0
+_AGAIN = "#"
 _HOME = pathlib.Path(__file__).parent.parent
 
 _PUBLISHED = prometheus_client.Counter("rushes_outbox_published", "Events JetStream has acknowledged.", ["subject"])
@@ -143,7 +144,8 @@ class _Relay:
         return len(published) + len(too_large)
 
     async def _publish(self, event: outbox.Event) -> None:
-        headers = {**event.headers, "Nats-Msg-Id": event.id}
+        again = event.headers.get(outbox.AGAIN)
+        headers = {**event.headers, "Nats-Msg-Id": f"{event.id}{_AGAIN}{again}" if again else event.id}
         await self._js.publish(event.subject, event.payload, headers=headers, stream=self._service)
         _PUBLISHED.labels(event.subject).inc()
 
@@ -291,6 +293,7 @@ async def _handle(conn: AsyncConnection, handler: Handler, subject: str, heard: 
 
 
 def _event_id(message: Msg) -> str:
-    """The outbox's id; the place in the stream for what came past an outbox, as by hand."""
+    """The outbox's id, however often it was published; for what came past an outbox, its place in the stream."""
     place = message.metadata.sequence
-    return str((message.headers or {}).get("Nats-Msg-Id") or f"{message.metadata.stream}:{place.stream}")
+    told = (message.headers or {}).get("Nats-Msg-Id")
+    return str(told).partition(_AGAIN)[0] if told else f"{message.metadata.stream}:{place.stream}"

@@ -1,7 +1,7 @@
 """What a service says and has heard, written down in the same transaction as the work itself."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -124,6 +124,10 @@ CREATE INDEX dead_letters_of_tenant ON dead_letters (tenant_id, state, event_id 
 """Whose dead letters are, and what became of them: for a second migration, before `guard_tenants("dead_letters")`."""
 
 
+AGAIN = "Rushes-Again"
+"""The header of an event that is published once more: which time it is."""
+
+
 class Said(NamedTuple):
     """An event to say, and the headers that carry the trace it belongs to."""
 
@@ -197,9 +201,57 @@ def read(event: Event) -> Message | None:
 
 async def say_again(conn: AsyncConnection, event_id: str) -> bool:
     """Publish an event of our own once more; whether it is still kept."""
-    again = await conn.execute(sa.update(OUTBOX).where(OUTBOX.c.id == event_id).values(published_at=None))
+    turn = sa.func.jsonb_build_object(AGAIN, ids.new("again"))
+    values = {"published_at": None, "headers": OUTBOX.c.headers.op("||")(turn)}
+    again = await conn.execute(sa.update(OUTBOX).where(OUTBOX.c.id == event_id).values(values))
     conn.info["spoken"] = True
     return again.rowcount == 1
+
+
+class Span(NamedTuple):
+    """Which events of our own to publish again: from a time or an id on, to a time, of one subject or of all."""
+
+    since: datetime | None = None
+    from_id: str = ""
+    until: datetime | None = None
+    subject: str = ""
+
+
+async def replay(conn: AsyncConnection, span: Span) -> int:
+    """Publish these again, under message ids of their own: JetStream drops an id it has seen lately. Returns how many.
+
+    Whoever hears them knows them by their event ids all the same.
+    """
+    rules = [OUTBOX.c.published_at.is_not(None), OUTBOX.c.id >= span.from_id]
+    rules += [OUTBOX.c.created_at >= span.since] if span.since else []
+    rules += [OUTBOX.c.created_at < span.until] if span.until else []
+    rules += [OUTBOX.c.subject == span.subject] if span.subject else []
+    turn = sa.func.jsonb_build_object(AGAIN, ids.new("again"))
+    anew = sa.update(OUTBOX).where(*rules).values(published_at=None, headers=OUTBOX.c.headers.op("||")(turn))
+    conn.info["spoken"] = True
+    return (await conn.execute(anew)).rowcount
+
+
+class Waiting(NamedTuple):
+    """Events that are to be published, and since when; and letters nobody has decided about."""
+
+    events: int
+    oldest: datetime | None
+    dead_letters: int
+
+
+async def waiting(conn: AsyncConnection) -> Waiting:
+    """What is to be said, and what could not be heard."""
+    unsaid = OUTBOX.c.published_at.is_(None)
+    said = (await conn.execute(sa.select(sa.func.count(), sa.func.min(OUTBOX.c.created_at)).where(unsaid))).one()
+    dead = sa.select(sa.func.count()).select_from(DEAD_LETTERS).where(DEAD_LETTERS.c.state == "DEAD")
+    return Waiting(said[0], said[1], (await conn.execute(dead)).scalar_one())
+
+
+async def oldest_kept(conn: AsyncConnection) -> datetime | None:
+    """When the oldest event was written that can be published again."""
+    found: datetime | None = (await conn.execute(sa.select(sa.func.min(OUTBOX.c.created_at)))).scalar()
+    return found
 
 
 async def bury(conn: AsyncConnection, event: Event, fault: Fault) -> None:
