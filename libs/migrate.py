@@ -49,6 +49,11 @@ def guard_tenants(*tables: str) -> None:
         run_sql(POLICY.format(table=table))
 
 
+def serves_from(revision: str) -> None:
+    """In a revision that takes away: code that knows no newer revision than one before this cannot work any more."""
+    run_sql(f"COMMENT ON TABLE alembic_version IS 'serves code from {revision}'")
+
+
 async def upgrade(url: str, service: str) -> None:
     """Apply every revision that is missing, all in one transaction. Raises sqlalchemy.exc.DBAPIError."""
     engine = create_async_engine(url)
