@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from libs import api_tokens, auditors, auth, db, limits, rpc, run, settings
+from libs import api_tokens, auditors, auth, limits, operating, rpc, run, settings
 
 _KEYS_EVERY_S = 300.0
 
@@ -17,20 +17,20 @@ class Entrance(NamedTuple):
 
 def of(
     told: settings.Service,
-    service: str,
-    database: db.Database,
+    means: operating.Means,
     servicers: Sequence[rpc.Servicer],
     knowing: Callable[[auth.Verifies], auth.Verifies] = lambda issuer: issuer,
 ) -> Entrance:
-    """The door of `service`, which also takes tokens made for it alone; `knowing` makes a verifier that knows more
-    callers than the issuer does.
+    """The door of a service, which also takes tokens made for it alone, and answers operators about these `means`;
+    `knowing` makes a verifier that knows more callers than the issuer does.
     """
+    service, database = means.service, means.database
     audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
     issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences)
     believed = knowing(issuer)
     if told.tokens_address:
         believed = api_tokens.Verifier(believed, api_tokens.asking(told.tokens_address))
     counting = limits.Limits(database, told.limits)
-    served = [*servicers, auditors.servicer(database)]
-    server = rpc.Server(told.listen, service, served, believed, database.answers, told.reflection, counting.count)
+    served = [*servicers, operating.servicer(means), auditors.servicer(database)]
+    server = rpc.Server(told.listen, service, served, believed, means.schema.ready, told.reflection, counting.count)
     return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

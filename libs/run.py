@@ -24,6 +24,12 @@ _CANCEL_S = 5.0
 _GC = (10_000, 20, 20)  # rarely: what lives as long as a request would only be looked at in vain
 _SWITCH_S = 0.0005  # a thread that comes back from the disk waits so long for the loop's: ten times in each clip
 _last_success: dict[str, float] = {}
+_told_to_stop = False
+
+
+def is_draining() -> bool:
+    """Whether this process was told to stop."""
+    return _told_to_stop
 
 
 def freshness() -> dict[str, float]:
@@ -83,6 +89,7 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
     gc.set_threshold(*_GC)
     sys.setswitchinterval(_SWITCH_S)
     stop = asyncio.Event()
+    _note_stop(False)
     tasks = [asyncio.create_task(_run(name, part, stop), name=name) for name, part in parts.items()]
     told = asyncio.create_task(stop.wait())
 
@@ -98,6 +105,7 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
         await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
         failed = not stop.is_set()
         stop.set()
+        _note_stop(True)
         log.info("draining", extra={"grace_s": grace_s})
         await _drain(tasks, grace_s)
     finally:
@@ -107,6 +115,11 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
             loop.remove_signal_handler(number)
     if failed or any(task.exception() for task in tasks if task.done() and not task.cancelled()):
         raise SystemExit(1)
+
+
+def _note_stop(told: bool) -> None:
+    global _told_to_stop
+    _told_to_stop = told
 
 
 async def _run(name: str, part: Part, stop: asyncio.Event) -> None:

@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import logging
 import os
-import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pydantic
 import pydantic_settings
 from pydantic.fields import FieldInfo
 
-from libs import values
+from libs import redaction, values
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +28,6 @@ HOUSE_ISSUER = "rushes-local"
 EX_CONFIG = 78
 """The exit code of a process that was told something wrong (sysexits.h)."""
 
-_LOGIN = re.compile(r"://\S*@")
-_IN_QUERY = re.compile(r"([?&](?:secret|password)=)[^&\s]*")
-_MASK = "***"
 _HASH = prometheus_client.Gauge(
     "rushes_config_hash", "The first 48 bits of a hash of all settings, secrets aside: replicas should agree."
 )
@@ -246,14 +242,8 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def shown(told: Settings) -> dict[str, str]:
-    """Each field as a person may see it: secrets, and what an address holds of them, are masked."""
-    return {name: _masked(getattr(told, name)) for name in type(told).model_fields}
-
-
-def _masked(value: object) -> str:
-    if isinstance(value, pydantic.SecretStr):
-        return _MASK if value.get_secret_value() else ""
-    return _IN_QUERY.sub(rf"\1{_MASK}", _LOGIN.sub(f"://{_MASK}@", str(value)))
+    """Each field as a person may see it."""
+    return {name: redaction.shown(name, getattr(told, name)) for name in type(told).model_fields}
 
 
 def announce(told: Settings) -> None:

@@ -1,5 +1,6 @@
-"""The verbs of operating, as a person types them: check, and what dead letters need."""
+"""The verbs of operating, as a person types them: how all does, what is stuck, and what can be done about it."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ app.add_typer(dead.app, name="dead")
 out = rich.console.Console(highlight=False, soft_wrap=True)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the house; RUSHES_HOME or the XDG data folder without it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="storyboard, job, provider_gateway or compiler.")]
 _SHOWN = 20
 
 
@@ -30,7 +33,7 @@ def check(
     blobs: Annotated[str, typer.Option(metavar="URL", help="The media store, instead of the house's.")] = "",
     sandbox_ledger: Annotated[Path | None, typer.Option(help="What a sandbox noted, to compare with.")] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds for which things may be under way.")] = 300,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare all books with each other, changing nothing. Exits with 1 when a promise is broken."""
     import asyncio
@@ -51,6 +54,63 @@ def check(
             out.print(f"{name}: {figure}", markup=False)
     if report.violations:
         raise exits.Ended(f"{report.violations} violations.")
+
+
+@app.command()
+def status(home: Home = None, as_json: AsJson = False) -> None:
+    """Show how each service does: loops, schema, events to publish, dead letters."""
+    from services.cli import steward
+
+    steward.status(_folder(home), as_json, out)
+
+
+@app.command()
+def stuck(
+    overdue: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="For how long at least.")] = 300,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show work that does not go on, why, and the money that hangs on it."""
+    from services.cli import steward
+
+    steward.stuck(_folder(home), overdue, as_json, out)
+
+
+@app.command()
+def config(service: Service, home: Home = None, as_json: AsJson = False) -> None:
+    """Show the settings a service runs with; secrets are hidden."""
+    from services.cli import steward
+
+    steward.config(_folder(home), service, as_json, out)
+
+
+@app.command("log-level")
+def log_level(
+    service: Service,
+    level: Annotated[str, typer.Argument(metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR.")],
+    lifetime: Annotated[float, typer.Option("--for", min=0, metavar="SECONDS", help="0: until a restart.")] = 600,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a service logs, for ten minutes unless told otherwise."""
+    from services.cli import steward
+
+    steward.log_level(_folder(home), service, level, lifetime, as_json, out)
+
+
+@app.command()
+def replay(
+    service: Service,
+    since: Annotated[datetime | None, typer.Option(help="Events written then or later, in UTC.")] = None,
+    event: Annotated[str, typer.Option(help="That event, and those after it.")] = "",
+    event_type: Annotated[str, typer.Option(help="Only these, such as rushes.job.v1.ClipRequested.")] = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a service publish its events again; who has handled one does nothing about it."""
+    from services.cli import steward
+
+    steward.replay(_folder(home), service, since, event, event_type, as_json, out)
 
 
 def _folder(home: Path | None) -> Path:

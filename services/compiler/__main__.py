@@ -4,10 +4,10 @@ import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from libs import blobs, bus, db, dead_letters, entrance, rpc, run, telemetry
+from libs import blobs, bus, db, dead_letters, entrance, operating, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
-from services.compiler import api, events, extraction, settings, ticks, uploads, workshop
+from services.compiler import api, events, extraction, settings, stuck, ticks, uploads, workshop
 
 
 def clock() -> datetime:
@@ -35,7 +35,7 @@ async def main() -> None:
         deadlines=uploads.DEADLINES_S | extraction.DEADLINES_S,
     )
     servicers = [servicer, dead_letters.servicer(database, events.HANDLERS)]
-    front = entrance.of(told, "compiler", database, servicers)
+    front = entrance.of(told, operating.Means("compiler", database, told, stuck.of), servicers)
     compiler_api.draining = front.server.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:

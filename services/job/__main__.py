@@ -3,12 +3,12 @@
 import asyncio
 from datetime import UTC, datetime
 
-from libs import bus, db, entrance, rpc, run, telemetry
+from libs import bus, db, entrance, operating, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.job.v1 import job_service_pb2_grpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc
-from services.job import api, events, settings, works
+from services.job import api, events, settings, stuck, works
 
 
 def clock() -> datetime:
@@ -32,7 +32,8 @@ async def main() -> None:
     )
     servicer = rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, job_api, "rushes.job.v1.JobService")
     moving = works.Works(database, told, clock)
-    front = entrance.of(told, "job", database, [servicer, *moving.servicers()])
+    means = operating.Means("job", database, told, stuck.of)
+    front = entrance.of(told, means, [servicer, *moving.servicers()])
     front.server.draining = job_api.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:

@@ -5,10 +5,22 @@ import resource
 import uuid
 from datetime import UTC, datetime
 
-from libs import blobs, bus, db, entrance, rpc, run, telemetry
+from libs import blobs, bus, db, entrance, operating, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
-from services.provider_gateway import api, callbacks, catalogue, events, fetch, keyring, settings, vault, wire, works
+from services.provider_gateway import (
+    api,
+    callbacks,
+    catalogue,
+    events,
+    fetch,
+    keyring,
+    settings,
+    stuck,
+    vault,
+    wire,
+    works,
+)
 from services.provider_gateway.providers import registry
 
 _GRACE_S = 150.0  # longer than an order takes at most: a paid call is not cut off
@@ -37,7 +49,7 @@ async def main() -> None:
     add = provider_gateway_service_pb2_grpc.add_ProviderGatewayServiceServicer_to_server
     heard = events.Events(moving.admission, _clock).handlers()
     served = [rpc.Servicer(add, answers, "rushes.provider_gateway.v1.ProviderGatewayService"), moving.letters(heard)]
-    front = entrance.of(told, "provider_gateway", database, served)
+    front = entrance.of(told, operating.Means("provider_gateway", database, told, stuck.of), served)
     front.server.draining = answers.draining
     channel = await bus.Bus.connect(told.nats_url, "provider_gateway")
     parts = {

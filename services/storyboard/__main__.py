@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from libs import blobs, db, entrance, rpc, run, telemetry
+from libs import blobs, db, entrance, operating, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api, guests, settings, ticks, writer
@@ -38,9 +38,8 @@ async def main() -> None:
     answers = api.StoryboardApi(database, told.default_model, clock, media, visitors, author)
     keeper, add = tokens.TokenApi(database, clock), pb_grpc.add_StoryboardServiceServicer_to_server
     served = [rpc.Servicer(add, answers, api.NAME, api.DEADLINES), keeper.servicer()]
-    front = entrance.of(
-        told, "storyboard", database, served, lambda them: keeper.knowing(visitors.knowing(them, clock))
-    )
+    means = operating.Means("storyboard", database, told)
+    front = entrance.of(told, means, served, lambda them: keeper.knowing(visitors.knowing(them, clock)))
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together(

@@ -24,22 +24,22 @@ NAMED = {
         edit_file edit_form edit_list environment exits field_words film film_files film_verbs floor gateway
         health house household issuer keeper leash locksmith migrations nats ops plan_lines postbox postgres
         processes production productions progress purse reels runs screening shelf slate spending state status
-        supervisor takes undertaker visit warden webhook yaml_file
+        steward supervisor takes undertaker visit warden webhook yaml_file
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
         export_store export_wire exporting exports extraction fetching film filming fitting hls house jail
         kernel landlock leases lettering looking making manifest marks media mux orders painter parameters
         pieces probe recipes render seccomp segment_store segments sheet shelf sound/__init__ sound/loudness
-        sound/mix sound/music sound/samples sound/source sound_files sprite stills timeline timelines/__init__
-        timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots tracks uploads verify
-        worker workroom workshop zygote
+        sound/mix sound/music sound/samples sound/source sound_files sprite stills stuck timeline
+        timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots tracks
+        uploads verify worker workroom workshop zygote
     """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes continuity costs estimate feeds follow history lifecycle
-        measures planning plans queues retries stakes tables takes webhook_sender webhook_store webhook_wire
-        webhooks works
+        measures planning plans queues retries stakes stuck tables takes webhook_sender webhook_store
+        webhook_wire webhooks works
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
@@ -48,7 +48,8 @@ NAMED = {
         providers/exchange providers/fal providers/forms providers/google providers/listing
         providers/openai_videos providers/openrouter providers/refusals providers/registry providers/replicate
         providers/runware providers/sdk providers/service_account providers/signatures providers/veo
-        providers/waits recorder rescue resolver stakes statements steps switches traffic vault walls works
+        providers/waits recorder rescue resolver stakes statements steps stuck switches traffic vault walls
+        works
     """,
     "sandbox": """
         brush bucket camera cast cels chat coast content disaster fal fal_queue fields flavour google lab land
@@ -59,7 +60,8 @@ NAMED = {
         api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/things
         api/tokens api/visitors asks chat compose dialects diff edits files/__init__ files/board files/browser
         files/draft files/extras files/fountain files/page files/plain files/screenplay files/script files/shots
-        files/tree flaws guests merge parts presets proposals steps stills templates token_store tokens words writer
+        files/tree flaws guests merge parts presets proposals steps stills templates token_store tokens words
+        writer
     """,
     "studio": "web",
 }
