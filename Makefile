@@ -90,6 +90,10 @@ crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count w
 	$(BIN)/python -m tests.crash.films
 	$(BIN)/python -m tests.crash.kills
 
+.PHONY: rolling
+rolling: $(VENV)/dev ## Restart every replica of every service under load, and count the calls that failed
+	$(BIN)/python -m tests.crash.rolling
+
 .PHONY: play
 play: $(VENV)/dev ## Show films of every kind to Chromium, frame by frame
 	$(BIN)/python -m tests.play

@@ -32,5 +32,7 @@ def of(
         believed = api_tokens.Verifier(believed, api_tokens.asking(told.tokens_address))
     counting = limits.Limits(database, told.limits)
     served = [*servicers, operating.servicer(means), auditors.servicer(database)]
-    server = rpc.Server(told.listen, service, served, believed, means.schema.ready, told.reflection, counting.count)
+    server = rpc.Server(
+        told.listen, service, served, believed, means.schema.ready, told.reflection, counting.count, told.drain_s
+    )
     return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

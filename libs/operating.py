@@ -52,7 +52,7 @@ async def nothing(conn: AsyncConnection, overdue: timedelta, most: int) -> Seque
 class Means:
     """What a service's process can be asked about."""
 
-    def __init__(self, service: str, database: db.Database, told: settings.Process, stuck: Stuck = nothing) -> None:
+    def __init__(self, service: str, database: db.Database, told: settings.Service, stuck: Stuck = nothing) -> None:
         self.service, self.database, self.told, self.stuck = service, database, told, stuck
         self.schema = schema.Schema(database, service)
 

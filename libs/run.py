@@ -21,6 +21,7 @@ _LAST_SUCCESS = prometheus_client.Gauge(
 _FAILURES = prometheus_client.Counter("rushes_loop_failures", "Ticks that raised.", ["loop"])
 _BACKOFF_S = (0.5, 10.0)
 _CANCEL_S = 5.0
+_LAST = "relay"
 _GC = (10_000, 20, 20)  # rarely: what lives as long as a request would only be looked at in vain
 _SWITCH_S = 0.0005  # a thread that comes back from the disk waits so long for the loop's: ten times in each clip
 _last_success: dict[str, float] = {}
@@ -82,15 +83,18 @@ async def _pause(seconds: float, events: list[asyncio.Event]) -> None:
 async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
     """Run the parts until SIGTERM or SIGINT, then let them drain for `grace_s` seconds, then cancel them.
 
-    A second signal cancels at once. There is no half-alive process: when a part ends or raises before it was
-    told to stop, all the others are stopped too. Raises SystemExit(1) when a part failed.
+    The part called `relay` is told when the others have ended: until then there may be something to say. A second
+    signal cancels at once. There is no half-alive process: when a part ends or raises before it was told to stop, all
+    the others are stopped too. Raises SystemExit(1) when a part failed.
     """
     gc.freeze()  # what is loaded by now stays for good: collections need not walk through it again and again
     gc.set_threshold(*_GC)
     sys.setswitchinterval(_SWITCH_S)
-    stop = asyncio.Event()
+    stop, end = asyncio.Event(), asyncio.Event()
     _note_stop(False)
-    tasks = [asyncio.create_task(_run(name, part, stop), name=name) for name, part in parts.items()]
+    tasks = [
+        asyncio.create_task(_run(name, part, end if name == _LAST else stop), name=name) for name, part in parts.items()
+    ]
     told = asyncio.create_task(stop.wait())
 
     def signalled() -> None:
@@ -107,7 +111,9 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
         stop.set()
         _note_stop(True)
         log.info("draining", extra={"grace_s": grace_s})
-        await _drain(tasks, grace_s)
+        await _drain([task for task in tasks if task.get_name() != _LAST], grace_s)
+        end.set()
+        await _drain([task for task in tasks if task.get_name() == _LAST], _CANCEL_S)
     finally:
         for task in [told, *tasks]:
             task.cancel()
@@ -133,6 +139,8 @@ async def _run(name: str, part: Part, stop: asyncio.Event) -> None:
 
 
 async def _drain(tasks: list[asyncio.Task[None]], grace_s: float) -> None:
+    if not tasks:
+        return
     _, running = await asyncio.wait(tasks, timeout=grace_s)
     for task in running:
         log.warning("part_still_running", extra={"part": task.get_name()})

@@ -162,6 +162,8 @@ class Service(Process):
     """How many calls that let somebody in each caller may make in a minute; 0 counts none."""
     reflection: bool = True
     """Whether grpcurl can list the services."""
+    drain_s: float = pydantic.Field(3.0, ge=0, le=60)
+    """For how long it still answers after it has said that it goes, in seconds: who balances needs time to notice."""
 
     @pydantic.field_validator("auth_jwks_url")
     @classmethod

@@ -12,6 +12,7 @@ MAX_MESSAGE_BYTES = 8 << 20
 # Only UNAVAILABLE is retried, and only because every call is safe to repeat: creates carry a request_id.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": ""},  # who says that it drains gets no more calls, long before it is gone
     "methodConfig": [
         {
             "name": [{}],

@@ -24,8 +24,9 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", client.MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", client.MAX_MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", 1000),
-    ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 30_000),
+    # A client looks for new replicas when a connection ends; a call that is under way then has time to end itself.
+    ("grpc.max_connection_age_ms", 60_000),
+    ("grpc.max_connection_age_grace_ms", 90_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
     ("grpc.keepalive_time_ms", 120_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -52,7 +53,8 @@ class Server:
     """One process's gRPC server; `port` is where it listens once `run` has begun.
 
     `ready` is asked every second whether the process can do its work; three refusals in a row make it not serving.
-    Raises ValueError when a method does not say who may call it.
+    Told to stop, it says so for `drain_s` seconds while it still answers: clients turn to others meanwhile. Raises
+    ValueError when a method does not say who may call it.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class Server:
         ready: Callable[[], Awaitable[bool]],
         reflect: bool = True,
         count: gate.Count | None = None,
+        drain_s: float = 0.0,
     ) -> None:
         self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
+        self._drain_s = drain_s
         rules = access.of_services(servicer.name for servicer in servicers)
         deadlines = {f"/{it.name}/{method}": most for it in servicers for method, most in it.deadlines.items()}
         self._gate = gate.Gate(verifier, f"{service}.rushes", rules, deadlines, count)
@@ -73,7 +77,7 @@ class Server:
         self.port = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until told to stop; then refuse new work, end the streams, and let calls finish."""
+        """Serve until told to stop; then say that we go, end the streams, take no more, and let calls finish."""
         server = grpc.aio.server(interceptors=[self._gate], options=_OPTIONS)
         names = [servicer.name for servicer in self._servicers]
         for servicer in self._servicers:
@@ -89,6 +93,7 @@ class Server:
         log.info("listening", extra={"address": self._listen})
         await self._follow_readiness(checks, ["", *names], stop)
         await self._say(checks, ["", *names], serving=False)
+        await asyncio.sleep(self._drain_s)
         self.draining.set()
         await server.stop(_GRACE_S)
 

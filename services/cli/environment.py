@@ -85,6 +85,7 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
     told = base() | {
         "RUSHES_LOG_LEVEL": "INFO",
         "RUSHES_LISTEN": of.address(service),
+        "RUSHES_DRAIN_S": "0",  # there is no other replica to turn to
         "RUSHES_METRICS_LISTEN": of.address(f"{service}_metrics"),
         "RUSHES_NATS_URL": nats_url(of),
         "RUSHES_BLOBS_URL": blobs_url(of),

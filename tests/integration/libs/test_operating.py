@@ -22,7 +22,7 @@ CANARY = "hunter2"
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-class Told(settings.Process):
+class Told(settings.Service):
     """As services are told, with every kind of secret."""
 
     database_url: str = f"postgresql+asyncpg://job:{CANARY}@db.example:5432/job?sslpassword={CANARY}"
@@ -38,7 +38,7 @@ class Office:
 
     def __init__(self, database, issuer):
         self.database, self.issuer, self.items = database, issuer, []
-        told = Told(listen="127.0.0.1:1", metrics_listen="127.0.0.1:2")
+        told = Told(listen="127.0.0.1:1", metrics_listen="127.0.0.1:2", auth_jwks_url="file:///k", auth_issuer="i")
         self.means = operating.Means("job", database, told, self.stuck)
         self.stub = None
 

@@ -279,10 +279,11 @@ async def test_it_serves_only_while_it_is_ready(serve, echo, issuer):
         return able
 
     door = await serve("test", rpc.Servicer(add, echo, NAME), ready=ready)
-    health = health_pb2_grpc.HealthStub(door.channel)
     asked = health_pb2.HealthCheckRequest
-    assert (await health.Check(asked(service=NAME), timeout=5, wait_for_ready=True)).status == NOT_SERVING
-    assert (await health.Check(asked(service="liveness"), timeout=5)).status != NOT_SERVING
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{door.server.port}") as plain:
+        health = health_pb2_grpc.HealthStub(plain)
+        assert (await health.Check(asked(service=NAME), timeout=5, wait_for_ready=True)).status == NOT_SERVING
+        assert (await health.Check(asked(service="liveness"), timeout=5)).status != NOT_SERVING
     able = True
     await door.health(service=NAME)
     able = False
