@@ -3,8 +3,10 @@
 import re
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PATTERN = re.compile(r"([a-z][a-z0-9_]*)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
@@ -22,10 +24,34 @@ def of(prefix: str, digest: bytes) -> str:
     return _written(prefix, int.from_bytes(digest[:16]))
 
 
+def nth(prefix: str, of: str, number: int) -> str:
+    """The id of the n-th thing that is made for another, for what must be known again by who has forgotten it.
+
+    It sorts as that other does, then by its number. Of what is no id of ours nothing can be derived: it is new.
+    """
+    if not PATTERN.fullmatch(of):
+        return new(prefix)
+    return _written(prefix, _number(of) & ~0xFFFF | number & 0xFFFF)
+
+
+def made_at(id: str) -> datetime | None:
+    """When an id of ours was made, to the millisecond; None of what is none."""
+    if not PATTERN.fullmatch(id):
+        return None
+    return _EPOCH + timedelta(milliseconds=_number(id) >> 80)
+
+
 def valid(id: str, prefix: str) -> bool:
     """Whether this has the shape of an id with this prefix."""
     match = PATTERN.fullmatch(id)
     return match is not None and match[1] == prefix
+
+
+def _number(id: str) -> int:
+    number = 0
+    for letter in id.rpartition("_")[2]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return number
 
 
 def _written(prefix: str, number: int) -> str:

@@ -17,9 +17,11 @@ from services.provider_gateway import (
     keyring,
     ledger,
     lifecycle,
+    memory,
     models,
     recorder,
     store,
+    whereabouts,
     wire,
 )
 
@@ -43,6 +45,7 @@ class Admission:
         terms = await _terms(conn, {one.event.quote_id for one in heard})
         cancelled = await store.cancelled(conn, {one.event.job_id for one in heard})
         accounts = await self._accounts(conn, heard)
+        restored = await whereabouts.restored_at(conn)
         refused_by = await store.accounts_tried(conn, {one.event.job_id for one in heard if one.event.attempt > 1})
         wanted, refusals = list[domain.Submission](), list[Refusal]()
         for one in heard:
@@ -54,7 +57,7 @@ class Admission:
                 account = _account(
                     accounts[one.event.tenant_id, one.event.spec.model], refused_by.get(one.event.job_id)
                 )
-                wanted.append(self._intent(one, item, account, now))
+                wanted.append(self._intent(one, item, account, now, restored))
             except errors.Error as error:
                 refusals.append((one, error))
         await self._hold(conn, await _in_turn(conn, wanted), now)
@@ -75,6 +78,8 @@ class Admission:
             let_in = [claims.Change(before[one.id], lifecycle.admitted(one, now)) for one in in_turn]
             parked = [claims.Change(before[one.id], _parked(one, denial, now)) for one, denial in denied]
             await recorder.record(conn, [*let_in, *parked], now)
+            if any(one.doubted_from for one in held):
+                await memory.doubt(conn)
             failpoints.reach("admit.before_commit")
         failpoints.reach("admit.committed")
         return len(held)
@@ -91,12 +96,19 @@ class Admission:
             found[tenant_id, model] = deque(account.name for account in known)
         return found
 
-    def _intent(self, heard: bus.Heard, item: QuoteItem, account: str | None, now: datetime) -> domain.Submission:
+    def _intent(
+        self, heard: bus.Heard, item: QuoteItem, account: str | None, now: datetime, restored: datetime | None
+    ) -> domain.Submission:
         model = self._offer.find(heard.event.spec.model or self._offer.default_model)
         self._offer.usable(model.id, {model.endpoint} if account else set(), now.date())
         models.check(model, heard.event.spec)
-        trace = heard.headers.get("traceparent", "")
-        return wire.submission_of(heard.event, item, model, account or "", ids.new("sub"), trace, now)
+        event, trace = heard.event, heard.headers.get("traceparent", "")
+        # Always the same for the same attempt: who was restored to before it finds under this id what it has bought.
+        new_id, doubted_from = (
+            ids.nth("sub", event.job_id, event.attempt),
+            whereabouts.doubted_from(event.job_id, restored),
+        )
+        return wire.submission_of(event, item, model, account or "", new_id, trace, now, doubted_from)
 
     async def _hold(self, conn: AsyncConnection, wanted: Sequence[domain.Submission], now: datetime) -> None:
         if not wanted:
@@ -104,6 +116,8 @@ class Admission:
         held, denied = await ledger.hold(conn, wanted, now)
         parked = [_parked(one, denial, now) for one, denial in denied]
         await store.insert_submissions(conn, [*held, *parked])
+        if any(one.doubted_from for one in held):
+            await memory.doubt(conn)
         await outbox.put_all(conn, list(recorder.news(iter(parked))))
         failpoints.reach("intent.before_commit")
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import db
-from services.provider_gateway import domain, store, switches
+from services.provider_gateway import domain, store, switches, whereabouts
 from services.provider_gateway.store import CANCELLATIONS, SUBMISSIONS
 
 _CHANGING = (
@@ -65,7 +65,8 @@ def _claim() -> sa.UpdateBase:
 
 def _begin() -> sa.UpdateBase:
     mine = sa.and_(SUBMISSIONS.c.state == domain.State.INTENT, SUBMISSIONS.c.account == sa.bindparam("of_account"))
-    due = _first(_due(mine, ~switches.is_thrown(SUBMISSIONS)).order_by(SUBMISSIONS.c.turn))
+    may_be_sent = (~switches.is_thrown(SUBMISSIONS), whereabouts.is_here())
+    due = _first(_due(mine, *may_be_sent).order_by(SUBMISSIONS.c.turn))
     of_job = sa.and_(
         CANCELLATIONS.c.job_id == SUBMISSIONS.c.job_id, CANCELLATIONS.c.tenant_id == SUBMISSIONS.c.tenant_id
     )
@@ -166,7 +167,8 @@ async def begin(
 ) -> list[Claimed]:
     """Take orders of one account to send them now, in the fair order of tenants; committed before the first byte.
 
-    None under a switch is taken; and one whose cancel has been heard stays an intent: nothing is sent for it any more.
+    None under a switch is taken, and none from a restored copy before `memory` has looked at it; and one whose cancel
+    has been heard stays an intent: nothing is sent for it any more.
     """
     asked = {"owner": owner, "lease_s": lease_s, "most": most, "in_hand": list(in_hand), "of_account": account}
     rows = (await conn.execute(_BEGIN, asked)).mappings()
@@ -176,12 +178,13 @@ async def begin(
 async def repeats(conn: AsyncConnection, before: domain.Submission) -> bool:
     """Note, before its first byte, that it is sent again: until that has ended nothing proves that it is absent.
 
-    False when somebody else decides about it by now.
+    False when somebody else decides about it by now, or a switch is thrown.
     """
     mine = sa.and_(
         SUBMISSIONS.c.id == before.id,
         SUBMISSIONS.c.lease_epoch == before.lease_epoch,
         SUBMISSIONS.c.state == domain.State.UNKNOWN,
+        ~switches.is_thrown(SUBMISSIONS),  # what never arrived is bought by this
     )
     noted = sa.update(SUBMISSIONS).where(mine).values(answered_at=None).returning(SUBMISSIONS.c.id)
     return (await conn.execute(noted)).first() is not None

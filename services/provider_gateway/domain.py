@@ -176,6 +176,7 @@ class Submission:
     `traceparent` is the trace of the order, so that every step of the call is found from it. `account` is what it is
     bought with, `budgets` are the walls it stands behind, `turn` its place in the fair order of tenants. `answered_at`
     is when the sender itself saw the exchange end: until then it may still be sending, however dead it looks.
+    `doubted_from` is since when it may have been sent by who has forgotten it, where the database was restored.
     """
 
     id: str
@@ -213,3 +214,4 @@ class Submission:
     cancel_tried_at: datetime | None = None
     budgets: tuple[str, ...] = ()
     turn: int = 0
+    doubted_from: datetime | None = None

@@ -220,7 +220,7 @@ def stored(before: domain.Submission, clip: domain.Clip, now: datetime) -> domai
 
 def may_be_repeated(before: domain.Submission, window: timedelta, now: datetime) -> bool:
     """Whether a provider that knows an order again for so long still knows this one; with an hour to spare."""
-    left = window - min(timedelta(hours=1), window / 4) - (now - _sent_at(before))
+    left = window - min(timedelta(hours=1), window / 4) - (now - first_sent_at(before))
     is_lost = before.state is domain.State.UNKNOWN and not before.provider_job_id
     # Without a window nothing is repeated, however far behind the database's clock, which `sent_at` is of, ours is.
     return is_lost and bool(window) and left > timedelta()
@@ -257,6 +257,11 @@ def canceled(before: domain.Submission, now: datetime) -> domain.Submission:
         return before
     fault = domain.Fault("CANCELED", "Cancelled before anything was sent; nothing is charged.")
     return _end(before, domain.State.CANCELED_FREE, now, fault, cost_micros=0)
+
+
+def first_sent_at(submission: domain.Submission) -> datetime:
+    """Since when it may be with the provider."""
+    return submission.doubted_from or _sent_at(submission)
 
 
 def _sent_at(submission: domain.Submission) -> datetime:

@@ -73,7 +73,7 @@ class Resolver:
         return self._is_same_key(before) and lifecycle.may_be_repeated(before, window, self._clock())
 
     def _is_same_key(self, before: domain.Submission) -> bool:
-        return self._keys.is_as_of(before.account, (before.sent_at or before.created_at) - _WINDOW)
+        return self._keys.is_as_of(before.account, lifecycle.first_sent_at(before) - _WINDOW)
 
     async def _ask_again(self, before: domain.Submission) -> Change:
         """The provider did not know its own id any more; perhaps it does now."""
@@ -93,7 +93,7 @@ class Resolver:
         provider: providers.Provider,
     ) -> Change:
         now, can = self._clock(), provider.capabilities
-        since = (before.sent_at or before.created_at) - _WINDOW
+        since = lifecycle.first_sent_at(before) - _WINDOW
         until = (before.answered_at or now) + lifecycle.SETTLING
         try:
             found = set(await provider.find(sought, since, until))

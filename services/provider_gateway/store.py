@@ -59,6 +59,7 @@ SUBMISSIONS = sa.Table(
     sa.Column("updated_at", _TIME, nullable=False),
     sa.Column("sent_at", _TIME),
     sa.Column("answered_at", _TIME),
+    sa.Column("doubted_from", _TIME),
     sa.Column("cancel_wanted_at", _TIME),
     sa.Column("cancel_tried_at", _TIME),
     sa.Column("clip_expires_at", _TIME),

@@ -113,8 +113,9 @@ def submission_of(
     new_id: str,
     traceparent: str,
     now: datetime,
+    doubted_from: datetime | None = None,
 ) -> domain.Submission:
-    """The intent that an order becomes."""
+    """The intent that an order becomes; `doubted_from` as in a submission."""
     return domain.Submission(
         id=new_id,
         tenant_id=event.tenant_id,
@@ -136,6 +137,7 @@ def submission_of(
         created_at=now,
         updated_at=now,
         next_action_at=now,
+        doubted_from=doubted_from,
     )
 
 

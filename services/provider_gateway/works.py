@@ -13,6 +13,7 @@ from services.provider_gateway import (
     census,
     fetch,
     keyring,
+    memory,
     rescue,
     stakes,
     steps,
@@ -21,6 +22,7 @@ from services.provider_gateway import (
 )
 
 _ADMIT_EVERY_S, _SHARE_EVERY_S, _PROBE_EVERY_S, _TEND_EVERY_S, _RESCUE_EVERY_S = 1.0, 1.0, 1.0, 60.0, 15.0
+_LOOK_BACK_EVERY_S = 1.0
 _CENSUS_EVERY_S = _SWEEP_EVERY_S = 3600.0
 
 
@@ -58,6 +60,7 @@ class Works:
         """Everything that time moves."""
         return {
             "drive": self.driver.run,
+            "memory": run.every("memory", _LOOK_BACK_EVERY_S, memory.Memory(self._means.database).look),
             "admit": run.every("admit", _ADMIT_EVERY_S, self.admit),
             "share": run.every("share", _SHARE_EVERY_S, self.gates.share),
             "probe": run.every("probe", _PROBE_EVERY_S, self.gates.probe),

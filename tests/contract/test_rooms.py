@@ -44,12 +44,12 @@ NAMED = {
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
         callbacks catalogue census claims credential_store credential_wire credentials downloads evidence fetch
-        intake keyring ledger lifecycle limits media models orders pace prices providers/__init__
+        intake keyring ledger lifecycle limits media memory models orders pace prices providers/__init__
         providers/exchange providers/fal providers/forms providers/google providers/listing
         providers/openai_videos providers/openrouter providers/refusals providers/registry providers/replicate
         providers/runware providers/sdk providers/service_account providers/signatures providers/veo
         providers/waits recorder rescue resolver stakes statements steps stuck switches traffic vault walls
-        works
+        whereabouts works
     """,
     "sandbox": """
         brush bucket camera cast cels chat coast content disaster fal fal_queue fields flavour google lab land
