@@ -41,7 +41,7 @@ async def keep(
         _require_disk(folder, enough_disk_bytes)
         of = house.prepare(folder, say)
         issuer.prepare(of, datetime.datetime.now(datetime.UTC))
-        _rotate_logs(of)
+        rotate_logs(of)
         kept = supervisor.Supervisor(of, services, say, while_used)
         with _journal(of):
             async with _told_to_stop() as stop:
@@ -138,7 +138,8 @@ def _require_disk(folder: Path, enough: int) -> None:
         )
 
 
-def _rotate_logs(of: house.House) -> None:
+def rotate_logs(of: house.House) -> None:
+    """Keep the logs of the last life, and begin others."""
     for log in (of.folder / "logs").glob("*.log"):
         if log.stem != "supervisor":
             log.replace(log.with_suffix(".log.1"))

@@ -113,6 +113,36 @@ def replay(
     steward.replay(_folder(home), service, since, event, event_type, as_json, out)
 
 
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder: secrets come into it.")],
+    home: Home = None,
+) -> None:
+    """Copy a house that runs: its databases and secrets. Media are not in it."""
+    import asyncio
+
+    from services.cli import backup as copier
+
+    asyncio.run(copier.take(_folder(home), target.expanduser().absolute(), _say))
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `rushes ops backup` made.")],
+    home: Home = None,
+) -> None:
+    """Bring a copy back to a house that does not run; what it may have bought since, it looks for when it starts."""
+    import asyncio
+
+    from services.cli import backup as copier
+
+    asyncio.run(copier.bring_back(_folder(home), source.expanduser().absolute(), _say))
+
+
+def _say(note: str) -> None:
+    out.print(note, markup=False)
+
+
 def _folder(home: Path | None) -> Path:
     from services.cli import house
 

@@ -18,7 +18,7 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 
 NAMED = {
     "cli": """
-        board board_calls board_exchange board_fields board_file board_files board_lines board_rules
+        backup board board_calls board_exchange board_fields board_file board_files board_lines board_rules
         board_stills board_verbs buying calls check check_files check_gateway check_jobs check_provider
         check_said client config config_guide consent credentials cutting dead delivery doctor download
         edit_file edit_form edit_list environment exits field_words film film_files film_verbs floor gateway

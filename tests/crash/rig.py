@@ -130,6 +130,11 @@ class Rig:
         for connection in self._connections.values():
             await connection.close(timeout=5)
 
+    async def forget_connections(self) -> None:
+        """Give them back, and make others when they are needed: the databases are replaced meanwhile."""
+        await self.close()
+        self._connections.clear()
+
     @property
     def ledger(self) -> Path:
         """The provider's own books."""

@@ -9,19 +9,20 @@ from typing import Any
 from rushes.job.v1 import job_service_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2
-from rushes.type.v1 import media_pb2
+from rushes.type.v1 import clip_pb2, media_pb2
 from services.cli import wire
 from tests.crash import rig as rigs
 
 
 @dataclasses.dataclass(frozen=True)
 class Story:
-    """A scene: which model, what goes wrong at its provider, and how many seconds are ordered."""
+    """A scene: which model, what goes wrong at its provider, how many seconds are ordered, and its seam."""
 
     name: str
     model: str
     disaster: str = ""
     seconds: int = 1
+    seam: clip_pb2.Seam = clip_pb2.SEAM_UNSPECIFIED
 
 
 PLAIN = Story("plain", "sandbox/reel-1")
@@ -127,6 +128,7 @@ async def quoted(rig: "rigs.Rig", board: Sequence[Story]) -> tuple[Any, dict[str
             subject=f"A lighthouse, take {number}.{index}. {story.disaster}".strip(),
             duration=rigs.seconds(story.seconds),
             model=story.model,
+            seam=story.seam,
         )
         for index, story in enumerate(board)
     ]

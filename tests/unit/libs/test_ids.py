@@ -41,3 +41,21 @@ def test_no_other_text_is_valid(text: str) -> None:
 def test_the_letters_people_confuse_are_not_used() -> None:
     assert not any(set(ids.new("x")[2:]) & set("ilou") for _ in range(200))
     assert not ids.valid("job_" + "8" + "0" * 25, "job")
+
+
+def test_what_is_made_for_another_has_the_same_id_and_sorts_with_it() -> None:
+    first, second = ids.new("job"), ids.new("job")
+    assert first < second
+    assert ids.nth("sub", first, 1) == ids.nth("sub", first, 1)
+    made = [ids.nth("sub", first, 1), ids.nth("sub", first, 2), ids.nth("sub", second, 1)]
+    assert made == sorted(set(made))
+    assert all(ids.valid(one, "sub") for one in made)
+    assert ids.nth("sub", "job_1", 1) != ids.nth("sub", "job_1", 1), "of what is no id of ours nothing follows"
+
+
+def test_an_id_says_when_it_was_made() -> None:
+    before = time.time_ns() // 1_000_000
+    made = ids.made_at(ids.new("job"))
+    assert made is not None
+    assert before <= made.timestamp() * 1000 <= time.time_ns() // 1_000_000
+    assert ids.made_at("job_1") is None
