@@ -9,6 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOS := $(shell cd proto && find rushes -name '*.proto' | sort)
 SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
+include deploy/tools.mk
+
 GROUPS := storyboard job provider_gateway compiler studio sandbox cli house dev
 
 include deploy/workflows.mk
@@ -89,6 +91,17 @@ crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count w
 	$(BIN)/python -m tests.crash.verbs
 	$(BIN)/python -m tests.crash.films
 	$(BIN)/python -m tests.crash.kills
+
+.PHONY: runbook-test
+runbook-test: $(VENV)/dev $(GRPCURL) ## Type every command of the runbook into a house, with grpcurl
+	$(BIN)/python -m tests.runbook $(GRPCURL)
+
+.PHONY: tools-test
+tools-test: runbook-test ## What is proved with the tools: what is deployed
+
+.PHONY: drill
+drill: $(VENV)/dev ## Restore older copies of a house's databases, and count what was paid twice
+	$(BIN)/python -m tests.crash.drill
 
 .PHONY: rolling
 rolling: $(VENV)/dev ## Restart every replica of every service under load, and count the calls that failed

@@ -1,0 +1,1 @@
+"""docs/runbook.md, command by command."""
