@@ -49,6 +49,7 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/python tests/contract/breaking.py
+	$(BIN)/python tests/contract/openapi.py
 	$(MAKE) --no-print-directory proto
 	git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)"
 
@@ -136,6 +137,10 @@ proto: $(VENV)/dev ## Regenerate proto/gen
 .PHONY: config
 config: $(VENV)/dev ## Write .env.example, the tables of docs/config.md and services/variables.txt anew
 	$(BIN)/rushes config docs --write .
+
+.PHONY: openapi
+openapi: $(VENV)/dev ## Write the OpenAPI document of REST anew
+	$(BIN)/python tests/contract/openapi.py --write
 
 .PHONY: lock
 lock: $(VENV)/dev ## Write requirements/<group>.txt anew, with hashes

@@ -1,8 +1,8 @@
-"""The studio's pages and the media behind signed addresses."""
+"""The studio's application: its pages, the media behind signed addresses, and REST beside them."""
 
 import asyncio
 import pathlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,17 +11,23 @@ import grpc
 import grpc.aio
 from fastapi import responses, staticfiles, templating
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from starlette import types
 
 from libs import blobs
+from services.studio.rest import app as rest
+from services.studio.rest import calls
 
 _HERE = pathlib.Path(__file__).parent
 _HEALTH_S = 1.0
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+_HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        b"frame-ancestors 'none'",
+    ),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
 
 
 def build(
@@ -29,16 +35,10 @@ def build(
 ) -> fastapi.FastAPI:
     """The application; `channels` are the services whose health the first page tells, by name."""
     app = fastapi.FastAPI(title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(_Guarded)
+    app.mount("/v1", rest.App(calls.Services(channels, store, clock)))
     app.mount("/static", staticfiles.StaticFiles(directory=_HERE / "static"), name="static")
     pages = templating.Jinja2Templates(_HERE / "templates")
-
-    @app.middleware("http")
-    async def guarded(
-        request: fastapi.Request, call_next: Callable[[fastapi.Request], Awaitable[fastapi.Response]]
-    ) -> fastapi.Response:
-        response = await call_next(request)
-        response.headers.update(_HEADERS)
-        return response
 
     @app.get("/healthz")
     async def healthz() -> responses.PlainTextResponse:
@@ -60,6 +60,21 @@ def build(
         return responses.FileResponse(path, media_type=blob.content_type, headers=disposition)
 
     return app
+
+
+class _Guarded:
+    """Tells the browser with every answer to trust nothing else."""
+
+    def __init__(self, app: types.ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        async def guarded(message: types.Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, guarded)
 
 
 async def _serving(channel: grpc.aio.Channel) -> bool:

@@ -63,7 +63,10 @@ NAMED = {
         files/tree flaws guests merge parts presets proposals steps stills templates token_store tokens words
         writer
     """,
-    "studio": "web",
+    "studio": """
+        rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/filming rest/media rest/problems
+        rest/refusals rest/remedies rest/routes rest/shapes rest/table rest/tree web
+    """,
 }
 """The rooms that a service has besides."""
 

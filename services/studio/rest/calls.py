@@ -1,0 +1,140 @@
+"""Answers a route: one call of one service, as its caller, and what came of it as JSON."""
+
+import json
+import urllib.parse
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf import message
+from starlette import requests, responses
+
+from libs import blobs, telemetry
+from services.studio.rest import binding, problems, refusals, routes, shapes
+
+CALL_S = 15.0
+
+
+class Services:
+    """The services behind, called as whoever sent the request."""
+
+    def __init__(
+        self, channels: Mapping[str, grpc.aio.Channel], store: blobs.Blobs, clock: Callable[[], datetime]
+    ) -> None:
+        self.channels, self.store, self.clock = channels, store, clock
+        self._stubs: dict[str, Any] = {}
+
+    def stub(self, name: str) -> Any:
+        """The call of this name, such as "jobs.GetJob", as grpc.aio has it."""
+        if name not in self._stubs:
+            call = routes.find(name)
+            channel = self.channels[call.channel]
+            kind = call.method
+            make = {
+                (False, False): channel.unary_unary,
+                (False, True): channel.unary_stream,
+                (True, False): channel.stream_unary,
+            }[kind.client_streaming, kind.server_streaming]
+            self._stubs[name] = make(call.path, call.request.SerializeToString, call.response.FromString)
+        return self._stubs[name]
+
+    async def ask(self, name: str, request: requests.Request, asked: message.Message) -> Any:
+        """The answer of one call. Raises AioRpcError."""
+        return await self.stub(name)(asked, timeout=CALL_S, metadata=bearer(request))
+
+
+class Asked:
+    """A request to a route, and all that is needed to answer it."""
+
+    __slots__ = ("message", "path", "request", "route", "services")
+
+    def __init__(
+        self,
+        services: Services,
+        route: routes.Route,
+        request: requests.Request,
+        path: Mapping[str, str],
+        told: message.Message,
+    ) -> None:
+        self.services, self.route, self.request, self.path = services, route, request, path
+        self.message: Any = told
+
+    async def ask(self, name: str, asked: message.Message) -> Any:
+        """The answer of another call. Raises AioRpcError."""
+        return await self.services.ask(name, self.request, asked)
+
+
+class Door:
+    """One route that is open: it reads the request, asks, and answers or says what was wrong."""
+
+    def __init__(self, services: Services, route: routes.Route) -> None:
+        self._services, self.route = services, route
+        self.binding = binding.Binding(route, routes.find(route.call))
+
+    async def __call__(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
+        """The answer; never raises Refusal or AioRpcError."""
+        try:
+            told = await self.binding.fill(request, path)
+            asked = Asked(self._services, self.route, request, path, told)
+            if self.route.do:
+                return await self.route.do(asked)
+            return answer(asked, await asked.ask(self.route.call, told))
+        except grpc.aio.AioRpcError as fault:
+            return self._refuse(refusals.of(fault), request, path)
+        except refusals.Refusal as refused:
+            return self._refuse(refused, request, path)
+
+    def _refuse(
+        self, refused: refusals.Refusal, request: requests.Request, path: Mapping[str, str]
+    ) -> responses.Response:
+        if refused.status == 409 and request.headers.get("if-match", "*") != "*" and _is_stale(refused):
+            refused.status = 412
+        body = self.route.body if self.route.body != "*" else ""
+        return problems.response(problems.of(refused, request, path, body), refused)
+
+
+def answer(asked: Asked, told: message.Message) -> responses.Response:
+    """What the service said, as the route has it."""
+    route = asked.route
+    part = getattr(told, route.answer) if route.answer else told
+    headers = {"cache-control": "no-store"}
+    if etag := getattr(part, "etag", ""):
+        headers["etag"] = f'"{etag}"'
+        if asked.request.method in ("GET", "HEAD") and asked.request.headers.get("if-none-match") == headers["etag"]:
+            return responses.Response(status_code=304, headers=headers)
+    if token := getattr(told, "next_page_token", ""):
+        headers["link"] = f'<{_next(asked.request, token)}>; rel="next"'
+    if route.location:
+        headers["location"] = route.location.format_map({**asked.path, "id": getattr(part, "id", "")})
+    if not told.DESCRIPTOR.fields:
+        return responses.Response(status_code=204, headers=headers)
+    return written(part, route.status, headers)
+
+
+def written(told: message.Message, status: int, headers: Mapping[str, str]) -> responses.Response:
+    """A message as a JSON answer."""
+    content = dumped(shapes.shape(told.DESCRIPTOR).write(told))
+    return responses.Response(content, status, dict(headers), "application/json")
+
+
+def dumped(told: Any) -> bytes:
+    """JSON, as short as it can be."""
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def bearer(request: requests.Request) -> tuple[tuple[str, str], ...]:
+    """Call metadata: the caller's own token, whoever that is, and the trace we are in."""
+    told = request.headers.get("authorization", "")
+    printable = told if told.isascii() and told.isprintable() else "Bearer ?"
+    return (("authorization", printable),) * bool(told) + tuple(telemetry.current().items())
+
+
+def _is_stale(refused: refusals.Refusal) -> bool:
+    return refused.reason in ("STORYBOARD_CHANGED", "CREDENTIAL_STALE", "WEBHOOK_ENDPOINT_STALE")
+
+
+def _next(request: requests.Request, token: str) -> str:
+    given = [pair for pair in request.query_params.multi_items() if pair[0] != "page_token"]
+    return f"{request.url.path}?{urllib.parse.urlencode([*given, ('page_token', token)])}"

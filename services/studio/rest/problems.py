@@ -1,0 +1,77 @@
+"""Refusals as problem details (RFC 9457), in the one place where that happens."""
+
+import json
+import math
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from starlette import requests, responses
+
+from libs import telemetry
+from services.studio.rest import refusals, remedies
+
+_SPELLED = {
+    "request_id": {"header": "Idempotency-Key"},
+    "etag": {"header": "If-Match"},
+}
+
+
+def of(refused: refusals.Refusal, request: requests.Request, path: Mapping[str, str], body: str = "") -> dict[str, Any]:
+    """The document; `path` is what the address says, `body` the field of the call that the body stands for."""
+    errors = list(refused.errors) or [_error(it, path, body, request) for it in refused.violations]
+    told: dict[str, Any] = {
+        "type": f"/v1/problems/{refused.reason}",
+        "title": refused.reason.replace("_", " ").capitalize(),
+        "status": refused.status,
+        "detail": refused.detail,
+        "instance": request.url.path,
+        "reason": refused.reason,
+        "retryable": refused.retryable,
+        "charged": {"state": charged(refused, request.method)},
+        "errors": errors,
+        "remedies": remedies.of(refused, path),
+        "request_id": secrets.token_hex(8),
+    }
+    if refused.facts:
+        told["facts"] = dict(refused.facts)
+    if parent := telemetry.current().get("traceparent"):
+        told["trace_id"] = parent.split("-")[1]
+    return told
+
+
+def response(told: dict[str, Any], refused: refusals.Refusal) -> responses.Response:
+    """The document as an answer with the headers that belong to its status."""
+    headers = {"cache-control": "no-store", **refused.headers}
+    if refused.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="rushes"'
+    if refused.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(refused.retry_after_s))
+    content = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return responses.Response(content, refused.status, headers, "application/problem+json")
+
+
+def charged(refused: refusals.Refusal, method: str) -> str:
+    """Whether the refused request has cost anything: none, or unknown when nobody can tell whether it was done."""
+    told = refused.facts.get("charged")
+    if told:
+        return {"no": "none", "yes": "amount"}.get(told, "unknown")
+    return "unknown" if refused.status >= 500 and refused.status != 503 and method != "GET" else "none"
+
+
+def _error(violation: tuple[str, str], path: Mapping[str, str], body: str, request: requests.Request) -> dict[str, str]:
+    """Where the caller wrote what a service finds wrong in its own message."""
+    field, detail = violation
+    own = field.removeprefix(f"{body}.") if body else field
+    last = own.rpartition(".")[2]
+    if last in _SPELLED and own.count(".") <= 1 and "[" not in own:
+        return {**_SPELLED[last], "detail": detail}
+    if own in path or own in request.query_params:
+        return {"parameter": own, "detail": detail}
+    return {"pointer": pointer(own) if own != "update_mask" else "", "detail": detail}
+
+
+def pointer(field: str) -> str:
+    """`scenes[2].duration` as `/scenes/2/duration` (RFC 6901)."""
+    steps = field.replace("]", "").replace("[", ".").split(".")
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps if step)
