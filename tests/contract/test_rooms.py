@@ -65,7 +65,8 @@ NAMED = {
     """,
     "studio": """
         rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/filming rest/media rest/problems
-        rest/refusals rest/remedies rest/routes rest/shapes rest/table rest/tree web
+        rest/refusals rest/remedies rest/routes rest/shapes rest/single rest/table rest/tree
+        rest/videos web
     """,
 }
 """The rooms that a service has besides."""

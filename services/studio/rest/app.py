@@ -10,7 +10,7 @@ from typing import Any
 from starlette import requests, responses, types
 
 from libs import telemetry
-from services.studio.rest import calls, problems, refusals, table, tree
+from services.studio.rest import calls, problems, refusals, table, tree, videos
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ class App:
         self._tree = tree.Tree[Answers]()
         for route in table.ROUTES:
             self._tree.add(route.method, route.path, calls.Door(services, route))
+        for method, path, answers in videos.Videos(services).routes():
+            self._tree.add(method, path, answers)
         written = _DOCUMENT.read_bytes()
         self._reasons: Mapping[str, str] = json.loads(written)["x-problems"]
         self._document = responses.Response(written, media_type="application/openapi+json")

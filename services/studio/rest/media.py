@@ -30,7 +30,7 @@ async def of_film(asked: calls.Asked) -> responses.Response:
     wanted = FILM_PARTS[asked.request.query_params.get("format", "mp4")]
     if not film.HasField(wanted):
         raise _absent(f"The film {film.id} has no {wanted}, or not yet.")
-    return _led(getattr(film, wanted))
+    return led(getattr(film, wanted))
 
 
 async def of_take(asked: calls.Asked) -> responses.Response:
@@ -39,11 +39,11 @@ async def of_take(asked: calls.Asked) -> responses.Response:
     wanted = asked.request.query_params.get("format", "mp4")
     if wanted == "poster":
         still = compiler_pb.ExtractStillRequest(clip=take.clip, longest_side=_POSTER_PIXELS)
-        return _led((await asked.ask("compiler.ExtractStill", still)).media)
+        return led((await asked.ask("compiler.ExtractStill", still)).media)
     if wanted == "last_frame" and not take.HasField("last_frame"):
         raise _absent(f"The last frame of the take {take.id} was not kept.")
     blob = take.last_frame if wanted == "last_frame" else take.clip
-    return _led(_signed(asked.services, blob, f"scene {take.scene_number:03} {take.scene_title}".strip()))
+    return led(_signed(asked.services, blob, f"scene {take.scene_number:03} {take.scene_title}".strip()))
 
 
 def _signed(services: calls.Services, blob: Any, title: str) -> media_pb2.Media:
@@ -60,7 +60,8 @@ def _signed(services: calls.Services, blob: Any, title: str) -> media_pb2.Media:
     )
 
 
-def _led(told: media_pb2.Media) -> responses.Response:
+def led(told: media_pb2.Media) -> responses.Response:
+    """A redirect to the bytes, whose body says the same."""
     return calls.written(told, 307, {"location": told.url, "cache-control": "no-store"})
 
 
