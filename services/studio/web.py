@@ -4,18 +4,16 @@ import asyncio
 import pathlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 import fastapi
 import grpc
 import grpc.aio
 from fastapi import responses, staticfiles, templating
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from starlette import types
 
 from libs import blobs
 from services.studio.rest import app as rest
-from services.studio.rest import calls
+from services.studio.rest import calls, founding_ops
 
 _HERE = pathlib.Path(__file__).parent
 _HEALTH_S = 1.0
@@ -36,7 +34,9 @@ def build(
     """The application; `channels` are the services whose health the first page tells, by name."""
     app = fastapi.FastAPI(title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_Guarded)
-    app.mount("/v1", rest.App(calls.Services(channels, store, clock)))
+    answers = rest.App(calls.Services(channels, store, clock))
+    for door in ("/v1", "/api"):
+        app.mount(door, answers)
     app.mount("/static", staticfiles.StaticFiles(directory=_HERE / "static"), name="static")
     pages = templating.Jinja2Templates(_HERE / "templates")
 
@@ -46,7 +46,7 @@ def build(
 
     @app.api_route("/", methods=["GET", "HEAD"])
     async def house(request: fastapi.Request) -> fastapi.Response:
-        states = await asyncio.gather(*map(_serving, channels.values()))
+        states = await asyncio.gather(*map(founding_ops.serving, channels.values()))
         return pages.TemplateResponse(request, "house.html", {"services": dict(zip(channels, states, strict=True))})
 
     @app.api_route("/media/{key:path}", methods=["GET", "HEAD"])
@@ -75,12 +75,3 @@ class _Guarded:
             await send(message)
 
         await self._app(scope, receive, guarded)
-
-
-async def _serving(channel: grpc.aio.Channel) -> bool:
-    try:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_S)
-    except grpc.aio.AioRpcError:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

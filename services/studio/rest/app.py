@@ -1,4 +1,4 @@
-"""The application under /v1: finds the route, measures, and answers what no route does."""
+"""The application under /v1 and /api: finds the route, measures, and answers what no route does."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 from starlette import requests, responses, types
 
 from libs import telemetry
-from services.studio.rest import calls, problems, refusals, table, tree, videos
+from services.studio.rest import calls, founding, founding_ops, problems, refusals, table, tree, videos
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +20,15 @@ Answers = Callable[[requests.Request, Mapping[str, str]], Awaitable[responses.Re
 
 
 class App:
-    """Everything under /v1."""
+    """Everything under /v1 and /api."""
 
     def __init__(self, services: calls.Services) -> None:
         self._tree = tree.Tree[Answers]()
         for route in table.ROUTES:
             self._tree.add(route.method, route.path, calls.Door(services, route))
-        for method, path, answers in videos.Videos(services).routes():
-            self._tree.add(method, path, answers)
+        for front in (videos.Videos(services), founding.Founding(services), founding_ops.Ops(services)):
+            for method, path, answers in front.routes():
+                self._tree.add(method, path, answers)
         written = _DOCUMENT.read_bytes()
         self._reasons: Mapping[str, str] = json.loads(written)["x-problems"]
         self._document = responses.Response(written, media_type="application/openapi+json")
@@ -37,7 +38,7 @@ class App:
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """One request."""
         request = requests.Request(scope, receive)
-        with telemetry.span(f"{request.method} /v1", request.headers):
+        with telemetry.span(f"{request.method} {request.url.path.split('/')[1]}", request.headers):
             response = await self._answer(request)
         await response(scope, receive, send)
 

@@ -43,10 +43,11 @@ async def of_take(asked: calls.Asked) -> responses.Response:
     if wanted == "last_frame" and not take.HasField("last_frame"):
         raise _absent(f"The last frame of the take {take.id} was not kept.")
     blob = take.last_frame if wanted == "last_frame" else take.clip
-    return led(_signed(asked.services, blob, f"scene {take.scene_number:03} {take.scene_title}".strip()))
+    return led(signed(asked.services, blob, f"scene {take.scene_number:03} {take.scene_title}".strip()))
 
 
-def _signed(services: calls.Services, blob: Any, title: str) -> media_pb2.Media:
+def signed(services: calls.Services, blob: Any, title: str) -> media_pb2.Media:
+    """A blob with an address that is good for an hour; `title` becomes the name of the file."""
     now = services.clock()
     name = f"{title}.{blob.key.rpartition('.')[2]}".replace("/", " ")
     expires = timestamp_pb2.Timestamp(seconds=int(now.timestamp()) + _GOOD_FOR_S)

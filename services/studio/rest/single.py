@@ -44,7 +44,7 @@ class Films:
         """The production, and the plan with its price when it was made just now. Raises Refusal or AioRpcError."""
         board = storyboard_pb2.Storyboard(name=_name(wanted.prompt), preset=wanted.preset)
         board.scenes.add(**dict(zip(_PIECES, pieces(wanted.prompt), strict=False)))
-        await self._fit(board, wanted)
+        await self.fit(board, wanted)
         asked = boards_pb.CreateStoryboardRequest(request_id=key, storyboard=board)
         return await self.film((await self.ask("boards.CreateStoryboard", asked)).storyboard, key)
 
@@ -97,7 +97,7 @@ class Films:
         found: Sequence[job_pb2.Production] = (await self.ask("jobs.ListProductions", asked)).productions
         return found[0] if found else None
 
-    async def _fit(self, board: storyboard_pb2.Storyboard, wanted: Wanted) -> None:
+    async def fit(self, board: storyboard_pb2.Storyboard, wanted: Wanted) -> None:
         """Fill in what was left open, as the model can make it."""
         offer = await self.ask("gateway.ListModels", gateway_pb.ListModelsRequest())
         model = _model(offer.models, wanted.model or offer.default_model)

@@ -69,9 +69,9 @@ class Videos:
 
     async def _create(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
         told = await _told(request)
-        wanted = _wanted(told)
+        asked = wanted(told)
         films = self._films(request)
-        production, _ = await films.make(wanted, self._key(request, told))
+        production, _ = await films.make(asked, self._key(request, told))
         return responses.JSONResponse(video(*await films.production(production.id)))
 
     async def _get(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
@@ -210,7 +210,7 @@ def _field(value: datastructures.UploadFile | str) -> str:
     return value if isinstance(value, str) else "(a file)"
 
 
-def _wanted(told: Mapping[str, Any]) -> single.Wanted:
+def wanted(told: Mapping[str, Any]) -> single.Wanted:
     """What the fields ask for. Raises Refusal."""
     faults = [{"pointer": f"/{name}", "detail": "is not known here"} for name in told if name not in _KNOWN]
     texts = {name: str(told.get(name) or "") for name in _KNOWN}
