@@ -64,9 +64,9 @@ NAMED = {
         writer
     """,
     "studio": """
-        rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/filming rest/founding
-        rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals rest/remedies rest/routes
-        rest/shapes rest/single rest/table rest/tree rest/videos web
+        rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/files rest/filming
+        rest/founding rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals rest/remedies
+        rest/routes rest/shapes rest/single rest/table rest/things rest/tree rest/videos web
     """,
 }
 """The rooms that a service has besides."""

@@ -1,6 +1,7 @@
 """The main job by REST alone, as somebody does it who has read the OpenAPI document: board, plan, film, bytes."""
 
 import hashlib
+import io
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image as image
 
 from services.cli import house
 from tests.e2e import boards, reel
@@ -106,3 +108,86 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
         clip = await rest.get(f"/v1/takes/{takes['takes'][0]['id']}:media", params={"format": format})
         async with httpx.AsyncClient() as anybody:
             assert (await anybody.get(clip.json()["url"])).status_code == 200
+
+
+async def test_a_storyboard_is_edited(rest: httpx.AsyncClient) -> None:
+    place = (await rest.post("/v1/storyboards", json={"name": "Edited", "scenes": SCENES[:1]})).headers["location"]
+    first = await rest.get(place)
+    assert (await rest.get(place, headers={"if-none-match": first.headers["etag"]})).status_code == 304
+    blind = await rest.patch(place, json={"name": "Blind"})
+    assert (blind.status_code, blind.json()["reason"]) == (428, "IF_MATCH_MISSING")
+    seen = {"if-match": first.headers["etag"]}
+    assert (await rest.patch(place, json={"name": "Mine", "logline": "A boat."}, headers=seen)).json()["name"] == "Mine"
+    stale = await rest.patch(place, json={"name": "Theirs"}, headers=seen)
+    assert (stale.status_code, stale.headers["content-type"]) == (412, "application/problem+json")
+    told = stale.json()
+    assert (told["reason"], told["charged"], told["instance"]) == ("STORYBOARD_CHANGED", {"state": "none"}, place)
+    assert told["errors"][0]["pointer"] == "/name"
+    assert told["remedies"][0] == {"rel": "read", "title": "Read it as it is now", "method": "GET", "href": place}
+    assert (await rest.get(told["type"])).json()["reason"] == "STORYBOARD_CHANGED"
+    cleared = await rest.patch(place, json={"logline": None}, headers={"if-match": "*"})
+    assert (cleared.json()["logline"], cleared.json()["name"]) == ("", "Mine")
+
+    added = (await rest.post(f"{place}/characters", json={"name": "Ada", "profile": "a red scarf"})).json()
+    ada = added["characters"][0]
+    scene = added["scenes"][0]["id"]
+    cast = await rest.patch(f"{place}/scenes/{scene}", json={"cast": ["Ada"]}, headers={"if-match": "*"})
+    assert cast.json()["scenes"][0]["cast"] == ["Ada"]
+    gone = await rest.delete(f"{place}/characters/{ada['id']}", headers={"if-match": "*"})
+    assert (gone.status_code, gone.json()["errors"][0]["pointer"]) == (422, "/scenes/0/cast/0"), gone.text
+    older = {"if-match": "*"}
+    changed = await rest.patch(f"{place}/characters/{ada['id']}", json={"profile": "a blue scarf"}, headers=older)
+    assert changed.json()["characters"][0] == ada | {"profile": "a blue scarf"}
+    assert (await rest.post(f"{place}:undo")).json()["characters"][0]["profile"] == "a red scarf"
+    history = (await rest.get(f"{place}/revisions")).json()["revisions"]
+    assert [it["origin"] for it in history][:2] == ["Undo", "UpdateStoryboard"]
+
+
+async def test_everything_that_is_wrong_is_told_at_once(rest: httpx.AsyncClient) -> None:
+    board = {"name": 7, "scenes": [{"subject": "A boat", "duration": "long", "seam": "GLUE"}], "sizes": []}
+    refused = await rest.post("/v1/storyboards", json=board)
+    assert refused.status_code == 422
+    assert [it["pointer"] for it in refused.json()["errors"]] == [
+        "/name",
+        "/scenes/0/duration",
+        "/scenes/0/seam",
+        "/sizes",
+    ]
+    rules = await rest.post("/v1/storyboards", json={"name": "", "scenes": [{"subject": "", "duration": "90s"}]})
+    assert (rules.status_code, rules.json()["reason"]) == (422, "BAD_REQUEST")
+    pointers = [it["pointer"] for it in rules.json()["errors"]]
+    assert pointers == ["/name", "/scenes/0/duration", "/scenes/0/subject"], rules.text
+    query = await rest.get("/v1/jobs", params={"page_size": "many", "colour": "red"})
+    assert [it["parameter"] for it in query.json()["errors"]] == ["page_size", "colour"]
+    assert (await rest.post("/v1/storyboards", content=b"{")).status_code == 400
+    assert (await rest.post("/v1/storyboards", content=b"{}", headers={"content-type": "text/xml"})).status_code == 415
+    assert (await rest.put("/v1/storyboards", json={})).headers["allow"] == "GET, POST"
+    assert (await rest.get("/v1/nothing")).json()["reason"] == "ROUTE_NOT_FOUND"
+    nobody = await rest.get("/v1/jobs", headers={"authorization": ""})
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="rushes"')
+    model = (await rest.get("/v1/models/sandbox/reel-1")).json()
+    assert model == (await rest.get("/v1/models/sandbox%2Freel-1")).json()
+
+
+async def test_files_go_in_and_out(rest: httpx.AsyncClient, tmp_path: Path) -> None:
+    text = boards.write(tmp_path, "In and out").read_bytes()
+    where = {"format": "FILE_FORMAT_YAML"}
+    yaml = {"content-type": "application/yaml"}
+    door, only = "/v1/storyboards:import", {"validate_only": "true"}
+    looked = await rest.post(door, content=text, params=where | only, headers=yaml)
+    assert (looked.status_code, looked.json()["storyboard"]["id"]) == (200, "")
+    made = (await rest.post(door, content=text, params=where, headers=yaml)).json()["storyboard"]
+    place = f"/v1/storyboards/{made['id']}"
+    file = await rest.get(f"{place}:export", params={"format": "FILE_FORMAT_FOUNTAIN"})
+    assert "A rowing boat on wet sand" in file.text
+    assert "in-and-out.fountain" in file.headers["content-disposition"]
+    char = (await rest.post(f"{place}/characters", json={"name": "Ada"})).json()["characters"][0]["id"]
+    picture = io.BytesIO()
+    image.new("RGB", (300, 200), "teal").save(picture, "PNG")
+    still = {"content-type": "image/png"}
+    shown = await rest.post(f"{place}/things/{char}/references", content=picture.getvalue(), headers=still)
+    assert shown.json()["characters"][0]["references"][0]["sha256"] == hashlib.sha256(picture.getvalue()).hexdigest()
+    wrong = await rest.post(f"{place}/things/{char}/references", content=b"no picture", headers=still)
+    assert wrong.status_code == 422
+    sound = await rest.post("/v1/sounds", content=b"no sound", headers={"content-type": "audio/wav"})
+    assert sound.status_code == 422

@@ -26,6 +26,7 @@ class Binding:
         self.path = {step[1:-1].rstrip("*") for step in _steps(route.path) if step.startswith("{")}
         self.resource = self.shape.fields.get(route.body)
         self.body_shape = _shape_of(self.shape, route.body)
+        self.asks = shapes.shape(routes.message_of(route.asks)) if route.asks else None
         self.id_field = self._id_of_resource()
         self.has_key = "request_id" in self.shape.fields
         self.patches = route.method == "PATCH" and "update_mask" in self.shape.fields
@@ -50,7 +51,8 @@ class Binding:
     def _is_asked_for(self, name: str, field: shapes.Field) -> bool:
         if self.route.body == "*" or name in self.path or name in ("request_id", "etag", "update_mask"):
             return False
-        return name != self.route.body and field.kind is not None and not field.is_map
+        is_value = field.kind is not None and not field.is_map and not shapes.is_bytes(field)
+        return name != self.route.body and is_value
 
     def hidden(self) -> set[str]:
         """Fields of the body's message that come from elsewhere."""
@@ -92,10 +94,10 @@ class Binding:
     def _read_headers(self, request: requests.Request, into: Any) -> None:
         if self.has_key:
             into.request_id = key(request.headers.get("idempotency-key", ""), self.route.paid)
+        tag = request.headers.get("if-match", "").strip()
+        if not tag and self.route.seen:
+            raise refusals.Refusal(428, "IF_MATCH_MISSING", "Say with the header If-Match which version you saw.")
         if self.etag_in:
-            tag = request.headers.get("if-match", "").strip()
-            if not tag and self.route.seen:
-                raise refusals.Refusal(428, "IF_MATCH_MISSING", "Say with the header If-Match which version you saw.")
             target = into if self.etag_in == "etag" else getattr(into, self.etag_in)
             target.etag = "" if tag == "*" else tag.removeprefix("W/").strip('"')
 
@@ -145,6 +147,14 @@ async def document(request: requests.Request, needed: bool = True) -> Any:
         return json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise refusals.bad_request([{"pointer": "", "detail": "is no JSON document"}], 400) from None
+
+
+async def an_object(request: requests.Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Refusal."""
+    told = await document(request)
+    if not isinstance(told, dict):
+        raise refusals.bad_request([{"pointer": "", "detail": "should be an object"}])
+    return told
 
 
 def key(told: str, needed: bool) -> str:

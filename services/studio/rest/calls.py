@@ -48,7 +48,7 @@ class Services:
 class Asked:
     """A request to a route, and all that is needed to answer it."""
 
-    __slots__ = ("message", "path", "request", "route", "services")
+    __slots__ = ("body", "message", "path", "request", "route", "services")
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Asked:
     ) -> None:
         self.services, self.route, self.request, self.path = services, route, request, path
         self.message: Any = told
+        self.body: dict[str, Any] = {}
 
     async def ask(self, name: str, asked: message.Message) -> Any:
         """The answer of another call. Raises AioRpcError."""
@@ -78,6 +79,8 @@ class Door:
         try:
             told = await self.binding.fill(request, path)
             asked = Asked(self._services, self.route, request, path, told)
+            if self.route.asks:
+                asked.body = await binding.an_object(request)
             if self.route.do:
                 return await self.route.do(asked)
             return answer(asked, await asked.ask(self.route.call, told))
@@ -91,7 +94,7 @@ class Door:
     ) -> responses.Response:
         if refused.status == 409 and request.headers.get("if-match", "*") != "*" and _is_stale(refused):
             refused.status = 412
-        body = self.route.body if self.route.body != "*" else ""
+        body = "" if self.route.body == "*" else self.route.body or self.route.answer
         return problems.response(problems.of(refused, request, path, body), refused)
 
 

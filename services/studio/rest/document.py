@@ -128,7 +128,7 @@ class Writer:
         }
         if parameters := self._parameters(route, bound):
             told["parameters"] = parameters
-        if route.body:
+        if route.body or route.takes or route.asks:
             told["requestBody"] = self._request_body(route, bound)
         told["responses"] = {**self._answers(route, bound), "default": {"$ref": "#/components/responses/Problem"}}
         if route.call == "boards.CreateGuestStoryboard":
@@ -142,7 +142,7 @@ class Writer:
         told += [{"name": name, "in": "query", "schema": schema} for name, schema in bound.extra.items()]
         if bound.has_key or (route.call == "boards.ComposePrompts" and route.method == "POST"):
             told.append(_IDEMPOTENCY_KEY | ({"required": True} if route.paid else {}))
-        if bound.etag_in:
+        if bound.etag_in or route.seen:
             told.append(_IF_MATCH | ({"required": True} if route.seen else {}))
         if route.do is events.stream:
             told.append(_LAST_EVENT)
@@ -157,8 +157,11 @@ class Writer:
         return told
 
     def _request_body(self, route: routes.Route, bound: binding.Binding) -> Json:
-        if bound.body_shape is None:
-            return {"required": True, "content": {"application/octet-stream": {"schema": {}}}}
+        if route.takes:
+            return {"required": True, "content": {kind: {"schema": {}} for kind in route.takes}}
+        if bound.asks:
+            return {"required": True, "content": {"application/json": {"schema": self._part(bound.asks, route)}}}
+        assert bound.body_shape, "a body is JSON or has a media type"
         if route.body != "*" and not bound.patches:
             schema = self._schema(bound.body_shape.descriptor)
         else:
@@ -177,6 +180,12 @@ class Writer:
         content = {kind: {"schema": schema} for kind in kinds}
         return {"content": content} if route.body == "*" else {"required": True, "content": content}
 
+    def _part(self, shape: shapes.Shape, route: routes.Route) -> Json:
+        """A thing as it is sent: what the server assigns is left out, and a patch may clear."""
+        fields = {name: it for name, it in shape.fields.items() if name != "id" and not self._is_output(it)}
+        properties = {name: self._property(it, route.method == "PATCH") for name, it in fields.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
     def _answers(self, route: routes.Route, bound: binding.Binding) -> Json:
         if route.status == 204:
             return {"204": {"description": "Done."}}
@@ -187,6 +196,8 @@ class Writer:
             answered = answered.fields_by_name[route.answer].message_type
         if route.do is events.stream:
             return self._events(answered)
+        if route.gives:
+            return {str(route.status): {"description": "The file.", "content": {route.gives: {"schema": {}}}}}
         told: Json = {
             "description": self._comments.get(answered.full_name, answered.name),
             "content": {"application/json": {"schema": self._schema(answered)}},
@@ -209,6 +220,8 @@ class Writer:
         }
 
     def _body_fields(self, bound: binding.Binding) -> list[descriptor.Descriptor]:
+        if bound.asks:
+            return [it.value.message_type for it in bound.asks.fields.values() if it.kind is None]
         if not bound.body_shape:
             return []
         if bound.route.body != "*" and not bound.patches:
@@ -276,6 +289,7 @@ def _operation_ids(table: list[routes.Route]) -> dict[int, str]:
         if calls[name] > 1 and name in used:
             steps = route.path.replace(":", "/").split("/")[2:]
             name += "".join(step.title().replace("_", "") for step in steps if not step.startswith("{"))
+            name += route.method.title() if name in used else ""
         used.add(name)
         told[id(route)] = name
     return told

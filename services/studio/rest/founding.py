@@ -11,7 +11,7 @@ from rushes.compiler.v1 import compiler_service_pb2
 from rushes.job.v1 import job_pb2, job_service_pb2
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as boards_pb
-from services.studio.rest import binding, calls, founding_words, media, refusals, single, videos
+from services.studio.rest import binding, calls, founding_words, media, problems, refusals, single, videos
 
 Answers = Callable[[requests.Request, Mapping[str, str]], Awaitable[responses.Response]]
 _LISTED, _SOUGHT = 50, 20
@@ -211,8 +211,7 @@ def _refused(refused: refusals.Refusal, missing: str) -> responses.Response:
     status = 400 if refused.status == 422 else refused.status
     error = missing if status == 404 and refused.reason.endswith("_NOT_FOUND") else refused.detail
     told: dict[str, Any] = {"success": False, "error": error, "reason": refused.reason}
-    headers = {} if refused.retry_after_s is None else {"retry-after": str(max(1, round(refused.retry_after_s)))}
-    return responses.JSONResponse(told | ({"details": details} if details else {}), status, headers)
+    return responses.JSONResponse(told | ({"details": details} if details else {}), status, problems.waits(refused))
 
 
 async def _object(request: requests.Request) -> dict[str, Any]:

@@ -45,10 +45,21 @@ def response(told: dict[str, Any], refused: refusals.Refusal) -> responses.Respo
     headers = {"cache-control": "no-store", **refused.headers}
     if refused.status == 401:
         headers["www-authenticate"] = 'Bearer realm="rushes"'
-    if refused.retry_after_s is not None:
-        headers["retry-after"] = str(math.ceil(refused.retry_after_s))
+    headers |= waits(refused)
     content = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     return responses.Response(content, refused.status, headers, "application/problem+json")
+
+
+def waits(refused: refusals.Refusal) -> dict[str, str]:
+    """How long to wait; and where a limit is used up, which (draft-ietf-httpapi-ratelimit-headers)."""
+    if refused.retry_after_s is None:
+        return {}
+    seconds = max(1, math.ceil(refused.retry_after_s))
+    told = {"retry-after": str(seconds)}
+    if most := refused.facts.get("per_minute"):
+        limit = refused.facts.get("limit", "calls")
+        told |= {"ratelimit-policy": f'"{limit}";q={most};w=60', "ratelimit": f'"{limit}";r=0;t={seconds}'}
+    return told
 
 
 def charged(refused: refusals.Refusal, method: str) -> str:

@@ -43,7 +43,6 @@ OWN = {
     "TOO_LARGE": "the request carries more than can be taken at once.",
     "IF_MATCH_MISSING": "say with the header If-Match which version you saw; `*` changes whatever is there.",
     "IDEMPOTENCY_KEY_MISSING": "it can cost money: send an Idempotency-Key, so that a repeat is not paid twice.",
-    "RATE_LIMITED": "too many requests in a minute; wait as long as the header Retry-After says.",
     "UNIMPLEMENTED": "the service behind does not know the call; update it.",
 }
 """The reasons that are the studio's own, and what they mean."""

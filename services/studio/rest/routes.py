@@ -72,6 +72,12 @@ class Route:
     """Parameters besides those of the call, with their schemas."""
     answers: str = ""
     """Full name of the message that is answered, when it is not the call's."""
+    takes: tuple[str, ...] = ()
+    """Media types of a body that is no JSON."""
+    asks: str = ""
+    """Full name of the message that the body is, when the call has no field for it; `do` reads it."""
+    gives: str = ""
+    """Media type of an answer that is no JSON."""
     summary: str = ""
     """Says what it does where the call's own comment does not."""
 

@@ -285,6 +285,11 @@ def shape(of: Descriptor) -> Shape:
     return Shape(of)
 
 
+def is_bytes(field: Field) -> bool:
+    """Whether its values are bytes."""
+    return bool(field.value.type == FieldDescriptor.TYPE_BYTES)
+
+
 def escaped(name: str) -> str:
     """A step of a JSON pointer (RFC 6901)."""
     return name.encode(errors="replace").decode().replace("~", "~0").replace("/", "~1")

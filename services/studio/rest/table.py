@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.studio.rest import events, filming, media
+from services.studio.rest import events, files, filming, media, things
 from services.studio.rest.routes import Route
 
 _BOARD = "/v1/storyboards/{storyboard_id}"
@@ -17,6 +17,31 @@ _MADE_BOARD, _MADE_PRODUCTION = "/v1/storyboards/{id}", "/v1/productions/{id}"
 
 def _parts(*names: str) -> dict[str, Any]:
     return {"format": {"type": "string", "enum": list(names), "default": names[0]}}
+
+
+def _things(kind: str) -> list[Route]:
+    """Characters, locations or props, one by one."""
+    one, name = kind.removesuffix("s"), f"rushes.storyboard.v1.{kind.removesuffix('s').title()}"
+    place = f"{_BOARD}/{kind}"
+    rows: list[tuple[str, str, Any, str, int]] = [
+        ("POST", place, things.adding(kind), f"Adds a {one}; it answers with the newest revision.", 201),
+        ("PATCH", place + "/{thing_id}", things.changing(kind), f"Changes fields of a {one}.", 200),
+        ("DELETE", place + "/{thing_id}", things.removing(kind), f"Takes a {one} out.", 200),
+    ]
+    return [
+        Route(
+            method=method,
+            path=path,
+            call="boards.GetStoryboard",
+            answer="storyboard",
+            do=do,
+            summary=summary,
+            status=status,
+            asks="" if method == "DELETE" else name,
+            seen=method != "POST",
+        )
+        for method, path, do, summary, status in rows
+    ]
 
 
 _BOARDS = [
@@ -63,6 +88,24 @@ _BOARDS = [
     Route(method="GET", path=_REVISION, call="boards.GetRevision", answer="revision"),
     Route(method="POST", path=_REVISION + ":restore", call="boards.RestoreRevision", answer="storyboard"),
     Route(method="POST", path=_REVISION + ":name", call="boards.NameRevision", body="*", answer="revision"),
+    *(route for kind in ("characters", "locations", "props") for route in _things(kind)),
+    Route(
+        method="POST",
+        path=_BOARD + "/things/{thing_id}/references",
+        call="boards.UploadReference",
+        answer="storyboard",
+        status=201,
+        takes=files.STILLS,
+        do=files.reference,
+    ),
+    Route(
+        method="POST",
+        path="/v1/storyboards:import",
+        call="boards.ImportStoryboard",
+        body="data",
+        takes=("application/yaml", "application/json", "text/plain", "text/csv", "application/octet-stream"),
+    ),
+    Route(method="GET", path=_BOARD + ":export", call="boards.ExportStoryboard", do=files.exported, gives="*/*"),
     Route(method="GET", path="/v1/presets", call="boards.ListPresets"),
     Route(method="GET", path="/v1/scene_templates", call="boards.ListSceneTemplates"),
 ]
@@ -124,6 +167,15 @@ _FILMING = [
     Route(method="GET", path="/v1/costs", call="jobs.GetCosts"),
 ]
 _FILMS = [
+    Route(
+        method="POST",
+        path="/v1/sounds",
+        call="compiler.UploadSound",
+        answer="sound",
+        status=201,
+        takes=files.SOUNDS,
+        do=files.sound,
+    ),
     Route(method="GET", path="/v1/films", call="compiler.ListFilms"),
     Route(
         method="POST",

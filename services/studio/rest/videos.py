@@ -16,7 +16,7 @@ from starlette import datastructures, formparsers, requests, responses
 from rushes.compiler.v1 import compiler_service_pb2
 from rushes.job.v1 import job_pb2, job_service_pb2
 from rushes.storyboard.v1 import storyboard_pb2
-from services.studio.rest import binding, calls, media, refusals, single
+from services.studio.rest import binding, calls, media, problems, refusals, single
 
 _State = job_pb2.Production
 _STATUSES = {
@@ -240,7 +240,7 @@ def _refused(refused: refusals.Refusal) -> responses.Response:
         "param": param,
         "code": refused.reason.lower(),
     }
-    headers = {} if refused.retry_after_s is None else {"retry-after": str(max(1, round(refused.retry_after_s)))}
+    headers = problems.waits(refused)
     if not refused.retryable:
         headers["x-should-retry"] = "false"
     return responses.JSONResponse({"error": told}, status, headers)
