@@ -78,6 +78,10 @@ bench-many: $(VENV)/dev ## Ask among a million jobs and 100,000 boards, and prin
 	$(BIN)/python -m tests.bench.boards
 	$(BIN)/python -m tests.bench.watchers
 
+.PHONY: bench-rest
+bench-rest: $(VENV)/dev ## Read by REST and by gRPC, and print what the one costs beside the other
+	$(BIN)/python -m tests.bench.rest
+
 .PHONY: bench-flight
 bench-flight: $(VENV)/dev ## Hold 10,000 submissions in flight and print what looking after them costs
 	$(BIN)/python -m tests.bench.flight

@@ -15,6 +15,8 @@ from libs import blobs, telemetry
 from services.studio.rest import binding, problems, refusals, routes, shapes
 
 CALL_S = 15.0
+_COSTLY = ("jobs.RetryJob", "jobs.ApproveProduction", "jobs.ResumeProduction")
+"""What can cost money besides, and is safe to repeat by its meaning."""
 
 
 class Services:
@@ -95,7 +97,8 @@ class Door:
         if refused.status == 409 and request.headers.get("if-match", "*") != "*" and _is_stale(refused):
             refused.status = 412
         body = "" if self.route.body == "*" else self.route.body or self.route.answer
-        return problems.response(problems.of(refused, request, path, body), refused)
+        told = problems.of(refused, request, path, body, self.route.paid or self.route.call in _COSTLY)
+        return problems.response(told, refused)
 
 
 def answer(asked: Asked, told: message.Message) -> responses.Response:

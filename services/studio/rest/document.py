@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of /v1, made of the table of routes, the contract and its comments."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -51,6 +52,7 @@ _PROBLEM: Json = {
         "trace_id": _TEXT,
     },
 }
+_LONGEST = re.compile(r"(?:up to|1 to) (\d+) characters")
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -271,7 +273,14 @@ class Writer:
                 "enum": [value.name for value in of.values],
                 "description": " ".join(self._comments[f"{of.full_name}.{value.name}"] for value in of.values),
             }
-        return dict(field.kind.schema)
+        return {**field.kind.schema, **self._limits(field)}
+
+    def _limits(self, field: shapes.Field) -> Json:
+        """What the comment says of the longest text; how short it may be depends on where it stands."""
+        if field.name == "page_size":
+            return {"minimum": 0}
+        found = _LONGEST.search(self._comments[field.descriptor.full_name])
+        return {"maxLength": int(found[1])} if found and field.kind and field.kind.schema == _TEXT else {}
 
     def _described(self, field: shapes.Field) -> Json:
         return {"description": self._comments[field.descriptor.full_name]}

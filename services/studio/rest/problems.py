@@ -17,8 +17,16 @@ _SPELLED = {
 }
 
 
-def of(refused: refusals.Refusal, request: requests.Request, path: Mapping[str, str], body: str = "") -> dict[str, Any]:
-    """The document; `path` is what the address says, `body` the field of the call that the body stands for."""
+def of(
+    refused: refusals.Refusal,
+    request: requests.Request,
+    path: Mapping[str, str],
+    body: str = "",
+    costs: bool = False,
+) -> dict[str, Any]:
+    """The document; `path` is what the address says, `body` the field of the call that the body stands for, and `costs`
+    whether the request can cost money.
+    """
     errors = list(refused.errors) or [_error(it, path, body, request) for it in refused.violations]
     told: dict[str, Any] = {
         "type": f"/v1/problems/{refused.reason}",
@@ -28,7 +36,7 @@ def of(refused: refusals.Refusal, request: requests.Request, path: Mapping[str, 
         "instance": request.url.path,
         "reason": refused.reason,
         "retryable": refused.retryable,
-        "charged": {"state": charged(refused, request.method)},
+        "charged": {"state": charged(refused, costs)},
         "errors": errors,
         "remedies": remedies.of(refused, path),
         "request_id": secrets.token_hex(8),
@@ -62,12 +70,12 @@ def waits(refused: refusals.Refusal) -> dict[str, str]:
     return told
 
 
-def charged(refused: refusals.Refusal, method: str) -> str:
+def charged(refused: refusals.Refusal, costs: bool) -> str:
     """Whether the refused request has cost anything: none, or unknown when nobody can tell whether it was done."""
     told = refused.facts.get("charged")
     if told:
         return {"no": "none", "yes": "amount"}.get(told, "unknown")
-    return "unknown" if refused.status >= 500 and refused.status != 503 and method != "GET" else "none"
+    return "unknown" if costs and refused.status >= 500 else "none"
 
 
 def _error(violation: tuple[str, str], path: Mapping[str, str], body: str, request: requests.Request) -> dict[str, str]:
