@@ -5,22 +5,9 @@ import resource
 import uuid
 from datetime import UTC, datetime
 
-from libs import blobs, bus, db, entrance, operating, rpc, run, telemetry
+from libs import blobs, bus, db, entrance, run, telemetry
 from libs import settings as settings_reader
-from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
-from services.provider_gateway import (
-    api,
-    callbacks,
-    catalogue,
-    events,
-    fetch,
-    keyring,
-    settings,
-    stuck,
-    vault,
-    wire,
-    works,
-)
+from services.provider_gateway import api, callbacks, catalogue, events, fetch, keyring, settings, vault, wire, works
 from services.provider_gateway.providers import registry
 
 _GRACE_S = 150.0  # longer than an order takes at most: a paid call is not cut off
@@ -46,10 +33,8 @@ async def main() -> None:
     moving = works.Works(means, uuid.uuid4().hex, told.lease_s, told.most_at_once)
     limits = {wire.CURRENCY: told.budget_micros, wire.PLAY_CURRENCY: told.play_budget_micros}
     answers = api.GatewayApi(database, offer, limits, _clock, keys, safe)
-    add = provider_gateway_service_pb2_grpc.add_ProviderGatewayServiceServicer_to_server
     heard = events.Events(moving.admission, _clock).handlers()
-    served = [rpc.Servicer(add, answers, "rushes.provider_gateway.v1.ProviderGatewayService"), moving.letters(heard)]
-    front = entrance.of(told, operating.Means("provider_gateway", database, told, stuck.of), served)
+    front = entrance.of(told, works.operated(database, told), [api.servicer(answers), moving.letters(heard)])
     front.server.draining = answers.draining
     channel = await bus.Bus.connect(told.nats_url, "provider_gateway")
     parts = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs import bus, db, dead_letters, rpc, run
+from libs import bus, db, dead_letters, operating, rpc, run, settings
 from services.provider_gateway import (
     admission,
     callbacks,
@@ -17,6 +17,7 @@ from services.provider_gateway import (
     rescue,
     stakes,
     steps,
+    stuck,
     ticks,
     traffic,
 )
@@ -24,6 +25,11 @@ from services.provider_gateway import (
 _ADMIT_EVERY_S, _SHARE_EVERY_S, _PROBE_EVERY_S, _TEND_EVERY_S, _RESCUE_EVERY_S = 1.0, 1.0, 1.0, 60.0, 15.0
 _LOOK_BACK_EVERY_S = 1.0
 _CENSUS_EVERY_S = _SWEEP_EVERY_S = 3600.0
+
+
+def operated(database: db.Database, told: settings.Service) -> operating.Means:
+    """What operators may ask of this process."""
+    return operating.Means("provider_gateway", database, told, stuck.of)
 
 
 @dataclass(frozen=True)
