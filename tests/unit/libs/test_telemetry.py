@@ -89,7 +89,7 @@ def test_a_root_span_starts_a_trace_and_children_stay_in_it() -> None:
 
 
 def test_a_span_goes_on_with_the_trace_it_was_handed() -> None:
-    with telemetry.span("outer"), telemetry.span("handler", {"traceparent": PARENT}, attempt=1):
+    with telemetry.span("outer"), telemetry.span("handler", {"traceparent": PARENT}, attributes={"attempt": 1}):
         version, trace_id, span_id, flags = telemetry.current()["traceparent"].split("-")
     assert (version, trace_id, flags) == ("00", "ab" * 16, "01")
     assert span_id != "cd" * 8
@@ -119,7 +119,7 @@ def test_with_an_endpoint_spans_reach_the_collector() -> None:
     program = f"""
 from libs import telemetry
 telemetry.setup("job", "INFO", "http://127.0.0.1:{port}")
-with telemetry.span("handler", {{"traceparent": "{PARENT}"}}, attempt=2):
+with telemetry.span("handler", {{"traceparent": "{PARENT}"}}, attributes={{"attempt": 2}}):
     print(telemetry.current()["traceparent"])
 """
     try:
