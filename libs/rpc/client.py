@@ -6,6 +6,7 @@ import grpc
 import grpc.aio
 
 from libs import auth, telemetry
+from libs.rpc import channel
 
 MAX_MESSAGE_BYTES = 8 << 20
 
@@ -43,7 +44,7 @@ _OPTIONS = [
 
 def connect(address: str) -> grpc.aio.Channel:
     """A long-lived channel to `host:port` or `dns:///name:port`; one for each target and process."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return channel.Measured(grpc.aio.insecure_channel(address, options=_OPTIONS))
 
 
 def bearer(token: str | None = None) -> tuple[tuple[str, str], ...]:

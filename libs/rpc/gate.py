@@ -4,28 +4,19 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import grpc
 import grpc.aio
-import prometheus_client
 
 from libs import auth, errors, telemetry
-from libs.rpc import access, status
+from libs.rpc import access, measures, status
 
 log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-_LABELS = ["grpc_type", "grpc_service", "grpc_method"]
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-# The names and spellings of go-grpc-middleware: dashboards made for Go fleets work on ours.
-_STARTED = prometheus_client.Counter("grpc_server_started", "Calls begun.", _LABELS)
-_HANDLED = prometheus_client.Counter("grpc_server_handled", "Calls ended.", [*_LABELS, "grpc_code"])
-_SECONDS = prometheus_client.Histogram("grpc_server_handling_seconds", "Time to answer.", _LABELS, buckets=_BUCKETS)
 
 UNARY_DEADLINE_S = 15.0
 _OPEN = "/grpc."  # health and reflection need no token
@@ -72,43 +63,48 @@ class Gate(grpc.aio.ServerInterceptor):
             )
         if handler.request_streaming:
             return grpc.stream_unary_rpc_method_handler(
-                self._unary(details.method, handler.stream_unary),
+                self._unary(details.method, handler.stream_unary, asks_many=True),
                 handler.request_deserializer,
                 handler.response_serializer,
             )
         return grpc.unary_unary_rpc_method_handler(
-            self._unary(details.method, handler.unary_unary),
+            self._unary(details.method, handler.unary_unary, asks_many=False),
             handler.request_deserializer,
             handler.response_serializer,
         )
 
-    def _unary(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        most = self._deadlines.get(method, UNARY_DEADLINE_S)
+    def _unary(
+        self, path: str, behaviour: Callable[..., Awaitable[Any]], asks_many: bool
+    ) -> Callable[..., Awaitable[Any]]:
+        most, method = self._deadlines.get(path, UNARY_DEADLINE_S), measures.of(path, asks_many, False)
 
         async def call(request: Any, context: Context) -> Any:
-            async with self._pass("unary", method, context):
+            async with self._pass(method, context):
                 remaining = context.time_remaining()
                 async with asyncio.timeout(min(remaining or most, most)):
                     return await behaviour(request, context)
 
         return call
 
-    def _stream(self, method: str, behaviour: Callable[..., AsyncGenerator[Any]]) -> Callable[..., Awaitable[None]]:
+    def _stream(self, path: str, behaviour: Callable[..., AsyncGenerator[Any]]) -> Callable[..., Awaitable[None]]:
+        method = measures.of(path, False, True)
+
         # No generator: when the caller leaves, that would be closed later, in a context that is not this call's.
         async def call(request: Any, context: Context) -> None:
-            async with self._pass("server_stream", method, context):
-                async with contextlib.aclosing(behaviour(request, context)) as responses:
-                    async for response in responses:
-                        await context.write(response)
+            async with self._pass(method, context):
+                with telemetry.beneath():
+                    async with contextlib.aclosing(behaviour(request, context)) as responses:
+                        async for response in responses:
+                            await context.write(response)
 
         return call
 
     @contextlib.asynccontextmanager
-    async def _pass(self, kind: str, method: str, context: Context) -> AsyncIterator[None]:
+    async def _pass(self, method: measures.Method, context: Context) -> AsyncIterator[None]:
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        with telemetry.span(method.lstrip("/"), headers), _measured(kind, method, context):
+        with _measured(method, headers, context):
             try:
-                rule = self._rules[method]
+                rule = self._rules[method.path]
                 if rule.is_open:
                     await self._counted(rule, _address(context.peer()))
                     yield
@@ -119,20 +115,20 @@ class Gate(grpc.aio.ServerInterceptor):
                 with auth.acting_as(caller):
                     yield
             except access.RoleMissing as error:
-                log.warning("access_denied", extra={"method": method, "role": error.facts["role"]})
+                log.warning("access_denied", extra={"method": method.path, "role": error.facts["role"]})
                 await status.abort(context, error, self._domain)
             except errors.Error as error:
                 await status.abort(context, error, self._domain)
             except TimeoutError:
                 await status.abort(context, status.DeadlinePassed(), self._domain)
             except grpc.aio.AioRpcError as fault:
-                log.warning("service_away", extra={"method": method, "code": fault.code().name})
+                log.warning("service_away", extra={"method": method.path, "code": fault.code().name})
                 await status.abort(context, ServiceAway(), self._domain)
             except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
                 raise
             except Exception:
                 error_id = secrets.token_hex(8)
-                log.exception("call_failed", extra={"method": method, "error_id": error_id})
+                log.exception("call_failed", extra={"method": method.path, "error_id": error_id})
                 await status.abort(context, status.Faulty(error_id=error_id), self._domain)
 
     async def _counted(self, rule: access.Access, who: str) -> None:
@@ -151,21 +147,13 @@ def _token(headers: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def _measured(kind: str, method: str, context: Context) -> Iterator[None]:
-    _, service, name = method.split("/")
-    _STARTED.labels(kind, service, name).inc()
-    begun = time.monotonic()
-    try:
-        yield
-    except asyncio.CancelledError:
-        context.set_code(grpc.StatusCode.CANCELLED)
-        raise
-    finally:
-        code = context.code() or grpc.StatusCode.OK
-        _HANDLED.labels(kind, service, name, _go_spelling(code)).inc()
-        _SECONDS.labels(kind, service, name).observe(time.monotonic() - begun)
-
-
-def _go_spelling(code: grpc.StatusCode | int) -> str:
-    known = code if isinstance(code, grpc.StatusCode) else next(c for c in grpc.StatusCode if c.value[0] == code)
-    return "OK" if known is grpc.StatusCode.OK else known.name.title().replace("_", "").replace("Cancelled", "Canceled")
+def _measured(method: measures.Method, headers: Mapping[str, str], context: Context) -> Iterator[None]:
+    begun = measures.SERVER.begun(method)
+    with telemetry.span(method.title, headers, telemetry.Kind.SERVER, method.attributes, faults=()) as span:
+        try:
+            yield
+        except asyncio.CancelledError:
+            context.set_code(grpc.StatusCode.CANCELLED)
+            raise
+        finally:
+            measures.SERVER.ended(method, begun, context.code() or grpc.StatusCode.OK, span)

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from libs import auth, errors
-from libs.rpc import access, client, gate
+from libs.rpc import access, client, gate, measures
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class Server:
         self._drain_s = drain_s
         rules = access.of_services(servicer.name for servicer in servicers)
         deadlines = {f"/{it.name}/{method}": most for it in servicers for method, most in it.deadlines.items()}
+        for servicer in servicers:
+            measures.SERVER.expect(servicer.name)
         self._gate = gate.Gate(verifier, f"{service}.rushes", rules, deadlines, count)
         self.draining = asyncio.Event()
         self.port = 0
