@@ -5,15 +5,16 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import prometheus_client
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from libs import errors
+from libs import db_spans, errors
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,14 @@ EVERY_TENANT = "*"
 _SERVER_GOES = ("08", "57P")  # SQLSTATE classes: the connection is lost; the server stops, crashed or starts
 _CHARACTER_NOT_IN_REPERTOIRE = "22021"
 _SHORT_REST_S = 1.0
+_IN_USE = prometheus_client.Gauge("rushes_db_pool_in_use", "Connections that are lent out.", ["pool"])
+_SIZE = prometheus_client.Gauge("rushes_db_pool_size", "Connections that there can be.", ["pool"])
+_WAIT_S = prometheus_client.Histogram(
+    "rushes_db_pool_wait_seconds",
+    "How long a transaction waited for its connection.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 10),
+)
+_AWAY = prometheus_client.Counter("rushes_db_away", "Transactions for which the database could not be reached.")
 # Whoever owns the tables, or is told to, sees the rows of every tenant in whatever scope.
 _SEES_PAST = sa.text("""
     SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls))
@@ -51,8 +60,8 @@ class Database:
     """
 
     def __init__(self, url: str, pool: int = 8) -> None:
-        self._scoped = _engine(url, pool, {})
-        self._house = _engine(url, pool, {"rushes.tenant": EVERY_TENANT})
+        self._scoped = _engine(url, pool, {}, "tenant")
+        self._house = _engine(url, pool, {"rushes.tenant": EVERY_TENANT}, "house")
         self._is_guarded = False
         self.spoken = asyncio.Event()
 
@@ -93,14 +102,18 @@ class Database:
     @contextlib.asynccontextmanager
     async def _begin(self, engine: AsyncEngine, frozen: bool = False) -> AsyncIterator[AsyncConnection]:
         async with contextlib.AsyncExitStack() as stack:
+            began = time.monotonic()
             try:
                 conn = await stack.enter_async_context(engine.connect())
             except (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError) as fault:
+                _AWAY.inc()
                 raise DatabaseAway from fault
+            _WAIT_S.observe(time.monotonic() - began)
             if frozen:
                 await conn.execution_options(isolation_level="REPEATABLE READ")
             info = conn.info
             info.pop("spoken", None)
+            info["then"] = then = list[Callable[[], None]]()
             try:
                 async with conn.begin():
                     yield conn
@@ -113,6 +126,13 @@ class Database:
                 raise
             if info.pop("spoken", False):
                 self.spoken.set()
+            for call in then:
+                call()
+
+
+def after_commit(conn: AsyncConnection, call: Callable[[], None]) -> None:
+    """Have this called once the transaction has committed, and never when it has not: what is counted has happened."""
+    conn.info["then"].append(call)
 
 
 def one_of(column: sa.ColumnElement[Any], values: Collection[str]) -> sa.ColumnElement[bool]:
@@ -144,7 +164,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def _engine(url: str, pool: int, session: dict[str, str]) -> AsyncEngine:
+def _engine(url: str, pool: int, session: dict[str, str], name: str) -> AsyncEngine:
     arguments: dict[str, Any] = {"server_settings": _LIMITS | session, "timeout": 5}
     # The connection given back last comes first: few are busy, and those know their statements.
     engine = create_async_engine(
@@ -152,6 +172,9 @@ def _engine(url: str, pool: int, session: dict[str, str]) -> AsyncEngine:
     )
     sa.event.listen(engine.sync_engine, "checkin", _note_rest)
     sa.event.listen(engine.sync_engine, "checkout", _check)
+    db_spans.show(engine)
+    _SIZE.labels(name).set(pool)
+    _IN_USE.labels(name).set_function(engine.sync_engine.pool.checkedout)  # type: ignore[attr-defined]
     return engine
 
 
