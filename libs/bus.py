@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 import nats
 import nats.errors
 import nats.js.errors
-import prometheus_client
 from google.protobuf.message import DecodeError, Message
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import db, errors, failpoints, outbox, run, telemetry
+from libs import bus_measures, db, errors, failpoints, outbox, run, telemetry
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +49,6 @@ _AWAY_S = 1.0
 _AGAIN = "#"
 _HOME = pathlib.Path(__file__).parent.parent
 
-_PUBLISHED = prometheus_client.Counter("rushes_outbox_published", "Events JetStream has acknowledged.", ["subject"])
-_HANDLED = prometheus_client.Counter("rushes_events_handled", "Events taken from the bus.", ["subject", "result"])
-
 
 class Bus:
     """One connection to NATS; it reconnects for ever."""
@@ -66,7 +62,12 @@ class Bus:
         """Connect, waiting for the server as long as it takes; health says meanwhile that we are not ready."""
 
         async def on_error(fault: Exception) -> None:
-            log.warning("nats_fault", extra={"fault": type(fault).__name__})
+            bus_measures.faulted(fault)
+            log.warning("nats_fault", extra={"fault": type(fault).__name__, "kind": bus_measures.kind_of(fault)})
+
+        async def on_return() -> None:
+            bus_measures.reconnected()
+            log.info("nats_reconnected")
 
         client = await nats.connect(
             url,
@@ -78,7 +79,9 @@ class Bus:
             ping_interval=10,
             max_outstanding_pings=2,
             error_cb=on_error,
+            reconnected_cb=on_return,
         )
+        bus_measures.connected(client)
         return cls(client)
 
     async def close(self) -> None:
@@ -155,10 +158,13 @@ class _Relay:
         return len(published) + len(too_large)
 
     async def _publish(self, event: outbox.Event) -> None:
+        # Listeners go on from whoever said it, not from this span, which is as late as the relay.
         again = event.headers.get(outbox.AGAIN)
         headers = {**event.headers, "Nats-Msg-Id": f"{event.id}{_AGAIN}{again}" if again else event.id}
-        await self._js.publish(event.subject, event.payload, headers=headers, stream=self._service)
-        _PUBLISHED.labels(event.subject).inc()
+        told = bus_measures.attributes("publish", event.subject)
+        with telemetry.span(f"publish {event.subject}", event.headers, telemetry.Kind.PRODUCER, told):
+            await self._js.publish(event.subject, event.payload, headers=headers, stream=self._service)
+        bus_measures.PUBLISHED.labels(event.subject).inc()
 
     async def _look_at_stream(self) -> None:
         """A stream that was lost and made anew is filled again from the outbox."""
@@ -196,6 +202,7 @@ class _Inlet:
             heard,
         )
         self._subscription: Any = None
+        bus_measures.hears(heard)
 
     async def tick(self) -> int:
         """Handle what has come; returns 1 so that the next fetch follows at once."""
@@ -205,11 +212,13 @@ class _Inlet:
             messages = await self._subscription.fetch(_BATCH, timeout=2)
         except TimeoutError:
             # A consumer deleted under a waiting fetch looks like silence: ask whether it is still there.
-            await self._js.consumer_info(self._stream, self._service)
+            info = await self._js.consumer_info(self._stream, self._service)
+            bus_measures.pending(self._stream, self._service, info.num_pending or 0)
             return 1
         except nats.js.errors.Error:
             self._subscription = None
             raise
+        bus_measures.fetched(self._stream, self._service, messages)
         await self._handle(messages)
         return 1
 
@@ -252,8 +261,7 @@ class _Inlet:
             for subject, heard in by_subject.items():
                 await _handle(conn, self._heard[subject][1], subject, heard)
             failpoints.reach("inbox.before_commit")
-        for labels in results:
-            _HANDLED.labels(*labels).inc()
+        bus_measures.handled(messages, results)
         failpoints.reach("inbox.committed")
 
     async def _failed(self, message: Msg, fault: Exception) -> None:
@@ -261,11 +269,11 @@ class _Inlet:
         facts = {"subject": message.subject, "event_id": _event_id(message), "attempts": attempts}
         if attempts < MOST_DELIVERIES and not isinstance(fault, DecodeError):
             log.warning("event_failed", extra=facts, exc_info=fault)
-            _HANDLED.labels(message.subject, "failed").inc()
+            bus_measures.HANDLED.labels(message.subject, "failed").inc()
             await message.nak(delay=min(2.0**attempts / 2, 60.0))
             return
         log.error("event_buried", extra=facts, exc_info=fault)
-        _HANDLED.labels(message.subject, "buried").inc()
+        bus_measures.HANDLED.labels(message.subject, "buried").inc()
         async with self._database.house() as conn:
             event = outbox.Event(_event_id(message), message.subject, message.data, dict(message.headers or {}))
             await outbox.bury(conn, event, outbox.Fault(type(fault).__name__, place_of(fault), attempts))
@@ -295,11 +303,15 @@ def place_of(fault: BaseException) -> str:
 
 
 async def _handle(conn: AsyncConnection, handler: Handler, subject: str, heard: Sequence[Heard]) -> None:
+    title = f"process {subject}"
     if isinstance(handler, Together):
-        await handler.handle(conn, heard)
+        told = bus_measures.attributes("process", subject, len(heard))
+        with telemetry.batch(title, [headers for _, headers in heard], telemetry.Kind.CONSUMER, told):
+            await handler.handle(conn, heard)
         return
     for event, headers in heard:
-        with telemetry.span(f"process {subject}", headers):
+        told = bus_measures.attributes("process", subject)
+        with telemetry.span(title, headers, telemetry.Kind.CONSUMER, told):
             await handler(conn, event)
 
 
