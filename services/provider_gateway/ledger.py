@@ -68,6 +68,12 @@ class Entry(NamedTuple):
     posting: budgets.Posting
 
 
+def standing() -> sa.Select[Any]:
+    """The walls that stand, for a query on what is behind them; a period that is over stands until the next begins."""
+    newest = sa.select(BUDGETS).order_by(*_WALL, BUDGETS.c.period_id.desc())
+    return newest.ext(pg.distinct_on(*_WALL))
+
+
 async def open_budget(conn: AsyncConnection, tenant_id: str, currency: str, limit_micros: int) -> budgets.Budget:
     """The tenant's own wall in this currency; made with this limit when there is none yet."""
     await make(conn, [budgets.Budget(ids.new("budget"), tenant_id, currency, limit_micros)])

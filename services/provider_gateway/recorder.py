@@ -1,6 +1,7 @@
 """Writes the results of many steps in one transaction: whoever waits longest takes the others along."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -21,6 +22,10 @@ _AFTER_ALL = prometheus_client.Counter(
 )
 
 _LOST = prometheus_client.Counter("rushes_paid_clips_lost", "Paid clips that their provider had deleted.", ["endpoint"])
+
+_CHARGED = prometheus_client.Counter(
+    "rushes_charged_micros", "Money that providers have charged, in millionths.", ["endpoint", "model", "currency"]
+)
 
 Waiting = tuple[claims.Change, "asyncio.Future[None]"]
 
@@ -81,11 +86,18 @@ async def record(
     ]
     if entries:
         await ledger.post(conn, entries, now)
+        db.after_commit(conn, functools.partial(_count, entries))
     if len(moved) < len(changes) or any(one.learned for one in changes):
         await _write_down(conn, changes, saved)
     fresh = (saved[one.before.id] for one in moved if _is_news(one))
     await outbox.put_all(conn, list(news(fresh)))
     return saved
+
+
+def _count(entries: Sequence[ledger.Entry]) -> None:
+    for one, posting in entries:
+        if posting.spent > 0:
+            _CHARGED.labels(one.endpoint, one.model, one.currency).inc(posting.spent)
 
 
 def _is_news(change: claims.Change) -> bool:

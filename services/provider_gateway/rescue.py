@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import prometheus_client
@@ -21,6 +21,9 @@ _LEAST_LEFT = prometheus_client.Gauge(
     "How long the provider still keeps the paid clip that expires first; below zero, it may be gone.",
     ["endpoint"],
 )
+_OLDEST_S = prometheus_client.Gauge(
+    "rushes_paid_clips_oldest_age_seconds", "How long ago the first of them was finished.", ["endpoint"]
+)
 
 
 class Waiting(NamedTuple):
@@ -29,6 +32,7 @@ class Waiting(NamedTuple):
     endpoint: str
     clips: int
     first_expiry: datetime | None
+    first_finished: datetime | None
 
 
 class Late(NamedTuple):
@@ -64,11 +68,14 @@ class Watch:
     def _show(self, waiting: Sequence[Waiting], now: datetime) -> None:
         for endpoint in self._endpoints - {one.endpoint for one in waiting}:
             _WAITING.labels(endpoint).set(0)
+            _OLDEST_S.labels(endpoint).set(0)
         for endpoint in self._endpoints - {one.endpoint for one in waiting if one.first_expiry}:
             _LEAST_LEFT.remove(endpoint)
         for one in waiting:
             self._endpoints.add(one.endpoint)
             _WAITING.labels(one.endpoint).set(one.clips)
+            waited = now - one.first_finished if one.first_finished else timedelta()
+            _OLDEST_S.labels(one.endpoint).set(max(0.0, waited.total_seconds()))
             if one.first_expiry:
                 _LEAST_LEFT.labels(one.endpoint).set((one.first_expiry - now).total_seconds())
 
@@ -79,24 +86,29 @@ _PAID = sa.and_(
 )
 
 
+_LOG = store.SUBMISSION_LOG.c
+_FINISHED_AT = (
+    sa.select(sa.func.min(_LOG.at))
+    .where(_LOG.submission_id == store.SUBMISSIONS.c.id, _LOG.state == domain.State.PROVIDER_DONE)
+    .correlate(store.SUBMISSIONS)
+    .scalar_subquery()
+)
+
+
 async def waiting_clips(conn: AsyncConnection) -> list[Waiting]:
     """What is paid and not stored, by endpoint."""
     table = store.SUBMISSIONS.c
-    query = sa.select(table.endpoint, sa.func.count(), sa.func.min(table.clip_expires_at))
+    firsts = (sa.func.min(table.clip_expires_at), sa.func.min(_FINISHED_AT))
+    query = sa.select(table.endpoint, sa.func.count(), *firsts)
     return [Waiting(*row) for row in await conn.execute(query.where(_PAID).group_by(table.endpoint))]
 
 
 async def late_clips(conn: AsyncConnection, now: datetime, most: int) -> list[Late]:
     """Those that have used half of their retention since the provider finished them, the most urgent first."""
-    table, log_of = store.SUBMISSIONS.c, store.SUBMISSION_LOG.c
-    finished_at = (
-        sa.select(sa.func.min(log_of.at))
-        .where(log_of.submission_id == table.id, log_of.state == domain.State.PROVIDER_DONE)
-        .scalar_subquery()
-    )
+    table = store.SUBMISSIONS.c
     query = (
         sa.select(table.id, table.endpoint, table.clip_expires_at)
-        .where(_PAID, table.clip_expires_at - now <= now - finished_at)
+        .where(_PAID, table.clip_expires_at - now <= now - _FINISHED_AT)
         .order_by(table.clip_expires_at)
         .limit(most)
     )

@@ -16,6 +16,7 @@ from services.provider_gateway import (
     fetch,
     keyring,
     lifecycle,
+    metering,
     orders,
     pace,
     providers,
@@ -230,7 +231,9 @@ class Steps:
                 raise fetch.ClipGone("the provider has no clip for it at the moment")
             home = (await self._provider(before)).home
             async with self._turn_of(before.tenant_id), self._fetching:
-                clip = await self._fetcher.fetch(before, done.url, done.headers, home, wire.ordered_seconds(before))
+                seconds = wire.ordered_seconds(before)
+                with metering.call(before.endpoint, "fetch"):
+                    clip = await self._fetcher.fetch(before, done.url, done.headers, home, seconds)
         except (fetch.FetchFailed, providers.ProviderAway) as fault:
             log.warning("fetch_failed", extra={"submission_id": before.id, "why": str(fault)})
             gone = isinstance(fault, fetch.ClipGone)

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import prometheus_client
 import sqlalchemy as sa
+from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import db, errors, failpoints, outbox, run, telemetry
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 _AWAY_S = 0.5
 _LOOK_EVERY_S = 0.2
 _GATHER_S = 0.02
+
+_ASKS = frozenset({domain.State.ACCEPTED, domain.State.UNKNOWN, domain.State.UNRESOLVED})
 
 _STEPS = prometheus_client.Counter("rushes_submission_steps", "Steps taken with submissions.", ["endpoint", "state"])
 _LATE_S = prometheus_client.Histogram(
@@ -153,12 +157,13 @@ class Driver:
     async def _drive(self, group: Sequence[claims.Claimed], claimed_at: float) -> None:
         first = group[0].submission
         facts = {"submission_id": first.id, "job_id": first.job_id, "state": first.state, "together": len(group)}
-        with telemetry.span(f"step {first.state}", {"traceparent": first.traceparent}):
+        with _span(group):
             try:
                 changes = self._changes(group, claimed_at)
                 await asyncio.gather(*[asyncio.ensure_future(self._record(change)) async for change in changes])
                 _STEPS.labels(first.endpoint, first.state).inc(len(group))
             except recorder.LeaseLost:
+                telemetry.lease_lost("submission")
                 log.warning("lease_lost", extra=facts)
             except Exception:
                 log.exception("step_failed", extra=facts)
@@ -203,6 +208,22 @@ class Driver:
         note = "the provider answered with the id of another submission's job"
         learned = domain.Evidence(domain.Learned.AMBIGUOUS, now, "", note)
         return claims.Change(change.before, _of_no_use(change)(change.before, now), learned)
+
+
+def _span(group: Sequence[claims.Claimed]) -> contextlib.AbstractContextManager[trace.Span]:
+    """Orders and downloads belong to the trace that ordered them; what is asked again and again is linked to it."""
+    first = group[0].submission
+    title, headers = f"step {first.state}", [{"traceparent": one.submission.traceparent} for one in group]
+    told: dict[str, telemetry.Attribute] = {
+        "rushes.submission.id": first.id,
+        "rushes.job.id": first.job_id,
+        "rushes.job.attempt": first.attempt,
+        "rushes.endpoint": first.endpoint,
+        "rushes.together": len(group),
+    }
+    if first.state in _ASKS:
+        return telemetry.apart(title, headers, attributes=told)
+    return telemetry.span(title, headers[0], attributes=told)
 
 
 def _of_no_use(change: claims.Change) -> Callable[[domain.Submission, datetime], domain.Submission]:

@@ -45,7 +45,13 @@ ACCOUNT_CALLS = sa.Table(
 )
 
 _IS_CLOSED = ACCOUNTS.c.breaker == breakers.Breaker.CLOSED
-_HELD_BACK = sa.select(ACCOUNTS.c.name).where(~_IS_CLOSED)
+_PLACE = sa.func.coalesce(CREDENTIALS.c.endpoint, sa.func.split_part(ACCOUNTS.c.name, ":", 2))
+_HELD_BACK = (
+    sa.select(_PLACE, sa.func.count())
+    .select_from(ACCOUNTS.outerjoin(CREDENTIALS, CREDENTIALS.c.id == ACCOUNTS.c.name))
+    .where(~_IS_CLOSED)
+    .group_by(_PLACE)
+)
 _KNOWN = sa.select(ACCOUNTS).where(ACCOUNTS.c.name == sa.bindparam("account"))
 _OWN = sa.select(*(CREDENTIALS.c[name] for name in ("tenant_id", "endpoint", "per_minute", "most_at_once"))).where(
     CREDENTIALS.c.id == sa.bindparam("account")
@@ -55,8 +61,9 @@ _CREATE = "create"
 _SLOT_S = 10
 _PROBE_S = 45.0
 _PAUSE_S = 60.0
-_OPEN = prometheus_client.Gauge("rushes_breaker_open", "1 while an account's orders are held back.", ["account"])
-_CALLS = prometheus_client.Counter("rushes_provider_calls", "Calls to providers.", ["account", "operation", "result"])
+_OPEN = prometheus_client.Gauge(
+    "rushes_breakers_open", "Accounts whose orders are held back, by where they buy.", ["endpoint"]
+)
 
 
 Calls = Counter[tuple[str, str, bool]]
@@ -100,12 +107,10 @@ class Traffic:
         self._trust: Counter[str] = Counter()
         self._sending: Counter[str] = Counter()
         self._pauses: dict[str, tuple[str, float]] = {}
-        self._shown: set[str] = set()
 
     def went(self, account: str, operation: str, well: bool) -> None:
         """A call ended: with any answer of the provider's own, or without one."""
         self._calls[account, operation, well] += 1
-        _CALLS.labels(account, operation, "well" if well else "badly").inc()
         if operation == _CREATE:
             self._trust[account] = breakers.trust(self._trust[account], well)
 
@@ -153,14 +158,13 @@ class Traffic:
         calls, pauses = Counter(self._calls), dict(self._pauses)
         async with self._database.house() as conn:
             await self._share(conn, calls, pauses)
-            held_back = set((await conn.execute(_HELD_BACK)).scalars())
+            held_back = {endpoint: count for endpoint, count in await conn.execute(_HELD_BACK)}
         self._calls -= calls
         for account in pauses:
             if self._pauses[account] == pauses[account]:
                 del self._pauses[account]
-        for account in self._shown | held_back:
-            _OPEN.labels(account).set(account in held_back)
-        self._shown |= held_back
+        for endpoint in self._offer.endpoints.keys() | held_back.keys():
+            _OPEN.labels(endpoint).set(held_back.get(endpoint, 0))
         return 0
 
     async def _share(self, conn: AsyncConnection, calls: Calls, pauses: Mapping[str, tuple[str, float]]) -> None:

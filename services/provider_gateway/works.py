@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs import bus, db, dead_letters, operating, rpc, run, settings
+from libs import backlog, bus, db, dead_letters, operating, rpc, run, settings
 from services.provider_gateway import (
     admission,
     callbacks,
     catalogue,
     census,
     fetch,
+    gauges,
     keyring,
     memory,
     rescue,
@@ -23,7 +24,7 @@ from services.provider_gateway import (
 )
 
 _ADMIT_EVERY_S, _SHARE_EVERY_S, _PROBE_EVERY_S, _TEND_EVERY_S, _RESCUE_EVERY_S = 1.0, 1.0, 1.0, 60.0, 15.0
-_LOOK_BACK_EVERY_S = 1.0
+_LOOK_BACK_EVERY_S, _MEASURE_EVERY_S = 1.0, 15.0
 _CENSUS_EVERY_S = _SWEEP_EVERY_S = 3600.0
 
 
@@ -56,6 +57,7 @@ class Works:
         )
         self.census = census.Census(means.database, means.offer, means.keys, means.clock)
         self.rescue = rescue.Watch(means.database, means.clock)
+        self.gauges = gauges.Gauges(means.database, means.offer)
         self.driver = ticks.Driver(means.database, taking, means.keys, self.gates, means.clock, owner, lease_s, most)
 
     def letters(self, heard: bus.Handlers) -> rpc.Servicer:
@@ -73,6 +75,8 @@ class Works:
             "credentials": run.every("credentials", _TEND_EVERY_S, self._means.keys.tend),
             "census": run.every("census", _CENSUS_EVERY_S, self.census.take),
             "rescue": run.every("rescue", _RESCUE_EVERY_S, self.rescue.look),
+            "measure": run.every("measure", _MEASURE_EVERY_S, self.gauges.look),
+            "backlog": backlog.watch(self._means.database),
             "sweep": run.every("sweep", _SWEEP_EVERY_S, self.sweep),
         }
 

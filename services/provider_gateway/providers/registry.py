@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from libs import errors
-from services.provider_gateway import catalogue, providers
+from services.provider_gateway import catalogue, metering, providers
 from services.provider_gateway.providers import (
     exchange,
     fal,
@@ -54,10 +54,10 @@ class Installed(Protocol):
 def build(
     dialect: catalogue.Dialect, endpoint: providers.Endpoint, capabilities: providers.Capabilities
 ) -> providers.Provider:
-    """Someone to buy from. Needs a running event loop to be used, not to be built."""
+    """Someone to buy from, whose calls are seen. Needs a running event loop to be used, not to be built."""
     made = DIALECTS[dialect](endpoint, capabilities)
     made.home = "" if endpoint.public_only else endpoint.base_url
-    return made
+    return metering.Metered(made, endpoint.name)
 
 
 def needs(dialect: catalogue.Dialect) -> Sequence[str]:
