@@ -13,7 +13,7 @@ from libs import bus, failpoints, ids
 from rushes.compiler.v1.events_pb2 import FilmCompleted, FilmFailed, FilmProgressed
 from rushes.provider_gateway.v1.events_pb2 import ClipStored, SubmissionFailed, SubmissionStateChanged
 from rushes.provider_gateway.v1.submission_pb2 import Submission
-from services.job import domain, follow, lifecycle, store, wire
+from services.job import domain, follow, gauges, lifecycle, store, wire
 
 Decide = Callable[[domain.Job, Any, datetime], domain.Job]
 
@@ -135,6 +135,7 @@ async def _settle(conn: AsyncConnection, moved: Sequence[domain.Job], held: foll
 async def _save(conn: AsyncConnection, before: domain.Production, after: domain.Production) -> None:
     if after is not before:
         await store.save_production(conn, after)
+        gauges.settled(conn, after)
 
 
 async def _lock_production_of_film(conn: AsyncConnection, event: Any) -> domain.Production | None:

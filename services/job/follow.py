@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import failpoints, outbox, telemetry
 from rushes.job.v1 import events_pb2
-from services.job import continuity, domain, lifecycle, store, takes, wire
+from services.job import continuity, domain, gauges, lifecycle, store, takes, wire
 
 Place = tuple[str, int]
 """A production's id and a scene's number."""
@@ -31,6 +31,8 @@ Productions = Mapping[str, Held]
 async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], held: Productions) -> None:
     """Write jobs under the locks of their productions."""
     await store.save_jobs(conn, jobs, {one.production.id: one.production.version for one in held.values()})
+    for job in jobs:
+        gauges.moved(conn, job, held[job.production_id].now)
 
 
 async def keep_takes(conn: AsyncConnection, jobs: Sequence[domain.Job], held: Productions) -> dict[Place, domain.Take]:
@@ -111,6 +113,7 @@ async def settle(conn: AsyncConnection, held: Productions) -> dict[str, domain.P
         after[production_id] = lifecycle.settle(one.production, tallies[production_id], one.now)
         if after[production_id] is not one.production:
             await store.save_production(conn, after[production_id])
+            gauges.settled(conn, after[production_id])
             if after[production_id].state is domain.ProductionState.COMPILING:
                 await say(conn, await film_of(conn, after[production_id]), one)
     failpoints.reach("settle.done")

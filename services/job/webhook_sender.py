@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import aiohttp
 import prometheus_client
 
-from libs import db, egress, failpoints, ids, run
+from libs import db, egress, failpoints, ids, run, telemetry
 from services.job import webhook_store, webhooks
 
 log = logging.getLogger(__name__)
@@ -136,6 +136,7 @@ class Sender:
         try:
             after = await self._make(leased)
         except webhook_store.LeaseLost:
+            telemetry.lease_lost("webhook")
             log.warning("webhook_lease_lost", extra=facts)
         except Exception:
             log.exception("webhook_failed", extra=facts)  # the lease runs out, and it is sent again

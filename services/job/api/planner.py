@@ -12,7 +12,7 @@ from rushes.job.v1 import job_service_pb2 as pb
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
 from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as storyboard_pb2
-from services.job import continuity, domain, estimate, follow, lifecycle, planning, plans, store, takes, wire
+from services.job import continuity, domain, estimate, follow, gauges, lifecycle, planning, plans, store, takes, wire
 from services.job.api import desk, refusals
 
 
@@ -119,6 +119,7 @@ class Planner(desk.Desk):
         digest = wire.digest(request)
         if not await store.insert_production_once(conn, production, jobs, slots, request.request_id, digest):
             return None
+        gauges.created(conn, len(jobs))
         for take in [one.take for one in draft.planned if one.take and not one.take.picked]:
             await takes.pick(conn, production.tenant_id, take)
         running = [job for job in jobs if job.state is domain.JobState.RUNNING]

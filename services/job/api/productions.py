@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs import audit, auth, failpoints, outbox, paging
 from rushes.job.v1 import events_pb2
 from rushes.job.v1 import job_service_pb2 as pb
-from services.job import domain, follow, lifecycle, store, wire
+from services.job import domain, follow, gauges, lifecycle, store, wire
 from services.job.api import desk
 
 
@@ -81,6 +81,7 @@ class Productions(desk.Desk):
             cancelled = lifecycle.cancel(before, held.now)
             if cancelled is not before:
                 await store.save_production(conn, cancelled)
+                gauges.settled(conn, cancelled)
                 held = follow.Held(cancelled, held.now)
                 jobs = [lifecycle.cancel_job(job, held.now) for job in await store.jobs_of(conn, cancelled)]
                 await follow.save_jobs(conn, jobs, {cancelled.id: held})
