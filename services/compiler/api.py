@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc.aio
 
-from libs import auth, ids, outbox, paging, rpc
+from libs import auth, ids, outbox, paging, rpc, telemetry
 from rushes.compiler.v1 import compiler_service_pb2, film_pb2
 from services.compiler import domain, export_store, export_wire, exports, extraction, store, uploads, wire, workshop
 
@@ -32,7 +32,8 @@ class CompilerApi(uploads.Uploads):
         """Write the film down; a worker finds it there."""
         tenant_id = auth.caller().tenant_id
         wire.check_create_film(request, tenant_id)
-        film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock())
+        trace = telemetry.traceparent()
+        film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock(), trace)
         async with self._database.tenant(tenant_id) as conn:
             kept = await store.insert_film_once(conn, film, request.request_id)
         if kept.edit_list != film.edit_list:

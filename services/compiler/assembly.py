@@ -76,7 +76,7 @@ async def _made_before(shop: workshop.Workshop, one: domain.Film) -> domain.Resu
 
 async def _go_on(shop: workshop.Workshop, planned: _Planned, share: leases.Share) -> domain.Film | None:
     one, plan = planned.one, planned.plan
-    wanted = [segments.of(one.tenant_id, name, recipe) for name, recipe in plan.pieces.items()]
+    wanted = [segments.of(one.tenant_id, name, recipe, one.traceparent) for name, recipe in plan.pieces.items()]
     async with shop.database.house() as conn:
         if fault := await segment_store.fault_of(conn, one):
             return domain.failed(one, blame.of_piece(planned.wanted, planned.found, fault), shop.clock())

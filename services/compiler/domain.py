@@ -143,7 +143,8 @@ class Film:
     """One edit list on its way to a film. `version` rises with every change; `epoch` with every worker that claims it.
 
     `edit_list` is the protobuf message as bytes; `next_action_at` is when a worker may look, None at the end.
-    `address` is that of its recipe, empty before it is planned; `seconds_left` is measured while it runs.
+    `address` is that of its recipe, empty before it is planned; `seconds_left` is measured while it runs; `traceparent`
+    is the trace that asked for it.
     """
 
     id: str
@@ -164,6 +165,7 @@ class Film:
     result: Result | None = None
     fault: Fault | None = None
     ended_at: datetime | None = None
+    traceparent: str = ""
 
 
 def fault_of(error: errors.Error) -> Fault:

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import blobs, telemetry
+from libs import blobs
 from services.compiler import (
     cutter,
     domain,
@@ -31,10 +31,14 @@ log = logging.getLogger(__name__)
 class Exports:
     """Exports that are due."""
 
-    name = "export"
+    name, title = "export", "export film"
 
     def __init__(self, shop: workshop.Workshop) -> None:
         self._shop = shop
+
+    def headers(self, one: Export) -> Mapping[str, str]:
+        """See leases.Kind."""
+        return {}
 
     async def claim(self, conn: AsyncConnection) -> Export | None:
         """See leases.Kind."""
@@ -47,13 +51,12 @@ class Exports:
             return exports.tried(one, "the compiler died with it.", shop.clock())
         async with shop.database.tenant(one.tenant_id) as conn:
             film = await store.get_film(conn, one.tenant_id, one.film_id)
-        with telemetry.span("export film"):
-            async with shop.room.order() as folder:
-                path = await self._made(film, one, folder, share)
-                # A key that only this worker uses: a slower one cannot exchange it later.
-                name = f"{one.format.lower()}.{exports.suffix(one.format).rpartition('.')[2]}"
-                key = f"t/{one.tenant_id}/films/{one.film_id}/exports/{one.lease_epoch}/{name}"
-                kept = await shop.files.put_file(key, path, exports.content_type(one.format))
+        async with shop.room.order() as folder:
+            path = await self._made(film, one, folder, share)
+            # A key that only this worker uses: a slower one cannot exchange it later.
+            name = f"{one.format.lower()}.{exports.suffix(one.format).rpartition('.')[2]}"
+            key = f"t/{one.tenant_id}/films/{one.film_id}/exports/{one.lease_epoch}/{name}"
+            kept = await shop.files.put_file(key, path, exports.content_type(one.format))
         media = domain.Media(key, exports.content_type(one.format), kept.size, kept.sha256 or "")
         return exports.completed(one, media, shop.clock())
 

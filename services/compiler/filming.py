@@ -1,14 +1,12 @@
 """Films as work under leases: each claim takes a film as far as it goes now."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-import prometheus_client
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import telemetry
-from services.compiler import assembly, domain, leases, store, wire, workshop
+from services.compiler import assembly, domain, gauges, leases, store, wire, workshop
 
 log = logging.getLogger(__name__)
 
@@ -19,16 +17,19 @@ _FINAL = (
     domain.JoinTooLong,
     domain.FilmNotAsPlanned,
 )
-_FILMS = prometheus_client.Counter("rushes_films", "Films that a worker has let go of.", ["state"])
 
 
 class Films:
     """Films that are due; `wanting` is called when one waits for its pieces."""
 
-    name = "cut"
+    name, title = "cut", "cut film"
 
     def __init__(self, shop: workshop.Workshop, wanting: Callable[[], None]) -> None:
         self._shop, self._wanting = shop, wanting
+
+    def headers(self, one: domain.Film) -> Mapping[str, str]:
+        """See leases.Kind."""
+        return {"traceparent": one.traceparent}
 
     async def claim(self, conn: AsyncConnection) -> domain.Film | None:
         """See leases.Kind."""
@@ -39,8 +40,7 @@ class Films:
         log.info("film_claimed", extra={"film_id": one.id, "attempt": one.attempts})
         if one.attempts > domain.MOST_ATTEMPTS:
             return domain.tried(one, "the compiler died with it.", self._shop.clock())
-        with telemetry.span("cut film"):
-            after = await assembly.step(self._shop, one, share)
+        after = await assembly.step(self._shop, one, share)
         if after is None:
             self._wanting()
         return after
@@ -56,7 +56,7 @@ class Films:
     async def save(self, conn: AsyncConnection, after: domain.Film) -> Sequence[Message]:
         """See leases.Kind."""
         await store.save(conn, after)
-        _FILMS.labels(after.state).inc()
+        gauges.film_moved(conn, after)
         log.info(
             "film_moved", extra={"film_id": after.id, "to": after.state, "fault": after.fault and after.fault.reason}
         )

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import blobs, db, errors, failpoints, outbox, run
+from libs import blobs, db, errors, failpoints, outbox, run, telemetry
 from services.compiler import store
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,11 @@ class Kind(Protocol[T]):
     """A kind of work that lies in the database under leases."""
 
     name: str
+    title: str
+    """What spans call the work."""
+
+    def headers(self, one: T) -> Mapping[str, str]:
+        """Those of the trace that asked for it."""
 
     async def claim(self, conn: AsyncConnection) -> T | None:
         """Take what is due."""
@@ -107,6 +112,11 @@ class Crew(Generic[T]):
         self.wake.set()
 
     async def _see_through(self, one: T, stop: asyncio.Event) -> None:
+        """In the trace that asked for it, what is said of it included."""
+        with telemetry.span(self._kind.title, self._kind.headers(one)):
+            await self._hold(one, stop)
+
+    async def _hold(self, one: T, stop: asyncio.Event) -> None:
         """Do the work while holding on to it; whatever ends this, the worker process ends with it."""
         share = Share()
         working, stopping = asyncio.create_task(self._kind.work(one, share)), asyncio.create_task(stop.wait())
@@ -117,6 +127,7 @@ class Crew(Generic[T]):
                     await self._renew(one, share)
             await self._record(self._outcome(one, working))
         except store.LeaseLost:  # another has it, it was called off, or it was given back while it was being renewed
+            telemetry.lease_lost(self._kind.name)
             log.info("lease_lost", extra={"kind": self._kind.name})
         except Exception:
             log.exception("lease_dropped", extra={"kind": self._kind.name})  # and claimed again when it runs out

@@ -1,6 +1,6 @@
 """Makes one piece of films in a folder of its own: fetches what it needs, has it made, and keeps it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -11,6 +11,7 @@ from services.compiler import (
     cutter,
     domain,
     fetching,
+    gauges,
     leases,
     recipes,
     segment_store,
@@ -26,10 +27,14 @@ _CONTENT_TYPE = "application/octet-stream"  # nobody but us reads pieces
 class Pieces:
     """The pieces that films wait for, as work under leases; `woken` is called when a film may go on."""
 
-    name = "make"
+    name, title = "make", "make piece"
 
     def __init__(self, shop: workshop.Workshop, woken: Callable[[], None]) -> None:
         self._shop, self._woken = shop, woken
+
+    def headers(self, one: Segment) -> Mapping[str, str]:
+        """See leases.Kind."""
+        return {"traceparent": one.traceparent}
 
     async def claim(self, conn: AsyncConnection) -> Segment | None:
         """See leases.Kind."""
@@ -52,6 +57,7 @@ class Pieces:
     async def save(self, conn: AsyncConnection, after: Segment) -> Sequence[Message]:
         """See leases.Kind."""
         moved = await segment_store.save(conn, after)
+        gauges.piece_moved(conn, after)
         self._woken()
         return _news(moved, self._shop.clock())
 

@@ -37,6 +37,7 @@ SEGMENTS = sa.Table(
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_epoch", sa.BigInteger, nullable=False),
     sa.Column("lease_until", _TIME),
+    sa.Column("traceparent", sa.Text, nullable=False),
 )
 
 
@@ -49,7 +50,7 @@ class Stale(NamedTuple):
 
 
 _FIELDS = [field.name for field in dataclasses.fields(Segment)]
-_NEW = ("tenant_id", "address", "kind", "recipe", "needs", "steps", "state")
+_NEW = ("tenant_id", "address", "kind", "recipe", "needs", "steps", "state", "traceparent")
 _IS_WANTED = sa.exists().where(WANTED.c.tenant_id == SEGMENTS.c.tenant_id, WANTED.c.address == SEGMENTS.c.address)
 
 

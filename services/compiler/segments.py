@@ -29,7 +29,7 @@ class Segment:
     """One piece of a tenant's films on its way: its recipe's line, what that needs, and its work in steps.
 
     `next_action_at` is when a worker may look, None when there is nothing to do, or before it is written down;
-    `seconds` is how long it took.
+    `seconds` is how long it took; `traceparent` is the trace of the film that asked for it first.
     """
 
     tenant_id: str
@@ -46,6 +46,7 @@ class Segment:
     seconds: float | None = None
     made_at: datetime | None = None
     fault: domain.Fault | None = None
+    traceparent: str = ""
 
     @property
     def key(self) -> str:
@@ -58,10 +59,11 @@ def key(tenant_id: str, address: str) -> str:
     return f"t/{tenant_id}/segments/{address}"
 
 
-def of(tenant_id: str, address: str, recipe: recipes.Recipe) -> Segment:
+def of(tenant_id: str, address: str, recipe: recipes.Recipe, traceparent: str = "") -> Segment:
     """A piece that waits to be made."""
-    needs = list(recipes.needs(recipe))
-    return Segment(tenant_id, address, type(recipe).__name__, recipes.line(recipe), needs, recipes.steps(recipe))
+    needs, steps = list(recipes.needs(recipe)), recipes.steps(recipe)
+    kind, line = type(recipe).__name__, recipes.line(recipe)
+    return Segment(tenant_id, address, kind, line, needs, steps, traceparent=traceparent)
 
 
 def made(one: Segment, size_bytes: int, seconds: float, now: datetime) -> Segment:

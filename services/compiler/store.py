@@ -40,6 +40,7 @@ FILMS = sa.Table(
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_epoch", sa.BigInteger, nullable=False),
     sa.Column("lease_until", _TIME),
+    sa.Column("traceparent", sa.Text, nullable=False),
 )
 
 WANTED = sa.Table(

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from libs import run
-from services.compiler import domain, eviction, exporting, exports, filming, leases, making, segments, workshop
+from libs import backlog, run
+from services.compiler import domain, eviction, exporting, exports, filming, gauges, leases, making, segments, workshop
 
-_EVICT_EVERY_S = 60.0
+_EVICT_EVERY_S, _MEASURE_EVERY_S = 60.0, 15.0
 
 
 class Compiling:
@@ -20,13 +20,19 @@ class Compiling:
         )
         self.exports = leases.Crew[exports.Export](shop.database, exporting.Exports(shop), most)
         self._eviction = eviction.Eviction(shop, kept, most_bytes)
+        self._gauges = gauges.Gauges(shop.database)
 
     async def run(self, stop: asyncio.Event) -> None:
         """A part that works until it is told to stop; then it hands back what it has, and ends its workers."""
-        evict = run.every("evict", _EVICT_EVERY_S, self.evict)
+        crews = [self.films.run(stop), self.pieces.run(stop), self.exports.run(stop)]
+        besides = [
+            run.every("evict", _EVICT_EVERY_S, self.evict),
+            run.every("measure", _MEASURE_EVERY_S, self._gauges.look),
+            backlog.watch(self.shop.database),
+        ]
         try:
             await self.shop.cutter.begin()
-            await asyncio.gather(self.films.run(stop), self.pieces.run(stop), self.exports.run(stop), evict(stop))
+            await asyncio.gather(*crews, *(part(stop) for part in besides))
         finally:
             await self.shop.close()
 

@@ -39,9 +39,14 @@ def check_create_film(request: compiler_service_pb2.CreateFilmRequest, tenant_id
 
 
 def new_film(
-    edit_list: edit_list_pb2.EditList, tenant_id: str, production_id: str, film_id: str, now: datetime
+    edit_list: edit_list_pb2.EditList,
+    tenant_id: str,
+    production_id: str,
+    film_id: str,
+    now: datetime,
+    traceparent: str = "",
 ) -> domain.Film:
-    """A film that waits for a worker."""
+    """A film that waits for a worker for the trace that asks for it."""
     return domain.Film(
         id=film_id,
         tenant_id=tenant_id,
@@ -50,6 +55,7 @@ def new_film(
         created_at=now,
         updated_at=now,
         next_action_at=now,
+        traceparent=traceparent,
     )
 
 

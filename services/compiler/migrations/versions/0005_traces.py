@@ -1,0 +1,16 @@
+"""Films and pieces know the trace that asked for them."""
+
+from libs import migrate
+
+revision = "0005"
+down_revision = "0004"
+
+COLUMNS = """
+ALTER TABLE films ADD COLUMN traceparent text NOT NULL DEFAULT '';
+ALTER TABLE segments ADD COLUMN traceparent text NOT NULL DEFAULT '';
+"""
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    migrate.run_sql(COLUMNS)
