@@ -23,7 +23,7 @@ async def main() -> None:
     app = web.build(channels, blobs.open_store(told.blobs_url), lambda: datetime.now(UTC))
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
-        await run.together({"web": web_server.serve(app, told.listen), "loop": telemetry.watch_loop})
+        await run.together({"web": web_server.serve(web_server.traced(app), told.listen), "loop": telemetry.watch_loop})
     finally:
         metrics.close()
         await asyncio.gather(*(channel.close() for channel in channels.values()))

@@ -32,7 +32,9 @@ def build(
     channels: Mapping[str, grpc.aio.Channel], store: blobs.Blobs, clock: Callable[[], datetime]
 ) -> fastapi.FastAPI:
     """The application; `channels` are the services whose health the first page tells, by name."""
-    app = fastapi.FastAPI(title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app = fastapi.FastAPI(
+        title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None, telemetry={"tracing": False}
+    )
     app.add_middleware(_Guarded)
     answers = rest.App(calls.Services(channels, store, clock))
     for door in ("/v1", "/api"):
