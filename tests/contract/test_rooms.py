@@ -28,8 +28,8 @@ NAMED = {
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
-        export_store export_wire exporting exports extraction fetching film filming fitting hls house jail
-        kernel landlock leases lettering looking making manifest marks media mux orders painter parameters
+        export_store export_wire exporting exports extraction fetching film filming fitting gauges hls house
+        jail kernel landlock leases lettering looking making manifest marks media mux orders painter parameters
         pieces probe recipes render seccomp segment_store segments sheet shelf sound/__init__ sound/loudness
         sound/mix sound/music sound/samples sound/source sound_files sprite stills stuck timeline
         timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots tracks
@@ -37,15 +37,15 @@ NAMED = {
     """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
-        api/takes api/watches api/webhooks changes continuity costs estimate feeds follow history lifecycle
-        measures planning plans queues retries stakes stuck tables takes webhook_sender webhook_store
+        api/takes api/watches api/webhooks changes continuity costs estimate feeds follow gauges history
+        lifecycle measures planning plans queues retries stakes stuck tables takes webhook_sender webhook_store
         webhook_wire webhooks works
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets
         callbacks catalogue census claims credential_store credential_wire credentials downloads evidence fetch
-        intake keyring ledger lifecycle limits media memory models orders pace prices providers/__init__
-        providers/exchange providers/fal providers/forms providers/google providers/listing
+        gauges intake keyring ledger lifecycle limits media memory metering models orders pace prices
+        providers/__init__ providers/exchange providers/fal providers/forms providers/google providers/listing
         providers/openai_videos providers/openrouter providers/refusals providers/registry providers/replicate
         providers/runware providers/sdk providers/service_account providers/signatures providers/veo
         providers/waits recorder rescue resolver stakes statements steps stuck switches traffic vault walls
