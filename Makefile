@@ -14,6 +14,7 @@ include deploy/tools.mk
 GROUPS := storyboard job provider_gateway compiler studio sandbox cli house dev
 
 include deploy/workflows.mk
+include deploy/observability/rules.mk
 
 .PHONY: help
 help: ## Print the verbs
