@@ -131,6 +131,8 @@ class Process(Settings):
     """DEBUG, INFO, WARNING or ERROR."""
     otlp_endpoint: values.WebUrl | None = None
     """http://host:4317 where traces are sent over OTLP gRPC; unset sends none."""
+    revision: str = ""
+    """The commit that is running, for metrics and traces; images are built with it."""
 
     @pydantic.field_validator("metrics_listen")
     @classmethod

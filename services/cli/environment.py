@@ -10,6 +10,7 @@ from services.cli import house
 _PASSED_ON = (
     "RUSHES_LOG_LEVEL",
     "RUSHES_OTLP_ENDPOINT",
+    "RUSHES_REVISION",
     "RUSHES_LEASE_S",
     "RUSHES_SANDBOX_LATENCY",
     "RUSHES_SANDBOX_INSTANT",

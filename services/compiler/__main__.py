@@ -18,7 +18,7 @@ def clock() -> datetime:
 async def main() -> None:
     """Run until SIGTERM."""
     told = settings_reader.load(settings.Settings)
-    telemetry.setup("compiler", told.log_level, told.otlp_endpoint)
+    telemetry.setup("compiler", told.log_level, told.otlp_endpoint, told.revision)
     settings_reader.announce(told)
     database = db.Database(told.database_url)
     channel = await bus.Bus.connect(told.nats_url, "compiler")

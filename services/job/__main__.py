@@ -19,7 +19,7 @@ def clock() -> datetime:
 async def main() -> None:
     """Run until SIGTERM."""
     told = settings_reader.load(settings.Settings)
-    telemetry.setup("job", told.log_level, told.otlp_endpoint)
+    telemetry.setup("job", told.log_level, told.otlp_endpoint, told.revision)
     settings_reader.announce(told)
     database = db.Database(told.database_url)
     channel = await bus.Bus.connect(told.nats_url, "job")

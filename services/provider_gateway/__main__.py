@@ -21,7 +21,7 @@ async def main() -> None:
     """Run until SIGTERM."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every key
     told = settings_reader.load(settings.Settings)
-    telemetry.setup("provider_gateway", told.log_level, told.otlp_endpoint)
+    telemetry.setup("provider_gateway", told.log_level, told.otlp_endpoint, told.revision)
     settings_reader.announce(told)
     offer = catalogue.load(told.catalogue_path, told.catalogue_overrides_path)
     safe, installed = vault.of(told.vault_keys), registry.installed(offer, told.endpoints)

@@ -21,7 +21,7 @@ def _now() -> datetime:
 async def main() -> None:
     """Run until told to stop."""
     config = settings.load(sandbox_settings.Settings)
-    telemetry.setup("sandbox", config.log_level, config.otlp_endpoint)
+    telemetry.setup("sandbox", config.log_level, config.otlp_endpoint, config.revision)
     settings.announce(config)
     config.sandbox_home.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as closing:

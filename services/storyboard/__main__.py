@@ -29,7 +29,7 @@ def _author(told: settings.Settings) -> writer.Writer:
 async def main() -> None:
     """Run until SIGTERM. No bus: nobody listens to storyboards yet, and they listen to nobody."""
     told = settings_reader.load(settings.Settings)
-    telemetry.setup("storyboard", told.log_level, told.otlp_endpoint)
+    telemetry.setup("storyboard", told.log_level, told.otlp_endpoint, told.revision)
     settings_reader.announce(told)
     database = db.Database(told.database_url)
     media = blobs.open_store(told.blobs_url) if told.blobs_url else None

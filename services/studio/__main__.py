@@ -12,7 +12,7 @@ from services.studio import settings, web
 async def main() -> None:
     """Run until SIGTERM."""
     told = settings_reader.load(settings.Settings)
-    telemetry.setup("studio", told.log_level, told.otlp_endpoint)
+    telemetry.setup("studio", told.log_level, told.otlp_endpoint, told.revision)
     settings_reader.announce(told)
     channels = {
         "storyboard": rpc.connect(told.storyboard_address),
