@@ -9,12 +9,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOS := $(shell cd proto && find rushes -name '*.proto' | sort)
 SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
-include deploy/tools.mk
-
 GROUPS := storyboard job provider_gateway compiler studio sandbox cli house dev
 
-include deploy/workflows.mk
-include deploy/observability/rules.mk
+include deploy/tools.mk deploy/workflows.mk deploy/observability/rules.mk deploy/helm/chart.mk
 
 .PHONY: help
 help: ## Print the verbs
@@ -59,7 +56,7 @@ test: $(VENV)/dev ## Every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: tools-test
-tools-test: workflows-test recipes-test ## What is proved with the tools: what is deployed
+tools-test: chart-test workflows-test recipes-test ## What is proved with the tools: what is deployed
 
 .PHONY: cover
 cover: $(VENV)/dev ## Every test, with branch coverage
