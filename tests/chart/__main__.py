@@ -41,6 +41,7 @@ def main(helm: str, kubeconform: str, kinds: str, *versions: str) -> None:
         *_longest_names(program),
         *_packaged(program),
         *_unused(),
+        *_neighbours(kubeconform, kinds, versions),
     ]
     for fault in wrong:
         print(fault)
@@ -73,6 +74,14 @@ def _strangers(manifest: str, kubeconform: str, kinds: str, versions: tuple[str,
             timeout=60,
         )
         yield from (f"Kubernetes {version}: {line}" for line in done.stdout.splitlines() if done.returncode)
+
+
+def _neighbours(kubeconform: str, kinds: str, versions: tuple[str, ...]) -> Iterator[str]:
+    """Those for trying run beside the release, where the restricted standard holds."""
+    manifest = (rendering.CHART.parent / "trial" / "neighbours.yaml").read_text()
+    yield from _strangers(manifest, kubeconform, kinds, versions)
+    for name, pod in rendering.pods(manifest):
+        yield from (f"{name}: {fault}" for fault in judging.restricted(pod))
 
 
 def _accepted(helm: rendering.Helm) -> Iterator[str]:

@@ -13,12 +13,12 @@ _LONGEST = 63
 def all_of(manifest: str, worldly: set[str]) -> Iterator[str]:
     """Every fault; `worldly` are the components that may reach the world."""
     for name, pod in rendering.pods(manifest):
-        yield from (f"{name}: {fault}" for fault in [*_restricted(pod), *_ours(pod)])
+        yield from (f"{name}: {fault}" for fault in [*restricted(pod), *_ours(pod)])
     yield from _names(manifest)
     yield from _reach(manifest, worldly)
 
 
-def _restricted(pod: rendering.Object) -> Iterator[str]:
+def restricted(pod: rendering.Object) -> Iterator[str]:
     """kubernetes.io/docs/concepts/security/pod-security-standards: what `restricted` refuses."""
     security = pod.get("securityContext", {})
     if any(pod.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC")):
