@@ -13,7 +13,7 @@ _CONTENTS = {
     "database_url": "postgresql+asyncpg://job:word@postgres.films.svc:5432/job",
     "nats_url": "nats://job:word@nats.films.svc:4222",
     "blobs_url": "s3://access:secret@s3.films.svc:8333/rushes?secure=false",
-    "endpoints": '{"sandbox-openai": {"base_url": "http://rushes-sandbox:8090/v1", "key": "any"}}',
+    "endpoints": "{}",
     "vault_keys": '{"current": "a", "keys": {"a": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}',
     "webhook_keys": '{"current": "a", "keys": {"a": "0123456789abcdef0123456789abcdef"}}',
     "auth_jwks": '{"keys": []}',

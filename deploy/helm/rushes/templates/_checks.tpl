@@ -10,6 +10,12 @@
 {{- fail "auth.jwksUrl: should be where the issuer's public keys are, or auth.jwks.name a Secret that holds them" -}}
 {{- end -}}
 {{- $services := include "rushes.services" . | fromYaml -}}
+{{- with $services.storyboard -}}
+{{- $model := .settings.default_model -}}
+{{- if and (or (not $model) (hasPrefix "sandbox/" $model)) (not (hasKey $services "sandbox")) -}}
+{{- fail "services.storyboard.settings.default_model: should be the id of a model that can be bought, such as fal/seedance-2.5; or services.sandbox.enabled be true, for trying" -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $service := $services -}}
 {{- range $called := $service.calls -}}
 {{- if not (hasKey $services $called) -}}
