@@ -12,3 +12,7 @@ chart-test: $(VENV)/dev $(HELM) $(HELM_UNITTEST) $(KUBECONFORM) $(KINDS) ## Lint
 	for values in $(CHART)/ci/*-values.yaml; do $(HELM) lint --strict --quiet --values $$values $(CHART) || exit 1; done 2> >(grep -v 'symbolic link' >&2)
 	$(HELM_UNITTEST) --strict --file 'tests/*_test.yaml' $(CHART)
 	$(BIN)/python -m tests.chart $(HELM) $(KUBECONFORM) $(KINDS) $(KUBERNETES_VERSIONS)
+
+.PHONY: chart-walk
+chart-walk: $(VENV)/dev $(HELM) ## Type docs/kubernetes.md up to the first film, with processes for pods
+	$(BIN)/python -m tests.chart.walk $(HELM)
