@@ -58,7 +58,9 @@ def load(path: pathlib.Path = FILE) -> Topology:
 
 async def apply(url: str, topology: Topology) -> None:
     """Create or update every stream and consumer."""
-    client = await nats.connect(url, connect_timeout=5, max_reconnect_attempts=20, reconnect_time_wait=0.25)
+    client = await nats.connect(
+        url, connect_timeout=5, max_reconnect_attempts=20, reconnect_time_wait=0.25, inbox_prefix=b"_INBOX_topology"
+    )
     try:
         js = client.jetstream(timeout=10)
         for stream in topology.streams:

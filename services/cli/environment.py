@@ -65,9 +65,9 @@ def database_url(of: house.House, service: str, role: str) -> str:
     return f"postgresql+asyncpg://{role}:{of.secrets[role]}@{of.address('postgres')}/{service}"
 
 
-def nats_url(of: house.House) -> str:
-    """Where the bus is, with the house's user and password."""
-    return f"nats://rushes:{of.secrets['nats']}@{of.address('nats')}"
+def nats_url(of: house.House, user: str = "operator") -> str:
+    """Where the bus is, for one of its users; the one who may do everything unless told otherwise."""
+    return f"nats://{user}:{of.secrets[f'nats_{user}']}@{of.address('nats')}"
 
 
 def blobs_url(of: house.House) -> str:
@@ -76,9 +76,14 @@ def blobs_url(of: house.House) -> str:
     return f"{(of.folder / 'blobs').as_uri()}?{urllib.parse.urlencode(facts, safe=':/')}"
 
 
+def webhook_keys(of: house.House) -> str:
+    """What the secrets of webhooks are made with."""
+    return json.dumps({"current": "house", "keys": {"house": of.secrets["webhooks"]}})
+
+
 def of_topology(of: house.House) -> dict[str, str]:
     """For `python -m libs.topology`."""
-    return base() | passed_on() | {"RUSHES_NATS_URL": nats_url(of)}
+    return base() | passed_on() | {"RUSHES_NATS_URL": nats_url(of, "topology")}
 
 
 def of_service(of: house.House, service: str) -> dict[str, str]:
@@ -88,7 +93,6 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         "RUSHES_LISTEN": of.address(service),
         "RUSHES_DRAIN_S": "0",  # there is no other replica to turn to
         "RUSHES_METRICS_LISTEN": of.address(f"{service}_metrics"),
-        "RUSHES_NATS_URL": nats_url(of),
         "RUSHES_BLOBS_URL": blobs_url(of),
         "RUSHES_AUTH_JWKS_URL": (of.folder / "jwks.json").as_uri(),
         "RUSHES_AUTH_ISSUER": ISSUER,
@@ -98,6 +102,8 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
     }
     if service in house.DATABASES:
         told["RUSHES_DATABASE_URL"] = database_url(of, service, service)
+    if service in house.NATS_USERS:
+        told["RUSHES_NATS_URL"] = nats_url(of, service)
     if service == "provider_gateway":
         told["RUSHES_ENDPOINTS_FILE"] = str(of.endpoints)
         told["RUSHES_VAULT_KEYS_FILE"] = str(of.vault)
@@ -105,7 +111,7 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         told["RUSHES_CALLBACKS_SECRET"] = of.secrets["callbacks"]
         told["RUSHES_PUBLIC_URL"] = f"http://{of.address('callbacks')}"
     if service == "job":
-        told["RUSHES_WEBHOOK_KEYS"] = json.dumps({"current": "house", "keys": {"house": of.secrets["webhooks"]}})
+        told["RUSHES_WEBHOOK_KEYS"] = webhook_keys(of)
         told["RUSHES_WEBHOOKS_PRIVATE"] = "true"
     if service == "storyboard":
         told |= of_storyboards()

@@ -16,6 +16,8 @@ from typing import Any
 from services.cli import exits
 
 DATABASES = ("storyboard", "job", "provider_gateway", "compiler")
+NATS_USERS = ("operator", "topology", "compiler", "job", "provider_gateway")
+"""Who enters the bus: `libs.bus_users` says what each may do there."""
 SERVICES = ("sandbox", "provider_gateway", "storyboard", "compiler", "job", "studio")
 HTTP_SERVICES = ("sandbox", "studio")
 PORTS = ("postgres", "nats", "nats_monitor", "callbacks", *SERVICES, *(f"{service}_metrics" for service in SERVICES))
@@ -33,7 +35,7 @@ SANDBOX = {
 SECRETS = (
     "postgres",
     *(name for service in DATABASES for name in (f"{service}_owner", service)),
-    "nats",
+    *(f"nats_{user}" for user in NATS_USERS),
     "blobs",
     "callbacks",
     "webhooks",
@@ -45,15 +47,19 @@ _PORT_RANGE = range(20000, 32000)
 
 @dataclasses.dataclass(frozen=True)
 class House:
-    """One house: its folder, the port of each listener by name, and its secrets by name."""
+    """One house: its folder, the port of each listener by name, and its secrets by name.
+
+    A house of containers has no ports here: `elsewhere` says the `host:port` of each listener.
+    """
 
     folder: Path
     ports: Mapping[str, int]
     secrets: Mapping[str, str] = dataclasses.field(repr=False)
+    elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def address(self, name: str) -> str:
-        """`127.0.0.1:port` of a listener; nothing in a house listens anywhere else."""
-        return f"127.0.0.1:{self.ports[name]}"
+        """`127.0.0.1:port` of a listener, where nobody but this machine reaches it; or where it is elsewhere."""
+        return self.elsewhere.get(name) or f"127.0.0.1:{self.ports[name]}"
 
     @property
     def postgres(self) -> Path:
@@ -114,12 +120,20 @@ def exists(folder: Path) -> bool:
     return (folder / "house.json").exists()
 
 
+def is_elsewhere(folder: Path) -> bool:
+    """Whether the house of this folder runs as containers, of which `services.cli.keys` made the keys."""
+    return "elsewhere" in _read(folder / "house.json")
+
+
 def load(folder: Path) -> House:
     """The house in this folder as its last start left it. Raises Ended when there is none, or it is not whole."""
     if not exists(folder):
         raise exits.Ended(f"No house was ever started in {folder}; `rushes up` starts one.", exits.Code.NOT_FOUND)
-    ports = _read(folder / "house.json").get("ports")
+    told = _read(folder / "house.json")
+    ports = told.get("ports")
     kept = _read(folder / "secrets.json")
+    if is_elsewhere(folder):
+        return House(folder, {}, kept, told["elsewhere"])
     if not isinstance(ports, dict) or not set(PORTS) <= ports.keys() or not set(SECRETS) <= kept.keys():
         raise exits.Ended(f"{folder}/house.json or secrets.json is not complete; `rushes up` completes it.")
     return House(folder, ports, kept)
@@ -131,14 +145,19 @@ def prepare(folder: Path, say: Callable[[str], None]) -> House:
     Call it only as the one supervisor of this folder, while nothing of the house runs.
     """
     _make_folders(folder)
-    stored = _read(folder / "secrets.json")
-    house = House(
-        folder,
-        _choose_ports(_read(folder / "house.json").get("ports", {}), say),
-        {name: stored.get(name) or secrets.token_hex(24) for name in SECRETS},
-    )
-    write_private(folder / "secrets.json", json.dumps(house.secrets, indent=1))
+    ports = _choose_ports(_read(folder / "house.json").get("ports", {}), say)
+    house = with_secrets(House(folder, ports, {}))
     write_private(folder / "house.json", json.dumps({"ports": house.ports}, indent=1))
+    return house
+
+
+def with_secrets(of: House, more: Iterable[str] = ()) -> House:
+    """The house with each of its secrets, and `more`, made where it is missing; and the files that are made of them."""
+    stored = _read(of.folder / "secrets.json")
+    house = dataclasses.replace(
+        of, secrets={name: stored.get(name) or secrets.token_hex(24) for name in (*SECRETS, *more)}
+    )
+    write_private(house.folder / "secrets.json", json.dumps(house.secrets, indent=1))
     write_private(house.endpoints, json.dumps(_endpoints(house), indent=1))
     if not house.vault.exists():
         write_private(house.vault, json.dumps(_vault(), indent=1))

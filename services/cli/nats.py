@@ -1,4 +1,4 @@
-"""The house's own nats-server: JetStream in the home, every message synced, one user."""
+"""The house's own nats-server: JetStream in the home, every message synced, a user for each service."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
+from libs import bus_users, topology
 from services.cli import environment, exits, health, house, processes
 
 
@@ -49,7 +50,7 @@ def _configuration(of: house.House) -> dict[str, object]:
         "server_name": "rushes",
         "listen": of.address("nats"),
         "http": of.address("nats_monitor"),
-        "authorization": {"user": "rushes", "password": of.secrets["nats"]},
+        "accounts": bus_users.accounts(topology.load(), lambda user: of.secrets[f"nats_{user}"]),
         "jetstream": {
             "store_dir": str(of.nats),
             "max_memory_store": 64 * 2**20,

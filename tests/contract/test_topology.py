@@ -4,7 +4,8 @@ import importlib
 from collections import defaultdict
 from types import ModuleType
 
-from libs import bus, topology
+from libs import bus, bus_users, topology
+from services.cli import house
 from tests.contract import rooms
 
 
@@ -29,3 +30,10 @@ def test_the_topology_is_what_the_handlers_hear():
 def test_every_service_with_a_database_has_a_stream():
     with_outbox = {path.parents[1].name for path in (rooms.ROOT / "services").glob("*/migrations/versions")}
     assert {stream.name for stream in topology.load().streams} >= with_outbox
+
+
+def test_the_users_of_the_bus_are_those_of_the_file_and_of_a_house(capsys):
+    bus_users.main()
+    written = rooms.ROOT / "deploy" / "nats" / "users.conf"
+    assert capsys.readouterr().out == written.read_text(), "`make nats-users` writes it anew"
+    assert list(house.NATS_USERS) == bus_users.names(topology.load())
