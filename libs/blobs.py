@@ -201,6 +201,12 @@ class S3Store:
     def __init__(self, client: minio.Minio, signer: minio.Minio, bucket: str) -> None:
         self._client, self._signer, self._bucket = client, signer, bucket
 
+    def make_bucket(self) -> None:
+        """Make the bucket if there is none. Blocks. Raises StorageUnavailable."""
+        with _s3_faults(self._bucket):
+            if not self._client.bucket_exists(self._bucket):
+                self._client.make_bucket(self._bucket)
+
     async def put_file(self, key: str, path: Path, content_type: str) -> Blob:
         """See Blobs."""
         return await asyncio.to_thread(self._put, _checked(key), path, content_type)

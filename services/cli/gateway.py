@@ -15,7 +15,7 @@ Answer = TypeVar("Answer", bound=message.Message)
 
 def running(home: Path) -> house.House:
     """The house that runs there. Raises Ended: none is started to be asked, for it would buy what waits there."""
-    if state.read(home) is None:
+    if not house.is_elsewhere(home) and state.read(home) is None:
         raise exits.Ended(f"No house runs in {home}; `rushes up` starts it.", exits.Code.NOT_FOUND)
     return house.load(home)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from services.cli import environment, exits, house, processes
+from services.cli import databases, environment, exits, house, processes
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -25,6 +25,9 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "jit": "off",  # every query is short
 }
+
+
+connect = databases.connect
 
 
 def binaries() -> Path:
@@ -44,7 +47,7 @@ def program(of: house.House, settle: processes.Settle, say: Callable[[str], None
             await _initialise(of, say)
 
     async def settle_in() -> None:
-        await _make_databases(of)
+        await databases.make(of)
         await settle()
 
     options = (_SETTINGS | {"port": str(of.ports["postgres"])}).items()
@@ -68,23 +71,10 @@ def program(of: house.House, settle: processes.Settle, say: Callable[[str], None
     )
 
 
-async def connect(of: house.House, role: str = "postgres", database: str = "postgres") -> asyncpg.Connection:
-    """A connection as one of the house's roles; the superuser unless told otherwise."""
-    return await asyncpg.connect(
-        host="127.0.0.1",
-        port=of.ports["postgres"],
-        user=role,
-        password=of.secrets[role],
-        database=database,
-        timeout=2,
-        ssl=False,
-    )
-
-
 async def healthy(of: house.House) -> bool:
     """Whether it takes connections."""
     try:
-        connection = await connect(of)
+        connection = await databases.connect(of)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False
     await connection.close()
@@ -147,44 +137,6 @@ def _let_in(user: str, draft: Path, password: Path, say: Callable[[str], None]) 
             folder.chmod(mode | 0o001)
             if folder != draft.parent:
                 say(f"PostgreSQL may not run as root; its user may now pass through {folder} (chmod o+x).")
-
-
-async def _make_databases(of: house.House) -> None:
-    """A database per service, an owner that migrates it, and a role that may only read and write rows."""
-    connection = await connect(of)
-    try:
-        await connection.execute("SET log_min_error_statement = panic")  # no password ever reaches the log
-        for service in house.DATABASES:
-            await _make_role(connection, f"{service}_owner", of.secrets[f"{service}_owner"])
-            await _make_role(connection, service, of.secrets[service])
-            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", service):
-                await connection.execute(f'CREATE DATABASE "{service}" OWNER "{service}_owner"')
-    finally:
-        await connection.close()
-    await asyncio.gather(*(_grant(of, service) for service in house.DATABASES))
-
-
-async def _make_role(connection: asyncpg.Connection, role: str, password: str) -> None:
-    exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
-    rights = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-    await connection.execute(f"""{"ALTER" if exists else "CREATE"} ROLE "{role}" {rights} PASSWORD '{password}'""")
-
-
-async def _grant(of: house.House, service: str) -> None:
-    connection = await connect(of, database=service)
-    try:
-        await connection.execute(f"""
-            REVOKE ALL ON DATABASE "{service}" FROM PUBLIC;
-            GRANT CONNECT ON DATABASE "{service}" TO "{service}";
-            REVOKE ALL ON SCHEMA public FROM PUBLIC;
-            GRANT USAGE ON SCHEMA public TO "{service}";
-            ALTER DEFAULT PRIVILEGES FOR ROLE "{service}_owner" IN SCHEMA public
-                GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{service}";
-            ALTER DEFAULT PRIVILEGES FOR ROLE "{service}_owner" IN SCHEMA public
-                GRANT USAGE, SELECT ON SEQUENCES TO "{service}";
-        """)
-    finally:
-        await connection.close()
 
 
 def _landmarks(data: Path) -> Iterable[Path]:

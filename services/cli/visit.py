@@ -31,6 +31,9 @@ async def ensure(folder: Path, say: Callable[[str], None], *options: str) -> hou
 @contextlib.asynccontextmanager
 async def visiting(folder: Path, say: Callable[[str], None], keep: bool = False) -> AsyncIterator[house.House]:
     """The house that runs, or one started for this visit; unless told to keep it, the last to leave stops it."""
+    if house.is_elsewhere(folder):
+        yield house.load(folder)
+        return
     try:
         async with state.using(house.make_folder(folder)):
             yield await ensure(folder, say, *([] if keep else ["--while-used"]))
