@@ -114,6 +114,11 @@ rolling: $(VENV)/dev ## Restart every replica of every service under load, and c
 play: $(VENV)/dev ## Show films of every kind to Chromium, frame by frame
 	$(BIN)/python -m tests.play
 
+.PHONY: images-test
+images-test: $(VENV)/dev $(VERSITYGW) $(COMPOSE_SCHEMA) ## Build the images and make the example film with them; needs root, buildah and mmdebstrap
+	$(BIN)/python -m tests.images.schema $(COMPOSE_SCHEMA)
+	$(BIN)/python -m tests.images
+
 .PHONY: storm
 storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed
 	$(BIN)/python -m tests.crash.budget_storm
@@ -143,6 +148,11 @@ config: $(VENV)/dev ## Write .env.example, the tables of docs/config.md and serv
 .PHONY: openapi
 openapi: $(VENV)/dev ## Write the OpenAPI document of REST anew
 	$(BIN)/python tests/contract/openapi.py --write
+
+.PHONY: nats-users
+nats-users: $(VENV)/house ## Write deploy/nats/users.conf anew from topology.yaml
+	$(BIN)/python -m libs.bus_users > deploy/nats/users.conf.new
+	mv deploy/nats/users.conf.new deploy/nats/users.conf
 
 .PHONY: lock
 lock: $(VENV)/dev ## Write requirements/<group>.txt anew, with hashes

@@ -13,6 +13,11 @@ HELM_UNITTEST := $(RUSHES_TOOLS)/helm-unittest-$(HELM_UNITTEST_VERSION)
 KUBECONFORM := $(RUSHES_TOOLS)/kubeconform-$(KUBECONFORM_VERSION)
 GRPCURL := $(RUSHES_TOOLS)/grpcurl-$(GRPCURL_VERSION)
 GHZ := $(RUSHES_TOOLS)/ghz-$(GHZ_VERSION)
+VERSITYGW_VERSION := v1.8.0
+COMPOSE_GO := github.com/compose-spec/compose-go/v2@v2.16.2
+
+VERSITYGW := $(RUSHES_TOOLS)/versitygw-$(VERSITYGW_VERSION)
+COMPOSE_SCHEMA := $(RUSHES_TOOLS)/compose-spec-$(lastword $(subst @, ,$(COMPOSE_GO))).json
 
 # $(call go-build,module@version,package): built where the module lies, by its own go.sum and replacements.
 define go-build
@@ -54,3 +59,9 @@ $(KINDS): deploy/tools.mk deploy/helm/kinds.py | $(VENV)/dev
 	  $(foreach it,$(KUBERNETES_VERSIONS),$(it)=$$modules/k8s.io/kubernetes@$(it)/api/openapi-spec/swagger.json) \
 	  $(CRDS:%=$$modules/%)
 	mv $@.new $@
+$(VERSITYGW):
+	$(call go-build,github.com/versity/versitygw@$(VERSITYGW_VERSION),./cmd/versitygw)
+$(COMPOSE_SCHEMA):
+	@mkdir -p $(RUSHES_TOOLS)
+	$(GO) mod download $(COMPOSE_GO)
+	install -m 644 $$($(GO) env GOMODCACHE)/$(COMPOSE_GO)/schema/compose-spec.json $@

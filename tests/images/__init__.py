@@ -1,0 +1,1 @@
+"""Proves deploy/images and docker-compose.yml without an engine: `make images-test`."""
