@@ -115,7 +115,7 @@ play: $(VENV)/dev ## Show films of every kind to Chromium, frame by frame
 	$(BIN)/python -m tests.play
 
 .PHONY: images-test
-images-test: $(VENV)/dev $(VERSITYGW) $(COMPOSE_SCHEMA) ## Build the images and make the example film with them; needs root, buildah and mmdebstrap
+images-test: $(VENV)/dev $(VERSITYGW) $(CYCLONEDX) $(COMPOSE_SCHEMA) ## Build the images and make the example film with them; needs root, buildah and mmdebstrap
 	$(BIN)/python -m tests.images.schema $(COMPOSE_SCHEMA)
 	$(BIN)/python -m tests.images
 

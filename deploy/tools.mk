@@ -14,9 +14,11 @@ KUBECONFORM := $(RUSHES_TOOLS)/kubeconform-$(KUBECONFORM_VERSION)
 GRPCURL := $(RUSHES_TOOLS)/grpcurl-$(GRPCURL_VERSION)
 GHZ := $(RUSHES_TOOLS)/ghz-$(GHZ_VERSION)
 VERSITYGW_VERSION := v1.8.0
+CYCLONEDX_VERSION := 7.5.0
 COMPOSE_GO := github.com/compose-spec/compose-go/v2@v2.16.2
 
 VERSITYGW := $(RUSHES_TOOLS)/versitygw-$(VERSITYGW_VERSION)
+CYCLONEDX := $(RUSHES_TOOLS)/cyclonedx-bom-$(CYCLONEDX_VERSION)
 COMPOSE_SCHEMA := $(RUSHES_TOOLS)/compose-spec-$(lastword $(subst @, ,$(COMPOSE_GO))).json
 
 # $(call go-build,module@version,package): built where the module lies, by its own go.sum and replacements.
@@ -65,3 +67,6 @@ $(COMPOSE_SCHEMA):
 	@mkdir -p $(RUSHES_TOOLS)
 	$(GO) mod download $(COMPOSE_GO)
 	install -m 644 $$($(GO) env GOMODCACHE)/$(COMPOSE_GO)/schema/compose-spec.json $@
+$(CYCLONEDX):
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet cyclonedx-bom==$(CYCLONEDX_VERSION) || { rm -r $@; exit 1; }

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 
-from tests.images import build, inside, yard
+from tests.images import build, inside, sbom, yard
 
 LARGEST = {"services": 250e6, "compiler": 600e6, "studio": 250e6}
 """In bytes."""
@@ -23,6 +23,7 @@ async def main() -> None:
         assert size <= most, f"rushes-{target} is larger than {most / 1e6:.0f} MB"
         with build.mounted(image) as root:
             inside.look(root)
+            print(f"rushes-{target}: {sbom.write(root, target)} distributions", flush=True)
     if "--twice" in sys.argv:
         for target in LARGEST:
             again = build.image(target, afresh=True).digest

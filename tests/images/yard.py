@@ -50,7 +50,8 @@ class Yard:
     async def stop(self) -> Mapping[str, int]:
         """Send SIGTERM to each, as an engine does to the first process of a container; how each has ended."""
         codes = {}
-        for name, process in reversed(self._running.items()):
+        while self._running:
+            name, process = self._running.popitem()
             for pid in _pids(self._root(name)):
                 os.kill(pid, signal.SIGTERM)
             codes[name] = await asyncio.wait_for(process.wait(), 60)
@@ -134,6 +135,7 @@ async def opened(folder: pathlib.Path) -> AsyncIterator[Yard]:
         await _shell(yard, "s3", {})
         for name in ("migrate", "topology", "bucket"):
             await _until_done(yard, name)
+        stack.push_async_callback(yard.stop)
         for name in _LONG_LIVED:
             await yard.start(name)
         yield yard
