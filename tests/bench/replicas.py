@@ -27,7 +27,8 @@ _ALL = ("storyboard", "studio", "job", "provider_gateway", "compiler")
 _LINE = ("sandbox", "provider_gateway", "storyboard", "job", "studio")
 _HOUSES = {"compiler": ("compiler", "studio"), "studio": (*_LINE, "compiler")}
 _SCENES = 50
-_CLIPS, _CLIP_S, _FADE = 4, 4, 12
+_CLIPS, _CLIP_S = 4, 4
+_FADES = range(8, 48)
 _CALL_S = 60
 
 Work = Callable[[Sequence[str]], Awaitable[int]]
@@ -52,7 +53,7 @@ async def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--calls", type=int, default=2000, help="of the storyboard service and the studio")
     arguments.add_argument("--jobs", type=int, default=300, help="made by the line, for job and provider_gateway")
-    arguments.add_argument("--films", type=int, default=6, help="cut at once by the compiler")
+    arguments.add_argument("--films", type=int, default=2, help="cut at once by the compiler")
     asked = arguments.parse_args()
     os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_LOG_LEVEL": "WARNING"}
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, medians of {asked.rounds} rounds\n")
@@ -113,10 +114,11 @@ async def _jobs(of: house.House, services: client.Client, asked: argparse.Namesp
 async def _films(of: house.House, services: client.Client, asked: argparse.Namespace) -> tuple[str, Work]:
     bench = films.Bench(of, services)
     clips = await asyncio.to_thread(reels.shoot, of.folder, _CLIPS, _CLIP_S)
+    fades = itertools.cycle(_FADES)  # else the pieces of one film would be those of the next
 
     async def work(_: Sequence[str]) -> int:
         kept = [await bench.keep(clips) for _ in range(asked.films)]
-        await asyncio.gather(*(bench.film(keys, fade=_FADE) for keys in kept))
+        await asyncio.gather(*(bench.film(keys, next(fades)) for keys in kept))
         return int(asked.films)
 
     return f"a film of {_CLIPS} clips", work

@@ -1,5 +1,6 @@
 """What is told about settings is what the classes say, and what production refuses is refused by each of them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def told(monkeypatch: pytest.MonkeyPatch, of: house.House, service: str, **more:
 @pytest.mark.parametrize("service", config_guide.SERVICES)
 def test_what_a_house_tells_its_processes_is_right(monkeypatch, of, service) -> None:
     assert told(monkeypatch, of, service) == {}
+
+
+@pytest.mark.parametrize("service", config_guide.SERVICES)
+def test_nothing_that_is_shown_of_a_process_holds_a_secret_of_its_house(monkeypatch, of, service) -> None:
+    more = {"RUSHES_WRITER_KEY": of.secrets["nats"], "RUSHES_GUESTS_SECRET": of.secrets["nats"]}
+    assert told(monkeypatch, of, service, **more) == {}
+    found = settings.load(config_guide.class_of(service))
+    seen = f"{settings.shown(found)} {found!r} {found}"
+    vault = json.loads(of.vault.read_text())["keys"].values()
+    assert not [secret for secret in [*of.secrets.values(), *vault] if secret in seen]
 
 
 @pytest.mark.parametrize("service", config_guide.SERVICES)
