@@ -7,10 +7,11 @@ from typing import Annotated
 import rich.console
 import typer
 
-from services.cli import dead
+from services.cli import audits, dead
 
 app = typer.Typer(help="Operate an installation.", no_args_is_help=True)
 app.add_typer(dead.app, name="dead")
+app.add_typer(audits.app, name="audit")
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
 

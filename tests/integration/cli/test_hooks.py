@@ -10,7 +10,7 @@ import pytest
 
 from libs import db, outbox
 from rushes.job.v1 import events_pb2
-from services.cli import environment, house
+from services.cli import environment, house, postgres
 from tests.integration.job import hooks
 
 Run = Callable[..., tuple[int, str, str]]
@@ -83,6 +83,26 @@ def test_a_dead_letter_is_seen_retried_and_discarded(run: Run, folder: Path) -> 
     assert "DISCARDED" in run("ops", "dead", "discard", "evt_unread", "--note", "Nobody can read it.")[1]
     assert "no dead letters" in run("ops", "dead", "list")[1]
     assert run("ops", "dead", "show", "evt_none")[0] == 3
+
+
+def test_a_decision_is_seen_and_a_changed_one_is_found(run: Run, folder: Path, receiver: hooks.Receiver) -> None:
+    endpoint = json.loads(run("webhook", "add", receiver.address + "/hook", "--json")[1])["webhook_endpoint"]["id"]
+    told = run("ops", "audit", "list", "--target", endpoint)[1]
+    assert f"local; webhook_endpoint_created {endpoint}" in told
+    code, told, _ = run("ops", "audit", "verify")
+    assert (code, len(told.splitlines())) == (0, 4)
+    assert json.loads(run("ops", "audit", "verify", "--json")[1])["storyboard"]["last_hash"]
+    asyncio.run(change(house.load(folder), "UPDATE audit SET actor = 'bo'"))
+    code, _, fault = run("ops", "audit", "verify")
+    assert (code, "job: entry 1: it was changed" in fault) == (1, True)
+    asyncio.run(change(house.load(folder), "UPDATE audit SET actor = 'local'"))
+    assert run("ops", "audit", "verify")[0] == 0
+
+
+async def change(of: house.House, statement: str) -> None:
+    connection = await postgres.connect(of, database="job")
+    await connection.execute(f"SET session_replication_role = replica; {statement}")
+    await connection.close()
 
 
 async def bury(of: house.House) -> None:
