@@ -64,13 +64,13 @@ class Verifier:
             self._known.popitem(last=False)
 
 
-def asking(address: str) -> Identify:
+def asking(address: str, encrypted: rpc.Tls | None = None) -> Identify:
     """Asks the service at `host:port`. Needs a running event loop from its first call on."""
     opened: list[token_service_pb2_grpc.TokenServiceStub] = []
 
     async def identify(token: str) -> auth.Caller:
         if not opened:
-            opened.append(token_service_pb2_grpc.TokenServiceStub(rpc.connect(address)))
+            opened.append(token_service_pb2_grpc.TokenServiceStub(rpc.connect(address, encrypted)))
         try:
             said = await opened[0].IdentifyApiToken(pb.IdentifyApiTokenRequest(secret=token), timeout=_CALL_S)
         except grpc.aio.AioRpcError as fault:

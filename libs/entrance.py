@@ -27,12 +27,21 @@ def of(
     service, database = means.service, means.database
     audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
     issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences)
-    believed = knowing(issuer)
+    believed, encrypted = knowing(issuer), rpc.tls_of(told)
     if told.tokens_address:
-        believed = api_tokens.Verifier(believed, api_tokens.asking(told.tokens_address))
+        believed = api_tokens.Verifier(believed, api_tokens.asking(told.tokens_address, encrypted))
     counting = limits.Limits(database, told.limits)
     served = [*servicers, operating.servicer(means), auditors.servicer(database)]
     server = rpc.Server(
-        told.listen, service, served, believed, means.schema.ready, told.reflection, counting.count, told.drain_s
+        told.listen,
+        service,
+        served,
+        believed,
+        means.schema.ready,
+        told.reflection,
+        counting.count,
+        told.drain_s,
+        encrypted,
+        told.health_listen,
     )
     return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

@@ -133,6 +133,19 @@ class Process(Settings):
     """http://host:4317 where traces are sent over OTLP gRPC; unset sends none."""
     revision: str = ""
     """The commit that is running, for metrics and traces; images are built with it."""
+    tls_cert: str | None = None
+    """PEM of the certificate it shows to services and callers, usually RUSHES_TLS_CERT_FILE; unset encrypts nothing."""
+    tls_key: pydantic.SecretStr | None = None
+    """PEM of that certificate's key, usually RUSHES_TLS_KEY_FILE."""
+    tls_ca: str | None = None
+    """PEM of the authority that signs the certificates of all services and callers, usually RUSHES_TLS_CA_FILE."""
+
+    @pydantic.model_validator(mode="after")
+    def tls_is_whole(self) -> "Process":
+        """Half of it would be taken for all of it."""
+        if len({self.tls_cert is None, self.tls_key is None, self.tls_ca is None}) > 1:
+            raise ValueError("RUSHES_TLS_CERT, RUSHES_TLS_KEY and RUSHES_TLS_CA should be set together")
+        return self
 
     @pydantic.field_validator("metrics_listen")
     @classmethod
@@ -162,6 +175,8 @@ class Service(Process):
     """How many calls that cut films each caller may make in a minute; 0 counts none."""
     limit_session: int = pydantic.Field(20, ge=0)
     """How many calls that let somebody in each caller may make in a minute; 0 counts none."""
+    health_listen: values.HostPort | None = None
+    """Where health alone is served without encryption, for probes that know no TLS; unset serves it with the rest."""
     reflection: bool = True
     """Whether grpcurl can list the services."""
     drain_s: float = pydantic.Field(3.0, ge=0, le=60)

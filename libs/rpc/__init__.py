@@ -2,5 +2,7 @@
 
 from libs.rpc.client import bearer, connect
 from libs.rpc.server import Server, ServerDraining, Servicer
+from libs.rpc.tls import Tls
+from libs.rpc.tls import of as tls_of
 
-__all__ = ["Server", "ServerDraining", "Servicer", "bearer", "connect"]
+__all__ = ["Server", "ServerDraining", "Servicer", "Tls", "bearer", "connect", "tls_of"]

@@ -6,7 +6,7 @@ import grpc
 import grpc.aio
 
 from libs import auth, telemetry
-from libs.rpc import channel
+from libs.rpc import channel, tls
 
 MAX_MESSAGE_BYTES = 8 << 20
 
@@ -42,8 +42,10 @@ _OPTIONS = [
 ]
 
 
-def connect(address: str) -> grpc.aio.Channel:
+def connect(address: str, encrypted: tls.Tls | None = None) -> grpc.aio.Channel:
     """A long-lived channel to `host:port` or `dns:///name:port`; one for each target and process."""
+    if encrypted:
+        return channel.Measured(grpc.aio.secure_channel(address, encrypted.of_channel(), options=_OPTIONS))
     return channel.Measured(grpc.aio.insecure_channel(address, options=_OPTIONS))
 
 

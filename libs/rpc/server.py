@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from libs import auth, errors
-from libs.rpc import access, client, gate, measures
+from libs.rpc import access, client, gate, measures, tls
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ class Servicer(NamedTuple):
 
 
 class Server:
-    """One process's gRPC server; `port` is where it listens once `run` has begun.
+    """One process's gRPC server; `port` is where it listens once `run` has begun, and `health_port` where health alone
+    is served as well, without encryption.
 
     `ready` is asked every second whether the process can do its work; three refusals in a row make it not serving.
     Told to stop, it says so for `drain_s` seconds while it still answers: clients turn to others meanwhile. Raises
@@ -67,7 +68,10 @@ class Server:
         reflect: bool = True,
         count: gate.Count | None = None,
         drain_s: float = 0.0,
+        encrypted: tls.Tls | None = None,
+        health_listen: str | None = None,
     ) -> None:
+        self._encrypted, self._health_listen = encrypted, health_listen
         self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
         self._drain_s = drain_s
         rules = access.of_services(servicer.name for servicer in servicers)
@@ -76,7 +80,7 @@ class Server:
             measures.SERVER.expect(servicer.name)
         self._gate = gate.Gate(verifier, f"{service}.rushes", rules, deadlines, count)
         self.draining = asyncio.Event()
-        self.port = 0
+        self.port = self.health_port = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until told to stop; then say that we go, end the streams, take no more, and let calls finish."""
@@ -90,14 +94,31 @@ class Server:
             reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         await self._say(checks, ["", *names], serving=False)
         await self._say(checks, [_LIVENESS], serving=True)
-        self.port = server.add_insecure_port(self._listen)
+        self.port = (
+            server.add_secure_port(self._listen, self._encrypted.of_server())
+            if self._encrypted
+            else server.add_insecure_port(self._listen)
+        )
         await server.start()
+        probed = await self._serve_health(checks)
         log.info("listening", extra={"address": self._listen})
         await self._follow_readiness(checks, ["", *names], stop)
         await self._say(checks, ["", *names], serving=False)
         await asyncio.sleep(self._drain_s)
         self.draining.set()
         await server.stop(_GRACE_S)
+        if probed:
+            await probed.stop(None)
+
+    async def _serve_health(self, checks: Any) -> grpc.aio.Server | None:
+        """Probes know no TLS (KEP-4939), and there is nothing to hide in an answer to them."""
+        if self._health_listen is None:
+            return None
+        server = grpc.aio.server(options=_OPTIONS)
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        self.health_port = server.add_insecure_port(self._health_listen)
+        await server.start()
+        return server
 
     async def _follow_readiness(self, checks: Any, names: list[str], stop: asyncio.Event) -> None:
         refusals, serving = _STRIKES, False

@@ -23,10 +23,13 @@ async def main() -> None:
     settings_reader.announce(told)
     database = db.Database(told.database_url)
     channel = await bus.Bus.connect(told.nats_url, "job")
+    encrypted = rpc.tls_of(told)
     job_api = api.JobApi(
         database,
-        storyboard_service_pb2_grpc.StoryboardServiceStub(rpc.connect(told.storyboard_address)),
-        provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(rpc.connect(told.provider_gateway_address)),
+        storyboard_service_pb2_grpc.StoryboardServiceStub(rpc.connect(told.storyboard_address, encrypted)),
+        provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(
+            rpc.connect(told.provider_gateway_address, encrypted)
+        ),
         clock,
         approve_above_micros=told.approve_above_micros,
     )
