@@ -1,6 +1,7 @@
 """AuditService: shows what was written down in a service's audit, and proves that it was not changed."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class AuditApi(audit_service_pb2_grpc.AuditServiceServicer):
         if request.target:
             query = query.where(_AUDIT.c.target == request.target)
         if page.below:
-            query = query.where(_AUDIT.c.position < int(page.below))
+            query = query.where(_AUDIT.c.position < _position(page.below))
         seen = db.EVERY_TENANT if _OPERATOR in caller.roles else caller.tenant_id
         async with self.database.tenant(seen) as conn:
             found = [audit.Entry(*row) for row in await conn.execute(query)]
@@ -58,6 +59,13 @@ class AuditApi(audit_service_pb2_grpc.AuditServiceServicer):
             broken_position=verdict.broken_at or 0,
             fault=verdict.fault,
         )
+
+
+def _position(below: str) -> int:
+    """Page tokens are no secret, and what is in them may be anything. Raises Invalid."""
+    if not re.fullmatch(r"[0-9]{1,18}", str(below)):
+        raise errors.Invalid([errors.Violation("page_token", "should be one that this method has given")])
+    return int(below)
 
 
 def _known(request: pb.VerifyAuditRequest) -> tuple[int, bytes] | None:

@@ -30,7 +30,7 @@ ROLES = frozenset({"owner", "editor", "viewer", "operator", "service"})
 GUEST = "guest"
 """The role of those who have no token of an issuer, and so none that a token may name."""
 _SCOPE = "rushes:"
-_CLAIMS = ["exp", "iat", "iss", "aud", "sub", "tenant"]
+_CLAIMS = ["exp", "iat", "iss", "aud", "sub"]
 _LEEWAY_S = 10
 _REFETCH_S = 30
 _FIRST_FETCH_S = 1
@@ -89,6 +89,17 @@ def acting_as(someone: Caller) -> Iterator[None]:
         _caller.reset(reset)
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the issuer calls the claims of ours: most let a claim be added under any name, some only under a URL."""
+
+    tenant: str = "tenant"
+    roles: str = "roles"
+
+
+_CLAIMS_OF_OURS = Claims()
+
+
 class Verifies(Protocol):
     """Knows callers by what they send."""
 
@@ -104,11 +115,17 @@ class Verifier:
     """
 
     def __init__(
-        self, jwks_url: str, issuer: str, audiences: Sequence[str], clock: Callable[[], float] = time.time
+        self,
+        jwks_url: str,
+        issuer: str,
+        audiences: Sequence[str],
+        clock: Callable[[], float] = time.time,
+        claims: Claims = _CLAIMS_OF_OURS,
     ) -> None:
         if urllib.parse.urlsplit(jwks_url).scheme not in ("file", "https"):
             raise ValueError("the address of the keys should begin with file:// or https://")
         self._url, self._issuer, self._audiences, self._clock = jwks_url, issuer, audiences, clock
+        self._claims = claims
         self._keys: dict[str, jwt.PyJWK] = {}
         self._verified: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
         self._fetching = asyncio.Lock()
@@ -135,7 +152,8 @@ class Verifier:
             raise TokenMissing
         digest = hashlib.sha256(token.encode()).digest()
         if digest not in self._verified:
-            self._remember(digest, *_checked(token, await self._key_of(token), self._issuer, self._audiences))
+            claims = _checked(token, await self._key_of(token), self._issuer, self._audiences)
+            self._remember(digest, float(claims["exp"]), _caller_of(claims, self._claims, token))
         expires_at, someone = self._verified[digest]
         self._verified.move_to_end(digest)
         if self._clock() >= expires_at + _LEEWAY_S:
@@ -181,24 +199,27 @@ def _read_keys(url: str) -> dict[str, jwt.PyJWK]:
     return {key_id: key for key_id, key in keys.items() if key_id}
 
 
-def _checked(token: str, key: jwt.PyJWK, issuer: str, audiences: Sequence[str]) -> tuple[float, Caller]:
+def _checked(token: str, key: jwt.PyJWK, issuer: str, audiences: Sequence[str]) -> dict[str, Any]:
     options: Any = {"require": _CLAIMS, "enforce_minimum_key_length": True}
     try:
-        claims = jwt.decode(
+        return jwt.decode(
             token, key, [key.algorithm_name], options, audience=audiences, issuer=issuer, leeway=_LEEWAY_S
         )
     except jwt.ExpiredSignatureError:
         raise TokenExpired from None
     except jwt.PyJWTError as error:
         raise TokenInvalid(why=str(error)) from None
-    tenant, subject, roles = claims["tenant"], claims["sub"], claims.get("roles", [])
+
+
+def _caller_of(claims: dict[str, Any], named: Claims, token: str) -> Caller:
+    tenant, subject, roles = claims.get(named.tenant), claims["sub"], claims.get(named.roles, [])
     if not (isinstance(tenant, str) and _TENANT.fullmatch(tenant)):
-        raise TokenInvalid(why="its `tenant` should be 1 to 100 of a-z, 0-9, `_`, `-` and `.`")
+        raise TokenInvalid(why=f"its `{named.tenant}` should be 1 to 100 of a-z, 0-9, `_`, `-` and `.`")
     if not subject:
         raise TokenInvalid(why="its `sub` should be a non-empty text")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-        raise TokenInvalid(why="its `roles` should be a list of texts")
-    return float(claims["exp"]), Caller(tenant, subject, ROLES.intersection(roles), token, _scopes(claims))
+        raise TokenInvalid(why=f"its `{named.roles}` should be a list of texts")
+    return Caller(tenant, subject, ROLES.intersection(roles), token, _scopes(claims))
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[str] | None:

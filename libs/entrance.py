@@ -26,7 +26,8 @@ def of(
     """
     service, database = means.service, means.database
     audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
-    issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences)
+    claims = auth.Claims(told.auth_tenant_claim, told.auth_roles_claim)
+    issuer = auth.Verifier(told.auth_jwks_url, told.auth_issuer, audiences, claims=claims)
     believed, encrypted = knowing(issuer), rpc.tls_of(told)
     if told.tokens_address:
         believed = api_tokens.Verifier(believed, api_tokens.asking(told.tokens_address, encrypted))

@@ -167,6 +167,10 @@ class Service(Process):
     """The `iss` every token must carry."""
     auth_audience: str = "rushes"
     """The `aud` every token must carry; or `<it>-<service>`, such as `rushes-job`, for a token of one service alone."""
+    auth_tenant_claim: str = "tenant"
+    """The claim that names the tenant; some issuers only take names that are URLs."""
+    auth_roles_claim: str = "roles"
+    """The claim that lists the roles."""
     tokens_address: str | None = None
     """host:port of the storyboard service, which knows API tokens; unset knows none."""
     limit_generate: int = pydantic.Field(10, ge=0)

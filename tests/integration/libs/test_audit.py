@@ -6,7 +6,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 
-from libs import audit, auditors, auth, db, rpc
+from libs import audit, auditors, auth, db, paging, rpc
 from rushes.ops.v1 import audit_service_pb2 as pb
 from rushes.ops.v1 import audit_service_pb2_grpc as pb_grpc
 from tests.integration import refusals
@@ -71,6 +71,9 @@ async def test_owners_see_their_own_and_only_operators_the_chain(books):
     assert [one.target for page in (first, rest) for one in page.audit_entries] == ["three", "two", "one"]
     assert [one.position for one in (await books("ListAuditEntries", target="two")).audit_entries] == [2]
     assert not (await books("ListAuditEntries", "third")).audit_entries
+    for made_up in ("x", ["x"], 1 << 70):
+        token = paging.encode([made_up], "audit ")
+        assert set(await refusals.violations(books("ListAuditEntries", page_token=token))) == {"page_token"}
     for verb, role in (("VerifyAudit", "owner"), ("ListAuditEntries", "editor")):
         call = books(verb, roles=[role])
         assert (await refusals.refused(call, grpc.StatusCode.PERMISSION_DENIED)).reason == "ROLE_MISSING"

@@ -76,6 +76,15 @@ async def test_a_token_becomes_a_caller(verifier: auth.Verifier) -> None:
     assert await verifier.verify(sent) is found
 
 
+async def test_an_issuer_may_name_the_claims_as_it_must(jwks: Path) -> None:
+    named = auth.Claims("https://films.example/tenant", "https://films.example/roles")
+    verifier = auth.Verifier(jwks.as_uri(), ISSUER, AUDIENCES, claims=named)
+    found = await verifier.verify(token(**{named.tenant: "acme", named.roles: ["viewer"]}, tenant="x", roles=["owner"]))
+    assert (found.tenant_id, found.roles) == ("acme", {"viewer"})
+    with pytest.raises(auth.TokenInvalid, match=r"films\.example/tenant"):
+        await verifier.verify(token())
+
+
 @pytest.mark.parametrize(
     ("key", "algorithm"),
     [
