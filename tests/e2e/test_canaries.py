@@ -138,8 +138,8 @@ def token(of: house.House, tenant: str) -> str:
     known = jwt.get_unverified_header(of.token.read_text().strip())["kid"]
     now = datetime.datetime.now(datetime.UTC)
     claims = {"iss": environment.ISSUER, "aud": environment.AUDIENCE, "sub": "ada", "tenant": tenant}
-    times = {"iat": now, "exp": now + datetime.timedelta(minutes=30)}
-    return jwt.encode(claims | times, key, algorithm="EdDSA", headers={"kid": known})
+    more = {"roles": ["owner"], "iat": now, "exp": now + datetime.timedelta(minutes=30)}
+    return jwt.encode(claims | more, key, algorithm="EdDSA", headers={"kid": known})
 
 
 class Visitor:

@@ -36,8 +36,8 @@ def stranger(of: house.House, tmp_path: Path) -> outsider.Outsider:
     known = jwt.get_unverified_header(of.token.read_text().strip())["kid"]
     now = datetime.datetime.now(datetime.UTC)
     claims = {"iss": environment.ISSUER, "aud": environment.AUDIENCE, "sub": "bo", "tenant": "others"}
-    times = {"iat": now, "exp": now + datetime.timedelta(minutes=10)}
-    token = jwt.encode(claims | times, key, algorithm="EdDSA", headers={"kid": known})
+    more = {"roles": ["owner"], "iat": now, "exp": now + datetime.timedelta(minutes=10)}
+    token = jwt.encode(claims | more, key, algorithm="EdDSA", headers={"kid": known})
     return outsider.Outsider(of, tmp_path, token)
 
 
