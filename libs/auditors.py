@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from google.protobuf import timestamp_pb2
 
 from libs import audit, auth, db, errors, paging, rpc
+from libs.rpc import access
 from rushes.ops.v1 import audit_service_pb2 as pb
 from rushes.ops.v1 import audit_service_pb2_grpc
 
 _AUDIT = audit.AUDIT
-_OPERATOR = "operator"
 _HEX_OF_A_HASH = 64
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -42,7 +42,7 @@ class AuditApi(audit_service_pb2_grpc.AuditServiceServicer):
             query = query.where(_AUDIT.c.target == request.target)
         if page.below:
             query = query.where(_AUDIT.c.position < _position(page.below))
-        seen = db.EVERY_TENANT if _OPERATOR in caller.roles else caller.tenant_id
+        seen = db.EVERY_TENANT if access.OPERATOR in caller.roles else caller.tenant_id
         async with self.database.tenant(seen) as conn:
             found = [audit.Entry(*row) for row in await conn.execute(query)]
         shown, more = page.cut(found)

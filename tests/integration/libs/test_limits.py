@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from google.protobuf.wrappers_pb2 import StringValue
 from google.rpc import error_details_pb2
 
-from libs import limits, rpc
+from libs import limits, rpc, settings
 from rushes.type.v1 import access_pb2
 from tests.integration import refusals
 from tests.integration.libs import contracts
@@ -136,3 +136,9 @@ async def test_callers_of_yesterday_are_forgotten(place):
     async with place.database.house() as conn:
         callers = (await conn.execute(sa.select(limits.CALLS.c.caller))).scalars().all()
     assert sorted(callers) == [f"ipv4:10.1.0.{number}" for number in range(6)]
+
+
+def test_every_limit_of_the_contract_has_a_setting_and_a_default():
+    named = {name.removeprefix("LIMIT_").lower() for name in access_pb2.Limit.keys()} - {"unspecified"}
+    assert settings.Service.model_construct().limits == {"generate": 10, "compile": 5, "session": 20}
+    assert settings.Service.model_construct().limits.keys() == named
