@@ -215,11 +215,11 @@ async def serve(issuer: Issuer) -> AsyncIterator[Serve]:
             ready: Callable[[], Awaitable[bool]] = _always,
             verifier: auth.Verifies | None = None,
             count: gate.Count | None = None,
+            drain_s: float = 0.0,
             server: rpc.Server | None = None,
         ) -> Door:
-            server = server or rpc.Server(
-                "127.0.0.1:0", service, servicers, verifier or issuer.verifier(), ready, count=count
-            )
+            known = verifier or issuer.verifier()
+            server = server or rpc.Server("127.0.0.1:0", service, servicers, known, ready, count=count, drain_s=drain_s)
             stop = asyncio.Event()
             running = asyncio.create_task(server.run(stop))
             while not server.port and not running.done():  # noqa: ASYNC110, it is a turn or two of the loop

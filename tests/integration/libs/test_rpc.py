@@ -292,6 +292,18 @@ async def test_it_serves_only_while_it_is_ready(serve, echo, issuer):
     await door.health(service="")
 
 
+async def test_it_answers_on_for_a_while_after_it_has_said_that_it_goes(serve, echo, issuer):
+    door = await serve("test", rpc.Servicer(add, echo, NAME), drain_s=1.0)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{door.server.port}") as plain:
+        leaving = asyncio.create_task(door.health(NOT_SERVING))
+        door.stop.set()
+        await leaving
+        assert not door.server.draining.is_set()
+        say = plain.unary_unary(f"/{NAME}/Say", StringValue.SerializeToString, StringValue.FromString)
+        told = await say(StringValue(value="still here"), metadata=issuer.bearer(), timeout=15)
+        assert "still here" in told.value
+
+
 async def test_while_it_drains_it_is_not_serving_and_ends_what_it_began(client, echo):
     said = asyncio.create_task(client.say("slow"))
     leaving = asyncio.create_task(client.door.health(NOT_SERVING, service=NAME))

@@ -32,6 +32,27 @@ async def test_a_signal_drains_every_part() -> None:
     assert finished == ["drained", "drained"]
 
 
+async def test_the_relay_is_told_when_the_others_have_ended() -> None:
+    told: list[str] = []
+
+    async def last_words(stop: asyncio.Event) -> None:
+        await stop.wait()
+        await asyncio.sleep(0.01)
+        assert run.is_draining()
+        told.append("said something")
+
+    async def relay(stop: asyncio.Event) -> None:
+        await stop.wait()
+        told.append("published")
+
+    async def interrupter(stop: asyncio.Event) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+
+    await run.together({"relay": relay, "rpc": last_words, "interrupter": interrupter}, grace_s=10)
+    assert told == ["said something", "published"]
+
+
 async def test_a_part_that_raises_stops_the_others_and_the_process(caplog: pytest.LogCaptureFixture) -> None:
     async def broken(stop: asyncio.Event) -> None:
         raise ValueError("broken")
