@@ -122,12 +122,8 @@ class OpsApi(ops_service_pb2_grpc.OpsServiceServicer):
         """Marked here, published by the relay."""
         if request.WhichOneof("start") is None:
             raise errors.Invalid([errors.Violation("start", "should be from_time or from_event_id")])
-        span = outbox.Span(
-            request.from_time.ToDatetime(UTC) if request.HasField("from_time") else None,
-            request.from_event_id,
-            request.to_time.ToDatetime(UTC) if request.HasField("to_time") else None,
-            request.event_type,
-        )
+        since, until = (_moment(request, name) for name in ("from_time", "to_time"))
+        span = outbox.Span(since, request.from_event_id, until, request.event_type)
         async with self._means.database.house() as conn:
             events, oldest = await outbox.replay(conn, span), await outbox.oldest_kept(conn)
         log.warning("outbox_replayed", extra={"events": events, "subject": auth.caller().subject})
@@ -137,6 +133,8 @@ class OpsApi(ops_service_pb2_grpc.OpsServiceServicer):
         """Of every tenant."""
         size = paging.page_size(request.page_size)
         overdue = request.overdue.ToTimedelta() if request.HasField("overdue") else _OVERDUE
+        if overdue < timedelta():
+            raise errors.Invalid([errors.Violation("overdue", "should not be negative")])
         async with self._means.database.house() as conn:
             found = await self._means.stuck(conn, overdue, size + 1)
         return pb.ListStuckResponse(items=[_item(one) for one in found[:size]], has_more=len(found) > size)
@@ -158,6 +156,17 @@ def _faults_of_lifetime(lifetime: timedelta | None) -> list[errors.Violation]:
     if lifetime is None or timedelta() < lifetime <= _LONGEST:
         return []
     return [errors.Violation("lifetime", "should be more than nothing, and at most 24 hours")]
+
+
+def _moment(request: pb.ReplayOutboxRequest, field: str) -> datetime | None:
+    """Raises Invalid."""
+    if not request.HasField(field):  # type: ignore[arg-type]
+        return None
+    try:
+        moment: datetime = getattr(request, field).ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise errors.Invalid([errors.Violation(field, "should be a moment between the years 1 and 9999")]) from None
+    return moment
 
 
 def _item(one: Item) -> pb.StuckItem:

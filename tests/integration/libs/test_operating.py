@@ -117,6 +117,7 @@ async def test_what_is_stuck_is_listed_with_the_money_that_hangs_on_it(office):
     assert told.has_more
     assert told.items[1].at_stake.micros == 1
     assert not (await office("ListStuck", overdue=minutes(11))).items
+    assert set(await refusals.violations(office("ListStuck", overdue=minutes(-1)))) == {"overdue"}
 
 
 async def test_what_was_published_is_published_again_though_jetstream_remembers_it(office, database, nats_url):
@@ -143,6 +144,8 @@ async def test_what_was_published_is_published_again_though_jetstream_remembers_
     finally:
         await connected.close()
     assert "start" in await refusals.violations(office("ReplayOutbox"))
+    never = timestamp_pb2.Timestamp(seconds=1 << 60)
+    assert "from_time" in await refusals.violations(office("ReplayOutbox", from_time=never))
 
 
 async def _has(heard, count):
