@@ -191,3 +191,14 @@ async def test_files_go_in_and_out(rest: httpx.AsyncClient, tmp_path: Path) -> N
     assert wrong.status_code == 422
     sound = await rest.post("/v1/sounds", content=b"no sound", headers={"content-type": "audio/wav"})
     assert sound.status_code == 422
+
+
+async def test_a_stream_with_nothing_to_tell_begins_at_once(rest: httpx.AsyncClient) -> None:
+    async with rest.stream("GET", "/v1/jobs/events") as response:
+        assert response.status_code == 200
+        assert await anext(response.aiter_lines()) == "retry: 1000"
+    assert (await rest.get("/v1/productions/prod_nothing/events")).json()["reason"] == "PRODUCTION_NOT_FOUND"
+    nobody = {"authorization": "", "content-type": "audio/wav"}
+    assert (await rest.get("/v1/jobs/events", headers=nobody)).status_code == 401
+    assert (await rest.post("/v1/sounds", content=b"any", headers=nobody)).status_code == 401
+    assert (await rest.post("/v1/videos", json={"prompt": "A kite"}, headers={"authorization": ""})).status_code == 401

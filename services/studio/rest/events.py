@@ -10,7 +10,7 @@ from starlette import responses
 
 from services.studio.rest import calls, shapes
 
-_PING_S = 15.0
+_FIRST_S, _PING_S = 1.0, 15.0
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _RETRY = b"retry: 1000\n\n"
 
@@ -18,40 +18,41 @@ _RETRY = b"retry: 1000\n\n"
 async def stream(asked: calls.Asked) -> responses.Response:
     """Every message as an event; 204 when the story has ended, so that the reader does not come again.
 
-    The first message is waited for, so that a refusal is an answer and no broken stream.
+    The first message is waited for a moment, so that a refusal is an answer and no broken stream.
     """
     if token := asked.request.headers.get("last-event-id", ""):
         _resume(asked.message, token)
     call = asked.services.stub(asked.route.call)(asked.message, metadata=calls.bearer(asked.request))
-    first = await call.read()
-    if first is grpc.aio.EOF:
-        return responses.Response(status_code=204, headers=_HEADERS)
-    told = _told(call, first)
-    return responses.StreamingResponse(told, 200, _HEADERS, "text/event-stream")
+    first = asyncio.ensure_future(call.read())
+    try:
+        await asyncio.wait([first], timeout=_FIRST_S)
+        if first.done() and first.result() is grpc.aio.EOF:
+            return responses.Response(status_code=204, headers=_HEADERS)
+    except BaseException:
+        first.cancel()
+        call.cancel()
+        raise
+    return responses.StreamingResponse(_told(call, first), 200, _HEADERS, "text/event-stream")
 
 
-async def _told(call: Any, first: Any) -> AsyncIterator[bytes]:
-    yield _RETRY + _event(first)
-    reading: asyncio.Task[Any] | None = None
+async def _told(call: Any, reading: asyncio.Task[Any]) -> AsyncIterator[bytes]:
+    yield _RETRY
     try:
         while True:
-            reading = reading or asyncio.ensure_future(call.read())
-            done, _ = await asyncio.wait([reading], timeout=_PING_S)
-            if not done:
+            await asyncio.wait([reading], timeout=_PING_S)
+            if not reading.done():
                 yield b": ping\n\n"
-                continue
-            told, reading = reading.result(), None
-            if told is grpc.aio.EOF:
+            elif (told := reading.result()) is grpc.aio.EOF:
                 return
-            yield _event(told)
+            else:
+                reading = asyncio.ensure_future(call.read())
+                yield _event(told)
     except grpc.aio.AioRpcError:
         return  # the reader comes again, with the id of what it has seen
     finally:
-        if reading:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
-                await reading
         call.cancel()
+        with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
+            await reading
 
 
 def _resume(message: Any, token: str) -> None:

@@ -35,6 +35,8 @@ async def exported(asked: calls.Asked) -> responses.Response:
 async def reference(asked: calls.Asked) -> responses.Response:
     """A still of a character or location; the storyboard in its newest revision."""
     kind = _content_type(asked.request)
+    board = boards_pb.GetStoryboardRequest(storyboard_id=asked.path["storyboard_id"])
+    await asked.ask("boards.GetStoryboard", board)  # who may not do it does not fill our disk
 
     def first(size: int, sha256: str) -> Any:
         facts = boards_pb.UploadReferenceRequest.Facts(
@@ -53,6 +55,7 @@ async def reference(asked: calls.Asked) -> responses.Response:
 async def sound(asked: calls.Asked) -> responses.Response:
     """Music or a narration, for edit lists to name."""
     kind = _content_type(asked.request)
+    await asked.ask("compiler.ListFilms", compiler_pb.ListFilmsRequest(page_size=1))  # who may not fills no disk
 
     def first(size: int, sha256: str) -> Any:
         facts = compiler_pb.UploadSoundRequest.Facts(content_type=kind, size_bytes=size, sha256=sha256)

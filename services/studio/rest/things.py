@@ -65,7 +65,8 @@ def _place(asked: calls.Asked, things: Any) -> int:
 
 def _read(asked: calls.Asked, thing: Any) -> None:
     faults = shapes.Faults()
-    told = {name: value for name, value in asked.body.items() if value is not None and name != "id"}
+    clears = asked.request.method == "PATCH"
+    told = {name: it for name, it in asked.body.items() if name != "id" and not (clears and it is None)}
     shapes.shape(thing.DESCRIPTOR).read(told, thing, "", faults)
     if faults.found:
         raise refusals.bad_request(faults.found)

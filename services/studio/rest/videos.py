@@ -31,6 +31,7 @@ _KNOWN = ("prompt", "model", "seconds", "size", "input_reference", "preset")
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 _PAGE, _MOST_PAGE, _READ_AT_ONCE = 20, 100, 200
 _REMEMBERED, _REMEMBERED_S = 10_000, 600.0
+_MOST_BYTES = 20_000_000
 
 Handler = Callable[["Videos", requests.Request, Mapping[str, str]], Awaitable[responses.Response]]
 
@@ -199,6 +200,9 @@ async def _told(request: requests.Request) -> dict[str, Any]:
         if not isinstance(told, dict):
             raise refusals.bad_request([{"pointer": "", "detail": "should be an object"}], 400)
         return told
+    size = request.headers.get("content-length", "")
+    if not size.isdecimal() or int(size[:10]) > _MOST_BYTES:
+        raise refusals.Refusal(413, "TOO_LARGE", f"A form says its length, and is not larger than {_MOST_BYTES} bytes.")
     try:
         async with request.form(max_files=1, max_fields=20) as form:
             return {name: _field(value) for name, value in form.items()}
