@@ -46,6 +46,11 @@ def build(
     async def healthz() -> responses.PlainTextResponse:
         return responses.PlainTextResponse("ok\n")
 
+    @app.get("/readyz")
+    async def readyz() -> responses.JSONResponse:
+        states = await asyncio.gather(*map(founding_ops.serving, channels.values()))
+        return responses.JSONResponse(dict(zip(channels, states, strict=True)), 200 if all(states) else 503)
+
     @app.api_route("/", methods=["GET", "HEAD"])
     async def house(request: fastapi.Request) -> fastapi.Response:
         states = await asyncio.gather(*map(founding_ops.serving, channels.values()))

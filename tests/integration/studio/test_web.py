@@ -153,3 +153,25 @@ async def test_every_answer_tells_the_browser_to_trust_nothing_else(open_studio)
 async def test_it_is_alive(open_studio):
     got = await open_studio.get("/healthz")
     assert (got.status_code, got.text) == (200, "ok\n")
+    ready = await open_studio.get("/readyz")
+    assert (ready.status_code, ready.json()) == (503, {"storyboard": True, "job": False, "compiler": False})
+
+
+async def test_a_service_that_is_away_is_a_problem_with_a_remedy(open_studio):
+    got = await open_studio.get("/v1/films", authorization="Bearer nobody's")
+    told = got.json()
+    assert (got.status_code, got.headers["content-type"]) == (503, "application/problem+json")
+    assert (told["status"], told["instance"], told["charged"]) == (503, "/v1/films", {"state": "none"})
+    assert told["remedies"][0]["rel"] == "wait"
+    assert (told["reason"], told["retryable"], got.headers["retry-after"]) == ("SERVICE_AWAY", True, "1")
+    approval = "/v1/productions/prod_1:approve"
+    spent = await open_studio.client.post(approval, headers={"authorization": "Bearer nobody's"})
+    assert (spent.status_code, spent.json()["charged"]) == (501, {"state": "unknown"})
+
+
+async def test_the_document_is_served(open_studio):
+    document = (await open_studio.get("/v1/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    for reason, meaning in document["x-problems"].items():
+        assert (await open_studio.get(f"/v1/problems/{reason}")).json() == {"reason": reason, "meaning": meaning}
+    assert (await open_studio.get("/v1/problems/NONE")).status_code == 404
