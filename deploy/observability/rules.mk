@@ -16,4 +16,8 @@ rules-test: $(PROMTOOL) ## Play every alert with promtool: what fires it, and wh
 dashboards: $(VENV)/dev ## Write the dashboards anew, from deploy/observability/dashboards.yaml
 	$(BIN)/python deploy/observability/draw.py
 
+.PHONY: trace-picture
+trace-picture: $(VENV)/dev ## Film a small board in a whole house, and draw its trace
+	RUSHES_TRACE_PICTURE=$(CURDIR)/docs/pictures/a-film.trace.svg $(BIN)/python -m pytest -q tests/e2e/test_trace.py -k one_trace
+
 tools-test: rules-test

@@ -1,6 +1,7 @@
 """One trace shows a film, from the client's call to its last piece; what is asked again and again is linked to it."""
 
 import asyncio
+import os
 import secrets
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from libs import telemetry
 from services.cli import house
 from tests import collector
-from tests.e2e import boards, crew, waiting
+from tests.e2e import boards, crew, waiting, waterfall
 
 _WITHIN_S = 120.0
 _PLACES = ("storyboard", "job", "provider_gateway", "compiler")
@@ -77,6 +78,8 @@ async def test_a_film_is_one_trace(of: house.House, told: collector.Collector, t
         assert one.resource["k8s.pod.name"] == "pod-1"
         assert one.resource["service.version"]
         assert one.resource["service.instance.id"]
+    if picture := os.environ.get("RUSHES_TRACE_PICTURE"):
+        waterfall.draw(found, Path(picture))
 
 
 async def test_an_idle_house_records_nothing(of: house.House, told: collector.Collector) -> None:
