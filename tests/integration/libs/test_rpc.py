@@ -263,6 +263,23 @@ async def test_calls_are_counted_by_their_end(client):
     }
 
 
+async def test_calls_are_counted_where_they_are_made_too(client):
+    def count(code, kind="unary", method="Say"):
+        labels = {"grpc_type": kind, "grpc_service": NAME, "grpc_method": method, "grpc_code": code}
+        return prometheus_client.REGISTRY.get_sample_value("grpc_client_handled_total", labels) or 0
+
+    before = count("OK"), count("NotFound"), count("Canceled", "server_stream", "Watch")
+    await client.say("hello")
+    await fault(client.say("missing"))
+    watch = client.watch("endless")
+    await watch.read()
+    watch.cancel()
+    async with asyncio.timeout(5):
+        while count("Canceled", "server_stream", "Watch") == before[2]:  # noqa: ASYNC110, counted when it is over
+            await asyncio.sleep(0.01)
+    assert (count("OK"), count("NotFound")) == (before[0] + 1, before[1] + 1)
+
+
 async def test_reflection_lists_the_services(client):
     stub = reflection_pb2_grpc.ServerReflectionStub(client.door.channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
