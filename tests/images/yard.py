@@ -6,9 +6,10 @@ import os
 import pathlib
 import re
 import shlex
-import signal
 import time
 from collections.abc import AsyncIterator, Mapping
+
+import psutil
 
 from services.cli import nats, postgres
 from tests.images import build, compose
@@ -52,8 +53,8 @@ class Yard:
         codes = {}
         while self._running:
             name, process = self._running.popitem()
-            for pid in _pids(self._root(name)):
-                os.kill(pid, signal.SIGTERM)
+            if first := _first(process):
+                first.terminate()
             codes[name] = await asyncio.wait_for(process.wait(), 60)
         return codes
 
@@ -90,6 +91,7 @@ class Yard:
 
     def _options(self, service: compose.Service) -> list[str]:
         options = ["--isolation", "chroot", "--cap-drop", "all", "--user", service.raw["user"]]
+        options += ["--workingdir", service.raw["working_dir"]] if "working_dir" in service.raw else []
         for key, value in service.environment.items():
             options += ["--env", f"{key}={value}"]
         for place, volume in service.volumes.items():
@@ -188,14 +190,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _pids(root: pathlib.Path) -> list[int]:
-    """The oldest process in this root, which is the one an engine would signal."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and os.readlink(entry / "root") == str(root):
-                found.append(int(entry.name))
-    return sorted(found)[:1]
+def _first(process: asyncio.subprocess.Process) -> psutil.Process | None:
+    """The process that an engine would signal: what buildah has started for us."""
+    below = psutil.Process(process.pid).children(recursive=True) if process.returncode is None else []
+    return next((one for one in below if not one.cmdline()[0].startswith("buildah")), None)
 
 
 def _younger(root: pathlib.Path, than: float) -> list[str]:
