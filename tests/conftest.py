@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import json
 import secrets
 import time
@@ -36,6 +37,8 @@ hypothesis.settings.load_profile("days")
 
 _IN_HASTE = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
 
+gc.disable()  # while tests are collected: what that makes stays for good, and need not be walked through
+
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
@@ -46,6 +49,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.S
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: scheduling.turn(item.nodeid))
+    gc.freeze()
+    gc.enable()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
