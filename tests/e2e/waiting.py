@@ -9,7 +9,7 @@ Seen = TypeVar("Seen")
 _LOOK_EVERY_S = 0.02
 
 
-async def until(what: str, look: Callable[[], Awaitable[Seen]], within_s: float = 30.0) -> Seen:
+async def until(what: str, look: Callable[[], Awaitable[Seen]], within_s: float = 60.0) -> Seen:
     """The first thing seen that is true. Fails the test when that takes too long."""
     deadline = asyncio.get_running_loop().time() + within_s
     while not (seen := await look()):
