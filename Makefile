@@ -53,14 +53,14 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 
 .PHONY: test
 test: $(VENV)/dev ## Every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: tools-test
 tools-test: chart-test workflows-test recipes-test ## What is proved with the tools: what is deployed
 
 .PHONY: cover
 cover: $(VENV)/dev ## Every test, with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=80
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=80
 
 .PHONY: bench
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
