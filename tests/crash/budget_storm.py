@@ -44,7 +44,7 @@ _TIGHT = 10  # clips that fit into one of them
 _MORE = 8  # clips that fit when the walls are moved
 _AT_ONCE = 500
 _LOOK_EVERY_S = 0.2
-_WITHIN_S = 900.0
+_READY_WITHIN_S, _WITHIN_S = 180.0, 900.0
 _OVER = "SELECT id FROM budgets WHERE reserved_micros + spent_micros + suspense_micros > limit_micros"
 _UNEQUAL = """
     WITH behind AS (
@@ -159,7 +159,7 @@ async def _replicas(of: house.House) -> AsyncIterator[Pids]:
     for child in children:
         child.start()
     try:
-        await asyncio.wait_for(asyncio.gather(*(child.ready.wait() for child in children)), 60)
+        await asyncio.wait_for(asyncio.gather(*(child.ready.wait() for child in children)), _READY_WITHIN_S)
         yield lambda: [
             one["pid"] if one["healthy"] else None
             for one in (crew.row_of(of, _GATEWAY), *(child.facts() for child in children))
