@@ -3,9 +3,12 @@
 from xdist import workermanage
 from xdist.scheduler import LoadFileScheduling
 
-_TOGETHER = ("tests/integration/cli/",)
-"""Folders whose files share a house, which is dear: one worker takes them all."""
-_FIRST = ("tests/crash/", "tests/e2e/", *_TOGETHER, "tests/integration/compiler/")
+_TOGETHER = (
+    tuple(f"tests/e2e/test_{name}.py" for name in ("drain", "jetstream_lost", "kills", "surface")),
+    ("tests/integration/cli/",),
+)
+"""How the names of tests begin that share a house, which is dear: one worker takes them all."""
+_FIRST = ("tests/crash/", *_TOGETHER[0], "tests/e2e/", *_TOGETHER[1], "tests/integration/compiler/")
 """What takes longest, so that no worker is left with it at the end."""
 
 
@@ -34,4 +37,4 @@ class Scheduling(LoadFileScheduling):
             self._reschedule(node)
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+        return next((names[0] for names in _TOGETHER if nodeid.startswith(names)), super()._split_scope(nodeid))
