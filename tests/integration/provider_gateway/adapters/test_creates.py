@@ -67,7 +67,9 @@ async def test_a_throttled_order_was_sent_once_and_knows_when(
     assert isinstance(outcome, providers.Rejected)
     assert (outcome.retryable, outcome.passing, outcome.account, outcome.retired) == (True, True, False, False)
     told = form != "google" or buyer.dialect.name.startswith("google")
-    assert outcome.retry_after_s == pytest.approx(seconds, abs=1) if seconds and told else outcome.retry_after_s is None
+    apart = 10 if form == "date" else 1  # a busy server's Date is of when it last had time to look
+    near = pytest.approx(seconds, abs=apart) if seconds and told else None
+    assert outcome.retry_after_s == near
     assert (len(buyer.lines("post", order)), buyer.lines("create", order)) == (1, [])
 
 
