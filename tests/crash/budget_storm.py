@@ -147,7 +147,13 @@ class _Gateway:
     async def _call(self, verb: str, **fields: Any) -> Any:
         async with client.connect(self._of) as services:
             request = getattr(pb, f"{verb}Request")(**fields)
-            return await services.call(getattr(services.gateway, verb), request)
+            while True:  # it may have been killed just now
+                try:
+                    return await services.call(getattr(services.gateway, verb), request)
+                except client.Refused as refused:
+                    if refused.is_definite:
+                        raise
+                await asyncio.sleep(_LOOK_EVERY_S)
 
 
 @contextlib.asynccontextmanager
