@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,9 @@ class Cluster:
         """Where something listens; always the same."""
         file = self.folder / "ports.json"
         if not file.exists():
-            free = [port for port in range(41000, 44000) if house.is_free(port)]
+            free = (
+                port for port in range(random.randrange(20000, 31000), 32000) if house.is_free(port)
+            )  # not ephemeral
             file.write_text(json.dumps(dict(zip([*house.PORTS, "s3"], free, strict=False))))
         return int(json.loads(file.read_text())[name])
 
