@@ -127,6 +127,9 @@ async def test_a_storyboard_is_edited(rest: httpx.AsyncClient) -> None:
     assert (await rest.get(told["type"])).json()["reason"] == "STORYBOARD_CHANGED"
     cleared = await rest.patch(place, json={"logline": None}, headers={"if-match": "*"})
     assert (cleared.json()["logline"], cleared.json()["name"]) == ("", "Mine")
+    assert (await rest.patch(place, json={}, headers={"if-match": "*"})).status_code == 422
+    odd = await rest.patch(place, json={"name": "Odd"}, headers={"if-match": b"\xff"})
+    assert (odd.status_code, odd.json()["errors"][0]["header"]) == (400, "If-Match")
 
     added = (await rest.post(f"{place}/characters", json={"name": "Ada", "profile": "a red scarf"})).json()
     ada = added["characters"][0]

@@ -93,8 +93,8 @@ class Binding:
 
     def _read_headers(self, request: requests.Request, into: Any) -> None:
         if self.has_key:
-            into.request_id = key(request.headers.get("idempotency-key", ""), self.route.paid)
-        tag = request.headers.get("if-match", "").strip()
+            into.request_id = request_id(request, self.route.paid)
+        tag = _header(request, "If-Match")
         if not tag and self.route.seen:
             raise refusals.Refusal(428, "IF_MATCH_MISSING", "Say with the header If-Match which version you saw.")
         if self.etag_in:
@@ -118,6 +118,8 @@ class Binding:
             faults.add(f"/{name}", "is not for the body: it belongs to the address or to a header")
         told = {name: value for name, value in told.items() if name not in hidden}
         if self.patches:
+            if not told:
+                faults.add("", "should have a field to change")
             into.update_mask.paths.extend(name for name in told if name in self.body_shape.fields)
             told = {
                 name: value for name, value in told.items() if value is not None or name not in self.body_shape.fields
@@ -157,8 +159,9 @@ async def an_object(request: requests.Request) -> dict[str, Any]:
     return told
 
 
-def key(told: str, needed: bool) -> str:
+def request_id(request: requests.Request, needed: bool = False) -> str:
     """The request_id of an Idempotency-Key: itself when it is a UUID, a new one when there is none. Raises Refusal."""
+    told = _header(request, "Idempotency-Key")
     if not told:
         if needed:
             remedy = "This can cost money: send an Idempotency-Key, so that a repeat is not paid twice."
@@ -172,6 +175,14 @@ def key(told: str, needed: bool) -> str:
         return str(uuid.UUID(told))
     except ValueError:
         return str(uuid.uuid5(_KEYS, told))
+
+
+def _header(request: requests.Request, name: str) -> str:
+    """A header of printable ASCII; empty when it is not there. Raises Refusal."""
+    told = request.headers.get(name)
+    if told is not None and not (told and told.isascii() and told.isprintable()):
+        raise refusals.bad_request([{"header": name, "detail": "should be printable ASCII, and not empty"}], 400)
+    return (told or "").strip()
 
 
 def _parameter(field: shapes.Field, name: str, texts: list[str], into: Any, faults: shapes.Faults) -> None:

@@ -12,7 +12,7 @@ async def quote(asked: calls.Asked) -> responses.Response:
     """The price of every scene of a revision, made anew."""
     composed = await asked.ask("boards.ComposePrompts", asked.message)
     items = [quote_pb2.QuoteItem(scene_id=it.scene_id, spec=it.spec) for it in composed.prompts]
-    request_id = binding.key(asked.request.headers.get("idempotency-key", ""), needed=False)
+    request_id = binding.request_id(asked.request)
     wanted = gateway_pb.CreateQuoteRequest(request_id=request_id, items=items)
     made = (await asked.ask("gateway.CreateQuote", wanted)).quote
     return calls.written(made, 201, {"cache-control": "no-store", "location": f"/v1/quotes/{made.id}"})

@@ -55,7 +55,7 @@ class Founding:
 
     async def _create_board(self, request: requests.Request, path: Mapping[str, str]) -> Any:
         told = await _object(request)
-        key = binding.key(request.headers.get("idempotency-key", ""), needed=False)
+        key = binding.request_id(request)
         asked = boards_pb.ImportStoryboardRequest(request_id=key, format=_BROWSER, data=_dumped({"scenes": []} | told))
         board = (await self._ask(request, "boards.ImportStoryboard", asked)).storyboard
         return responses.JSONResponse({"success": True, "storyboard": await self._shown(request, board)}, 201)
@@ -108,7 +108,7 @@ class Founding:
     async def _create_video(self, request: requests.Request, path: Mapping[str, str]) -> Any:
         wanted = videos.wanted(founding_words.prompt_only(await _object(request)))
         films = single.Films(self._services, request)
-        key = binding.key(request.headers.get("idempotency-key", ""), needed=False)
+        key = binding.request_id(request)
         production, _ = await films.make(wanted, key)
         job = production.jobs[0]
         return responses.JSONResponse({"jobId": job.id, "status": founding_words.PROTOCOL[job.state]}, 202)
@@ -160,7 +160,7 @@ class Founding:
         self, request: requests.Request, board: storyboard_pb2.Storyboard, model: str, size: str
     ) -> job_pb2.Production:
         films = single.Films(self._services, request)
-        key = binding.key(request.headers.get("idempotency-key", ""), needed=False)
+        key = binding.request_id(request)
         shape = videos.wanted({"prompt": "-", "size": size, "model": model}).size
         seconds = board.scenes[0].duration.seconds
         await films.fit(board, single.Wanted("", model, seconds, shape))

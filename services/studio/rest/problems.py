@@ -33,7 +33,7 @@ def of(
         "title": refused.reason.replace("_", " ").capitalize(),
         "status": refused.status,
         "detail": refused.detail,
-        "instance": request.url.path,
+        "instance": request.scope["raw_path"].partition(b"?")[0].decode("ascii", errors="replace"),
         "reason": refused.reason,
         "retryable": refused.retryable,
         "charged": {"state": charged(refused, costs)},

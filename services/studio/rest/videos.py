@@ -118,8 +118,8 @@ class Videos:
 
     def _key(self, request: requests.Request, told: Mapping[str, Any]) -> str:
         """The request_id: of the Idempotency-Key; without one, a client's own retry has that of what it repeats."""
-        if given := request.headers.get("idempotency-key", ""):
-            return binding.key(given, needed=False)
+        if "idempotency-key" in request.headers:
+            return binding.request_id(request)
         whole = json.dumps([request.headers.get("authorization", ""), sorted(told.items())])
         digest, now = hashlib.sha256(whole.encode()).digest(), time.monotonic()
         sent_at, key = self._sent.get(digest, (0.0, ""))

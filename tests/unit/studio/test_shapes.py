@@ -24,7 +24,8 @@ def boards(draw):
         if draw(st.booleans()):
             scene.seed = draw(st.integers(-(1 << 63), (1 << 63) - 1))
     if draw(st.booleans()):
-        board.create_time.FromSeconds(draw(st.integers(0, 1 << 32)))
+        nanos = draw(st.sampled_from([0, 1, 999_999_999, 120_000_000, 120_000, 1_000]))
+        board.create_time.FromNanoseconds(draw(st.integers(-(1 << 32), 1 << 32)) * 10**9 + nanos)
     return board
 
 
