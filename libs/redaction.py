@@ -11,6 +11,7 @@ import pydantic
 
 HIDDEN = "***"
 _SECRET = re.compile(r"secret|password|token|key(?!s?_url)", re.IGNORECASE)
+_LOGIN = re.compile(r"://\S*@")
 _PLAIN = (bool, int, float, Path)
 _PUBLIC = ("base_url", "current")
 
@@ -43,7 +44,5 @@ def _inside(value: object) -> Any:
 
 
 def _address(url: str) -> str:
-    parts = urllib.parse.urlsplit(url)
-    place = parts.netloc.rpartition("@")
-    netloc = f"{HIDDEN}@{place[2]}" if place[1] else place[2]
-    return urllib.parse.urlunsplit(parts._replace(netloc=netloc, query=HIDDEN if parts.query else ""))
+    parts = urllib.parse.urlsplit(_LOGIN.sub(f"://{HIDDEN}@", url))  # first: a password may hold anything
+    return urllib.parse.urlunsplit(parts._replace(query=HIDDEN if parts.query else ""))

@@ -12,7 +12,7 @@ from tests.contract import rooms
 
 VALUES: dict[str, Any] = yaml.safe_load((schema.CHART / "values.yaml").read_text())
 SERVICES = sorted(VALUES["services"])
-AUTH = {"auth_issuer", "auth_audience", "auth_jwks_url"}
+AUTH = {"auth_issuer", "auth_audience", "auth_jwks_url", "tokens_address"}
 CALLBACKS = {"callbacks_listen", "public_url"}
 UNITS = {"": 1, "Mi": 1 << 20, "Gi": 1 << 30}
 
@@ -65,7 +65,7 @@ def test_the_chart_tells_a_service_what_it_cannot_do_without(service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_told_of_exactly_those_whose_address_it_asks_for(service):
-    asked = {name for name in schema.settings_of(service).model_fields if name.endswith("_address")}
+    asked = {name for name in schema.settings_of(service).model_fields if name.endswith("_address")} - AUTH
     assert asked == {f"{called}_address" for called in value(service, "calls")}
 
 

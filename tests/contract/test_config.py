@@ -68,7 +68,7 @@ def test_what_a_house_tells_its_processes_is_right(monkeypatch, of, service) -> 
 
 @pytest.mark.parametrize("service", config_guide.SERVICES)
 def test_nothing_that_is_shown_of_a_process_holds_a_secret_of_its_house(monkeypatch, of, service) -> None:
-    more = {"RUSHES_WRITER_KEY": of.secrets["nats"], "RUSHES_GUESTS_SECRET": of.secrets["nats"]}
+    more = {"RUSHES_WRITER_KEY": of.secrets["blobs"], "RUSHES_GUESTS_SECRET": of.secrets["blobs"]}
     assert told(monkeypatch, of, service, **more) == {}
     found = settings.load(config_guide.class_of(service))
     seen = f"{settings.shown(found)} {found!r} {found}"

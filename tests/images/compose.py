@@ -45,7 +45,7 @@ def _service(name: str, raw: Mapping[str, Any]) -> Service:
         name=name,
         image=raw["image"],
         command=[*raw.get("entrypoint", []), *raw.get("command", [])],
-        environment={key: str(value) for key, value in raw.get("environment", {}).items()},
+        environment={key: str(value or "") for key, value in raw.get("environment", {}).items()},
         volumes={mount[1]: mount[0] for mount in mounts},
         raw=raw,
     )

@@ -128,6 +128,9 @@ volumeMounts:
 {{- $auth := .root.Values.auth -}}
 {{- $keys := ternary "file:///run/secrets/rushes/auth_jwks" $auth.jwksUrl (ne $auth.jwks.name "") -}}
 {{- $told = merge $told (dict "auth_issuer" $auth.issuer "auth_audience" $auth.audience "auth_jwks_url" $keys) -}}
+{{- if ne .name "storyboard" -}}
+{{- $told = set $told "tokens_address" (include "rushes.address" (dict "root" .root "name" "storyboard" "service" $services.storyboard)) -}}
+{{- end -}}
 {{- end -}}
 {{- if (.service.callbacks).enabled -}}
 {{- $callbacks := .service.callbacks -}}

@@ -1,5 +1,5 @@
 {{/* What a service reaches, by dict root, name, service: those it calls, those it names, where its secrets lead it, who
-signs its tokens, and where its traces go. As a YAML list. */}}
+signs its tokens, who knows API tokens, and where its traces go. As a YAML list. */}}
 {{- define "rushes.reached" -}}
 {{- $reached := concat .service.calls .service.reaches -}}
 {{- range $secret := .service.secrets -}}
@@ -9,6 +9,9 @@ signs its tokens, and where its traces go. As a YAML list. */}}
 {{- end -}}
 {{- if and .service.verifiesTokens .root.Values.auth.jwksUrl -}}
 {{- $reached = append $reached "issuer" -}}
+{{- end -}}
+{{- if and .service.verifiesTokens (ne .name "storyboard") -}}
+{{- $reached = append $reached "storyboard" -}}
 {{- end -}}
 {{- if .service.settings.otlp_endpoint -}}
 {{- $reached = append $reached "telemetry" -}}

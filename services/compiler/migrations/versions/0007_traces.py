@@ -2,8 +2,8 @@
 
 from libs import migrate
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 COLUMNS = """
 ALTER TABLE films ADD COLUMN traceparent text NOT NULL DEFAULT '';
