@@ -16,7 +16,7 @@ from services.studio.rest import app as rest
 from services.studio.rest import calls, founding_ops
 
 _HERE = pathlib.Path(__file__).parent
-_HEALTH_S = 1.0
+_PROGRAMS = ("/v1/", "/api/")
 _HEADERS = [
     (
         b"content-security-policy",
@@ -28,17 +28,17 @@ _HEADERS = [
 ]
 
 
-def build(
+def build(channels: Mapping[str, grpc.aio.Channel], store: blobs.Blobs, clock: Callable[[], datetime]) -> types.ASGIApp:
+    """The application; `channels` are the services whose health the first page tells, by name."""
+    return _Doors(rest.App(calls.Services(channels, store, clock)), _pages(channels, store, clock))
+
+
+def _pages(
     channels: Mapping[str, grpc.aio.Channel], store: blobs.Blobs, clock: Callable[[], datetime]
 ) -> fastapi.FastAPI:
-    """The application; `channels` are the services whose health the first page tells, by name."""
     app = fastapi.FastAPI(
         title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None, telemetry={"tracing": False}
     )
-    app.add_middleware(_Guarded)
-    answers = rest.App(calls.Services(channels, store, clock))
-    for door in ("/v1", "/api"):
-        app.mount(door, answers)
     app.mount("/static", staticfiles.StaticFiles(directory=_HERE / "static"), name="static")
     pages = templating.Jinja2Templates(_HERE / "templates")
 
@@ -69,11 +69,11 @@ def build(
     return app
 
 
-class _Guarded:
-    """Tells the browser with every answer to trust nothing else."""
+class _Doors:
+    """Programs to REST, people to the pages; every answer tells the browser to trust nothing else."""
 
-    def __init__(self, app: types.ASGIApp) -> None:
-        self._app = app
+    def __init__(self, programs: types.ASGIApp, people: types.ASGIApp) -> None:
+        self._programs, self._people = programs, people
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         async def guarded(message: types.Message) -> None:
@@ -81,4 +81,5 @@ class _Guarded:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        await self._app(scope, receive, guarded)
+        inside = self._programs if scope["path"].startswith(_PROGRAMS) else self._people
+        await inside(scope, receive, guarded)
