@@ -1,11 +1,15 @@
 """Makes JetStream's streams and consumers what deploy/nats/topology.yaml says; services only bind to them.
 
-`python -m libs.topology [FILE]` with RUSHES_NATS_URL; it may be run at any time and any number of times.
+`python -m libs.topology [--check] [FILE]` with RUSHES_NATS_URL; it may be run at any time and any number of times.
+With `--check` it changes nothing: it prints what differs, and then ends with 1.
 """
 
+import argparse
 import asyncio
+import contextlib
 import pathlib
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import nats
@@ -58,21 +62,54 @@ def load(path: pathlib.Path = FILE) -> Topology:
 
 async def apply(url: str, topology: Topology) -> None:
     """Create or update every stream and consumer."""
+    async with _connected(url) as js:
+        for stream in topology.streams:
+            config = _stream(topology, stream)
+            try:
+                await js.stream_info(stream.name)
+            except NotFoundError:
+                await js.add_stream(config)
+            else:
+                await js.update_stream(config)
+            for consumer in stream.consumers:
+                await js.add_consumer(stream.name, _consumer(stream, consumer))
+
+
+async def differences(url: str, topology: Topology) -> list[str]:
+    """What is not as written, one line for each stream and consumer. What the server adds is no difference."""
+    found = list[str]()
+    async with _connected(url) as js:
+        for stream in topology.streams:
+            found += await _compared(stream.name, _stream(topology, stream), js.stream_info(stream.name))
+            for consumer in stream.consumers:
+                info = js.consumer_info(stream.name, consumer.name)
+                found += await _compared(f"{stream.name}/{consumer.name}", _consumer(stream, consumer), info)
+    return found
+
+
+async def _compared(name: str, wanted: Any, asked: Any) -> list[str]:
+    try:
+        there = (await asked).config.as_dict()
+    except NotFoundError:
+        return [f"{name}: is not there"]
+    told = {key: value for key, value in wanted.as_dict().items() if value is not None}
+    other = [f"{key} is {there.get(key)}, not {value}" for key, value in told.items() if there.get(key) != value]
+    return [f"{name}: {'; '.join(other)}"] if other else []
+
+
+@contextlib.asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Any]:
     client = await nats.connect(
         url, connect_timeout=5, max_reconnect_attempts=20, reconnect_time_wait=0.25, inbox_prefix=b"_INBOX_topology"
     )
     try:
-        js = client.jetstream(timeout=10)
-        for stream in topology.streams:
-            await _stream(js, topology, stream)
-            for consumer in stream.consumers:
-                await js.add_consumer(stream.name, _consumer(stream, consumer))
+        yield client.jetstream(timeout=10)
     finally:
         await client.close()
 
 
-async def _stream(js: Any, topology: Topology, stream: Stream) -> None:
-    config = api.StreamConfig(
+def _stream(topology: Topology, stream: Stream) -> api.StreamConfig:
+    return api.StreamConfig(
         name=stream.name,
         subjects=[f"rushes.{stream.name}.v1.>"],
         retention=api.RetentionPolicy.LIMITS,
@@ -83,12 +120,6 @@ async def _stream(js: Any, topology: Topology, stream: Stream) -> None:
         max_bytes=topology.max_bytes,
         duplicate_window=600,
     )
-    try:
-        await js.stream_info(stream.name)
-    except NotFoundError:
-        await js.add_stream(config)
-    else:
-        await js.update_stream(config)
 
 
 def _consumer(stream: Stream, consumer: Consumer) -> api.ConsumerConfig:
@@ -103,10 +134,15 @@ def _consumer(stream: Stream, consumer: Consumer) -> api.ConsumerConfig:
 
 
 def main() -> None:
-    """Apply the file named on the command line, or the house's own."""
-    told = settings.load(Settings)
-    topology = load(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else load()
-    asyncio.run(apply(told.nats_url, topology))
+    """Apply the file named on the command line, or the house's own; or say what differs from it."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("file", nargs="?", type=pathlib.Path, default=FILE)
+    arguments.add_argument("--check", action="store_true", help="change nothing; print what differs")
+    asked, told = arguments.parse_args(), settings.load(Settings)
+    if not asked.check:
+        return asyncio.run(apply(told.nats_url, load(asked.file)))
+    found = asyncio.run(differences(told.nats_url, load(asked.file)))
+    sys.exit("\n".join(found) or 0)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,21 @@ async def test_a_change_of_the_file_is_applied(js, nats_url):
     assert await hears(js, "job", "compiler") == {"rushes.job.v1.FilmRequested", "rushes.job.v1.JobChanged"}
 
 
+async def test_what_is_not_as_written_is_said(js, nats_url):
+    written = topology.load()
+    assert await topology.differences(nats_url, written) == []
+    stream = (await js.stream_info("job")).config
+    stream.max_age = 60
+    await js.update_stream(stream)
+    await js.delete_consumer("job", "compiler")
+    assert await topology.differences(nats_url, written) == [
+        "job: max_age is 60000000000, not 604800000000000",
+        "job/compiler: is not there",
+    ]
+    await topology.apply(nats_url, written)
+    assert await topology.differences(nats_url, written) == []
+
+
 def test_a_misspelt_file_is_refused(tmp_path):
     path = tmp_path / "topology.yaml"
     path.write_text("streams: [{name: job, consumer: []}]")
