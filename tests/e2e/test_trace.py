@@ -28,7 +28,7 @@ async def filmed(of: house.House, told: collector.Collector, folder: Path) -> li
 
         async def whole() -> list[collector.Span] | None:
             found = told.trace(trace_id)
-            return found if any(one.name == f"process {_DONE}" for one in found) else None
+            return found if {f"publish {_DONE}", f"process {_DONE}"} <= {one.name for one in found} else None
 
         return await waiting.until("the end of the trace", whole)
 

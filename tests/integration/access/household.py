@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
+import pydantic
 from google.protobuf import message_factory
 from google.rpc import error_details_pb2
 
-from libs import blobs, dead_letters, entrance, outbox, rpc, settings
+from libs import blobs, dead_letters, entrance, operating, outbox, rpc, settings
 from rushes.compiler.v1 import compiler_service_pb2_grpc
 from rushes.job.v1 import events_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
@@ -132,7 +133,10 @@ class Site:
         self.leaving = contextlib.AsyncExitStack()
 
     async def storyboards(self) -> None:
-        media, visitors = blobs.open_store((self._folder / "media").as_uri()), guests.Reception("s" * 32)
+        media, visitors = (
+            blobs.open_store((self._folder / "media").as_uri()),
+            guests.Reception(pydantic.SecretStr("s" * 32)),
+        )
         behind = storyboard_api.StoryboardApi(
             self.places["storyboard"].database, "sandbox/reel-1", now, media, visitors, writer.Nobody()
         )
@@ -188,8 +192,10 @@ class Site:
         return f"127.0.0.1:{self.doors[name].server.port}"
 
     async def _open(self, name: str, *servicers: rpc.Servicer, knowing: Any = lambda issuer: issuer) -> None:
-        told = settings.Service.model_construct(
+        told = settings.Service(
             listen="127.0.0.1:0",
+            metrics_listen="127.0.0.1:0",
+            database_url=self.places[name].url,
             auth_jwks_url=self._issuer.jwks_url,
             auth_issuer=self._issuer.name,
             tokens_address=None if name == "storyboard" else self.address("storyboard"),
@@ -197,7 +203,8 @@ class Site:
             limit_compile=0,
             limit_session=0,
         )
-        front = entrance.of(told, name, self.places[name].database, servicers, knowing)
+        means = operating.Means(name, self.places[name].database, told)
+        front = entrance.of(told, means, servicers, knowing)
         self.doors[name] = await self._serve(name, server=front.server)
 
 

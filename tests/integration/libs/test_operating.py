@@ -67,7 +67,7 @@ async def test_only_an_operator_is_answered(office):
     verbs = [method.name for method in pb.DESCRIPTOR.services_by_name["OpsService"].methods]
     for verb in verbs:
         info = await refusals.refused(office(verb, roles=["owner"]), grpc.StatusCode.PERMISSION_DENIED)
-        assert info.reason == "OPERATOR_NEEDED"
+        assert info.reason == "ROLE_MISSING"
 
 
 async def test_the_status_tells_the_schema_and_what_is_to_be_said(office):

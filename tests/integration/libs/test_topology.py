@@ -45,11 +45,11 @@ async def test_what_is_not_as_written_is_said(js, nats_url):
     written = topology.load()
     assert await topology.differences(nats_url, written) == []
     stream = (await js.stream_info("job")).config
-    stream.max_age = 60
+    stream.max_age = 3600
     await js.update_stream(stream)
     await js.delete_consumer("job", "compiler")
     assert await topology.differences(nats_url, written) == [
-        "job: max_age is 60000000000, not 604800000000000",
+        "job: max_age is 3600000000000, not 604800000000000",
         "job/compiler: is not there",
     ]
     await topology.apply(nats_url, written)

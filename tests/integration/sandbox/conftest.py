@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import ports
 from tests.integration.sandbox import dialects
 
 ROOT = Path(__file__).parents[3]
@@ -25,14 +25,14 @@ class Process:
 
     def __init__(self, home: Path, **more: str) -> None:
         self.home, self._more = home, more
-        self.port = free_port()
+        self.port = ports.free()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         told = {
             "RUSHES_LISTEN": f"127.0.0.1:{self.port}",
-            "RUSHES_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+            "RUSHES_METRICS_LISTEN": f"127.0.0.1:{ports.free()}",
             "RUSHES_SANDBOX_HOME": str(self.home),
             "RUSHES_SANDBOX_LATENCY": "0",
         }
@@ -92,7 +92,7 @@ class Lent:
 
 @pytest.fixture(scope="session")
 def lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lent]:
-    home, port = tmp_path_factory.mktemp("lent"), free_port()
+    home, port = tmp_path_factory.mktemp("lent"), ports.free()
     told = {
         "RUSHES_LISTEN": f"127.0.0.1:{port}",
         "RUSHES_METRICS_LISTEN": "127.0.0.1:0",
@@ -140,12 +140,6 @@ async def speak_google(lent: Lent) -> AsyncIterator[Callable[[str], dialects.Spe
     """Makes clients of the Gemini dialect whose keys ask for disasters."""
     async with clients(lent, dialects.Google) as client:
         yield client
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

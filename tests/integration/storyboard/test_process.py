@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 
 import grpc
@@ -12,21 +11,16 @@ from libs import settings
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.cli import environment
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests import ports
 
 
 async def test_it_starts_serves_and_drains(database, issuer, tmp_path):
-    place, address = await database("storyboard"), f"127.0.0.1:{free_port()}"
+    place, address = await database("storyboard"), f"127.0.0.1:{ports.free()}"
     secret = tmp_path / "database_url"
     secret.write_text(place.url)
     told = {
         "RUSHES_LISTEN": address,
-        "RUSHES_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+        "RUSHES_METRICS_LISTEN": f"127.0.0.1:{ports.free()}",
         "RUSHES_DATABASE_URL_FILE": str(secret),
         "RUSHES_AUTH_JWKS_URL": issuer.jwks_url,
         "RUSHES_AUTH_ISSUER": issuer.name,
@@ -62,8 +56,8 @@ async def test_a_process_that_was_told_something_wrong_touches_nothing(issuer):
     touched = []
     async with await asyncio.start_server(lambda *_: touched.append(_), "127.0.0.1", 0) as database:
         told = {
-            "RUSHES_LISTEN": f"127.0.0.1:{free_port()}",
-            "RUSHES_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+            "RUSHES_LISTEN": f"127.0.0.1:{ports.free()}",
+            "RUSHES_METRICS_LISTEN": f"127.0.0.1:{ports.free()}",
             "RUSHES_DATABASE_URL": f"postgresql+asyncpg://a:b@127.0.0.1:{database.sockets[0].getsockname()[1]}/c",
             "RUSHES_AUTH_JWKS_URL": issuer.jwks_url,
             "RUSHES_AUTH_ISSUER": issuer.name,

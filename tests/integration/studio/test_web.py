@@ -166,7 +166,7 @@ async def test_a_service_that_is_away_is_a_problem_with_a_remedy(open_studio):
     assert (told["reason"], told["retryable"], got.headers["retry-after"]) == ("SERVICE_AWAY", True, "1")
     approval = "/v1/productions/prod_1:approve"
     spent = await open_studio.client.post(approval, headers={"authorization": "Bearer nobody's"})
-    assert (spent.status_code, spent.json()["charged"]) == (501, {"state": "unknown"})
+    assert (spent.status_code, spent.json()["charged"]) == (503, {"state": "unknown"})
 
 
 async def test_the_document_is_served(open_studio):

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from services.provider_gateway import providers
+from tests import ports
 from tests.integration.provider_gateway.adapters import conftest, dialects, rogues
 from tests.integration.sandbox import callers
 
@@ -101,13 +101,8 @@ async def test_a_wrong_order_is_rejected_in_the_provider_s_words(buy: conftest.B
     assert re.search("Supported values are|whole numbers|minimum", outcome.message)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 async def test_nobody_there_means_not_sent(build: Build, order: providers.Order, dialect: dialects.Dialect) -> None:
-    seller = build(f"http://127.0.0.1:{free_port()}")
+    seller = build(f"http://127.0.0.1:{ports.free()}")
     assert isinstance(await seller.create(order), providers.NotSent)
     with pytest.raises(providers.ProviderAway):
         await seller.poll(dialect.job_id)
@@ -230,8 +225,8 @@ async def test_nothing_of_the_environment_goes_to_an_endpoint(
     strangers = {
         "OPENAI_ORG_ID": "org-of-somebody",
         "OPENAI_PROJECT_ID": "project-of-somebody",
-        "HTTP_PROXY": f"http://127.0.0.1:{free_port()}",
-        "http_proxy": f"http://127.0.0.1:{free_port()}",
+        "HTTP_PROXY": f"http://127.0.0.1:{ports.free()}",
+        "http_proxy": f"http://127.0.0.1:{ports.free()}",
         "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1",
     }
     for name, value in strangers.items():
