@@ -15,9 +15,7 @@ from tests.contract import rooms
 TOOLS = pathlib.Path(os.environ.get("RUSHES_TOOLS", "~/.cache/rushes-tools")).expanduser()
 _BASE = "localhost/rushes-base:bookworm"
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates,netbase,media-types"
-_SOURCES = """deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian-security bookworm-security main
-"""
+_SOURCES = "/etc/apt/sources.list.d/debian.sources"  # the mirrors that this machine knows
 _ISOLATION = ("--isolation", "chroot")
 _CERTIFICATES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 _MIRRORS_PLACE = "/etc/mirror-ca.crt"
@@ -94,8 +92,8 @@ def _bootstrap() -> None:
     if not tar.exists():
         TOOLS.mkdir(parents=True, exist_ok=True)
         draft = tar.with_suffix(".new.tar")
-        words = ("mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(draft), "-")
-        subprocess.run(words, check=True, input=_SOURCES, text=True)
+        words = ("mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(draft), _SOURCES)
+        subprocess.run(words, check=True)
         draft.rename(tar)
     name = buildah("from", "scratch")
     buildah("add", "--quiet", name, str(tar), "/")
