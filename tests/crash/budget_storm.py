@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from rushes.provider_gateway.v1 import quote_pb2, submission_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
 from services.cli import client, environment, health, house, postgres, processes
+from tests import ports
 from tests.bench import home
 from tests.e2e import crew, oracle, waiting
 
@@ -175,9 +175,7 @@ async def _replicas(of: house.House) -> AsyncIterator[Pids]:
 
 
 def _program(of: house.House, number: int) -> processes.Program:
-    with contextlib.ExitStack() as free:
-        listeners = [free.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        address, metrics = (f"127.0.0.1:{one.getsockname()[1]}" for one in listeners)
+    address, metrics = (f"127.0.0.1:{ports.free()}" for _ in range(2))
     told = environment.of_service(of, _GATEWAY) | {"RUSHES_LISTEN": address, "RUSHES_METRICS_LISTEN": metrics}
     told = {name: value for name, value in told.items() if name != "RUSHES_CALLBACKS_LISTEN"}
     return processes.Program(

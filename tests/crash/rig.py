@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from google.protobuf import duration_pb2
 from libs import migrate
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb2
 from services.cli import check, client, environment, health, house, issuer, postgres, processes, supervisor
+from tests import ports
 from tests.crash import armed, places
 from tests.e2e import waiting
 
@@ -179,9 +179,7 @@ async def standing(folder: Path) -> AsyncIterator[Rig]:
 
 def _programs(of: house.House, folder: Path) -> list[processes.Program]:
     gateway = environment.of_service(of, "provider_gateway") | _overrides(of)
-    with contextlib.ExitStack() as free:
-        listeners = [free.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        address, metrics = (f"127.0.0.1:{one.getsockname()[1]}" for one in listeners)
+    address, metrics = (f"127.0.0.1:{ports.free()}" for _ in range(2))
     other = {**gateway, "RUSHES_LISTEN": address, "RUSHES_METRICS_LISTEN": metrics}
     del other["RUSHES_CALLBACKS_LISTEN"]  # every order names the first one's
     return [

@@ -12,7 +12,6 @@ import datetime
 import itertools
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_p
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
 from rushes.storyboard.v1 import storyboard_pb2, storyboard_service_pb2, storyboard_service_pb2_grpc
 from services.cli import check, client, environment, health, house, issuer, processes, supervisor
+from tests import ports
 from tests.bench import line
 from tests.e2e import waiting
 
@@ -308,10 +308,7 @@ def _ledger(of: house.House) -> Path:
 def _free() -> Iterator[tuple[str, str]]:
     """Addresses to serve at, and for metrics."""
     while True:
-        with contextlib.ExitStack() as free:
-            both = [free.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-            first, second = (f"127.0.0.1:{one.getsockname()[1]}" for one in both)
-        yield first, second
+        yield f"127.0.0.1:{ports.free()}", f"127.0.0.1:{ports.free()}"
 
 
 async def _is_gone(child: processes.Child, pid: int) -> bool:

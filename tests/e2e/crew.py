@@ -35,10 +35,10 @@ def cutting(production: progress.Production) -> bool:
     return production.told.state not in (job_pb2.Production.STATE_FILMING, job_pb2.Production.STATE_UNSPECIFIED)
 
 
-async def shoot(of: house.House, name: str, folder: Path) -> None:
+async def shoot(of: house.House, name: str, folder: Path, first_seed: int = 11) -> None:
     """`rushes film` of a small board; the film is decoded to its last picture."""
     wanted = film.Wanted(
-        board=board_file.read(boards.write(folder, name)),
+        board=board_file.read(boards.write(folder, name, first_seed)),
         output=folder / f"{name}.mp4",
         home=of.folder,
         yes=False,

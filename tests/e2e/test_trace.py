@@ -20,17 +20,22 @@ _DONE = "rushes.compiler.v1.FilmCompleted"
 
 
 async def filmed(of: house.House, told: collector.Collector, folder: Path) -> list[collector.Span]:
-    """The trace of a film, whole: the last thing that happens is that the job service hears of it."""
+    """The trace of a film, whole: the last thing that happens is that the job service hears of it.
+
+    Each process sends what it has recorded every second.
+    """
     trace_id = secrets.token_hex(16)
     async with asyncio.timeout(_WITHIN_S):
         with telemetry.span("film", {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}):
-            await crew.shoot(of, "The trace", folder)
+            await crew.shoot(of, "The trace", folder, first_seed=91)  # no clip, and no piece, of another film
 
         async def whole() -> list[collector.Span] | None:
             found = told.trace(trace_id)
             return found if {f"publish {_DONE}", f"process {_DONE}"} <= {one.name for one in found} else None
 
-        return await waiting.until("the end of the trace", whole)
+        await waiting.until("the end of the trace", whole)
+        await asyncio.sleep(2)
+        return told.trace(trace_id)
 
 
 async def test_a_film_is_one_trace(of: house.House, told: collector.Collector, tmp_path: Path) -> None:
