@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 UNARY_DEADLINE_S = 15.0
+_HEAR_OUT_S = 1.0
 _OPEN = "/grpc."  # health and reflection need no token
 
 
@@ -82,7 +83,12 @@ class Gate(grpc.aio.ServerInterceptor):
             async with self._pass(method, context):
                 remaining = context.time_remaining()
                 async with asyncio.timeout(min(remaining or most, most)):
-                    return await behaviour(request, context)
+                    try:
+                        return await behaviour(request, context)
+                    except errors.Error:
+                        if asks_many:
+                            await _hear_out(request)
+                        raise
 
         return call
 
@@ -134,6 +140,14 @@ class Gate(grpc.aio.ServerInterceptor):
     async def _counted(self, rule: access.Access, who: str) -> None:
         if self._count and rule.limit:
             await self._count(who, rule.limit)
+
+
+async def _hear_out(requests: AsyncIterable[Any]) -> None:
+    """Take what is still being sent, for a moment: whoever is answered while it sends may not hear the answer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_HEAR_OUT_S):
+            async for _ in requests:
+                pass
 
 
 def _address(peer: str) -> str:
