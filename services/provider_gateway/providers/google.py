@@ -2,22 +2,20 @@
 
 import asyncio
 import base64
-import functools
 import math
 import re
 import urllib.parse
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
+from google import genai
+from google.genai import types
 
 from services.provider_gateway import providers
 from services.provider_gateway.providers import exchange, sdk, signatures
-
-if TYPE_CHECKING:
-    from google import genai
 
 _PENDING = {"queued", "in_progress", "requires_action", "requires_continuation"}
 _ENDED = {"failed", "cancelled", "incomplete", "budget_exceeded"}
@@ -35,26 +33,21 @@ class GoogleInteractions(providers.Provider):
         self._base = f"{endpoint.base_url.rstrip('/')}/v1"
         self._wire = exchange.Wire(endpoint.public_only)
         self._http = sdk.client(self._wire)
-
-    @functools.cached_property
-    def _sdk(self) -> "genai.Client":
-        from google import genai
-        from google.genai import types
-
-        return genai.Client(
+        self._sdk = genai.Client(
             vertexai=False,
-            api_key=self._endpoint.key or "none",
+            api_key=endpoint.key or "none",
             http_options=types.HttpOptions(
-                base_url=self._endpoint.base_url,
+                base_url=endpoint.base_url,
                 api_version="v1",
                 httpx_async_client=self._http,
                 retry_options=types.HttpRetryOptions(attempts=1),
             ),
         )
+        # Typed for a parsed answer, which is what the SDK shows to type checkers; what is used here is not.
+        self._interactions: Any = self._sdk.aio.interactions.with_raw_response
 
     async def create(self, order: providers.Order) -> providers.CreateOutcome:
         """Order one clip: one POST. Sound and a negative prompt cannot be chosen here."""
-        await sdk.load("google.genai")
         try:
             body = await asyncio.to_thread(_body, order)
         except OSError as fault:
@@ -65,9 +58,7 @@ class GoogleInteractions(providers.Provider):
         headers = {"X-Client-Request-Id": order.submission_id}
         if self.capabilities.idempotency_s:
             headers["Idempotency-Key"] = order.submission_id
-        # Typed for a parsed answer, which is what the SDK shows to type checkers; what is used here is not.
-        interactions: Any = self._sdk.aio.interactions.with_raw_response
-        response = (await interactions.create(**body, extra_headers=headers)).http_response
+        response = (await self._interactions.create(**body, extra_headers=headers)).http_response
         assert isinstance(response, httpx2.Response)
         return response
 
@@ -111,8 +102,7 @@ class GoogleInteractions(providers.Provider):
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
-        if "_sdk" in vars(self):
-            self._sdk.close()
+        self._sdk.close()
         await self._wire.close()
 
     async def _call(self, method: str, url: str) -> tuple[exchange.Answer, Any]:

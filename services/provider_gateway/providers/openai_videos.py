@@ -10,20 +10,17 @@ way, the flags of its endpoint say:
 """
 
 import asyncio
-import functools
 import urllib.parse
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
+import openai
 
 from services.provider_gateway import providers
 from services.provider_gateway.providers import exchange, listing, sdk, signatures
-
-if TYPE_CHECKING:
-    import openai
 
 _PENDING = {"queued", "pending", "submitted", "in_progress", "processing", "running"}
 _DONE = {"completed", "succeeded", "success", "done"}
@@ -44,26 +41,19 @@ class OpenAIVideos(providers.Provider):
         self.capabilities = capabilities
         self._endpoint = endpoint
         self._wire = exchange.Wire(endpoint.public_only)
+        self._sdk = openai.AsyncOpenAI(
+            api_key=endpoint.key or "none",
+            base_url=endpoint.base_url,
+            max_retries=0,
+            default_query=dict(urllib.parse.parse_qsl(_query(endpoint))),
+            http_client=sdk.client(self._wire),
+        )
+        self._sdk.organization = self._sdk.project = None  # else those of the environment go to every endpoint
         self._listing = listing.Listing(self._told)
         self._stopped: dict[str, None] = {}
 
-    @functools.cached_property
-    def _sdk(self) -> "openai.AsyncOpenAI":
-        import openai
-
-        made = openai.AsyncOpenAI(
-            api_key=self._endpoint.key or "none",
-            base_url=self._endpoint.base_url,
-            max_retries=0,
-            default_query=dict(urllib.parse.parse_qsl(_query(self._endpoint))),
-            http_client=sdk.client(self._wire),
-        )
-        made.organization = made.project = None  # else those of the environment go to every endpoint
-        return made
-
     async def create(self, order: providers.Order) -> providers.CreateOutcome:
         """Order one clip: one POST, of a form, which every server takes, or of JSON."""
-        await sdk.load("openai")
         try:
             picture = await asyncio.to_thread(_picture, order.first_frame) if order.first_frame else None
         except OSError as fault:
@@ -80,8 +70,6 @@ class OpenAIVideos(providers.Provider):
         elif flags.get("seconds_type") == "int":
             body["seconds"] = order.seconds
         if "key_header" in flags:
-            import openai
-
             headers |= {"Authorization": openai.Omit(), **_credentials(self._endpoint)}
         if self.capabilities.idempotency_s:
             headers["Idempotency-Key"] = order.submission_id
@@ -168,8 +156,7 @@ class OpenAIVideos(providers.Provider):
 
     async def close(self) -> None:
         """Give the connections back."""
-        if "_sdk" in vars(self):
-            await self._sdk.close()
+        await self._sdk.close()
         await self._wire.close()
 
     async def _call(self, method: str, path: str, query: str = "") -> tuple[exchange.Answer, Any]:

@@ -1,22 +1,10 @@
 """What a provider's SDK gets to send its orders with: our own wire."""
 
-import asyncio
-import importlib
-
 import httpx2
 
 from services.provider_gateway.providers import exchange
 
 _OF_THE_CONNECTION = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
-
-_loaded = set[str]()
-
-
-async def load(name: str) -> None:
-    """Load an SDK, before the first order that needs it: half a second that is neither the start's nor the loop's."""
-    if name not in _loaded:
-        await asyncio.to_thread(importlib.import_module, name)
-        _loaded.add(name)
 
 
 def client(wire: exchange.Wire) -> httpx2.AsyncClient:
