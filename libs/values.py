@@ -18,7 +18,8 @@ def _host_port(address: str) -> str:
 
 
 def _target(address: str) -> str:
-    _host_port(address.removeprefix("dns:///"))
+    for one in address.removeprefix("ipv4:").split(",") if address.startswith("ipv4:") else [address]:
+        _host_port(one.removeprefix("dns:///"))
     return address
 
 
@@ -60,7 +61,8 @@ HostPort = Annotated[str, pydantic.AfterValidator(_host_port)]
 """The address a server listens on: `host:port`, an IPv6 host in brackets; port 0 asks for any free port."""
 
 Target = Annotated[str, pydantic.AfterValidator(_target)]
-"""Where a gRPC service is: `host:port`, or `dns:///name:port` for all addresses behind a name."""
+"""Where a gRPC service is: `host:port`, `dns:///name:port` for all addresses behind a name, or all of them by number:
+`ipv4:10.0.0.7:7000,10.0.0.8:7000`."""
 
 WebUrl = Annotated[str, _begins("https", "http")]
 DatabaseUrl = Annotated[str, _begins("postgresql+asyncpg")]
