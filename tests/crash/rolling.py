@@ -76,7 +76,7 @@ class _Counted:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._stub, name)
-        if not isinstance(method, grpc.aio.UnaryUnaryMultiCallable):
+        if name.startswith(("Watch", "Upload")):
             return method
 
         async def call(request: Any, metadata: Any, **_: Any) -> Any:
@@ -106,6 +106,8 @@ class Fleet:
         told = environment.of_service(self.of, service)
         told |= {"RUSHES_LISTEN": address, "RUSHES_METRICS_LISTEN": metrics, "RUSHES_DRAIN_S": str(_DRAIN_S)}
         told |= {f"RUSHES_{name.upper()}_ADDRESS": self.target(name) for name in SERVICES}
+        if "RUSHES_TOKENS_ADDRESS" in told:
+            told["RUSHES_TOKENS_ADDRESS"] = self.target("storyboard")
         if number:
             told.pop("RUSHES_CALLBACKS_LISTEN", None)  # every order names the first one's
         command = (sys.executable, "-m", f"services.{service}")
