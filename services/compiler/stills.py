@@ -76,16 +76,17 @@ def poster(path: Path, recipe: Film, target: Path) -> None:
     """Write the first key picture of the first scene that shows something, as JPEG."""
     pictures = _key_pictures(path, recipe, recipe.chapters[0], 0)
     picture = next((picture for picture in pictures if _contrast(picture) > _FLAT), None)
-    picture = picture or _clearest(path, recipe, recipe.chapters[0])
+    picture = picture or _clearest(path, recipe, recipe.chapters[0], _decoded(path, recipe, 0))
     picture.save(target, "JPEG", quality=_QUALITY, optimize=True)
 
 
 def scenes(path: Path, recipe: Film, size: tuple[int, int]) -> Iterator[Image.Image]:
     """For each scene the key picture before its middle, or its clearest, not larger than `size`."""
     for chapter in recipe.chapters:
-        picture = next(_key_pictures(path, recipe, chapter, chapter.start + chapter.frames // 2))
+        middle = chapter.start + chapter.frames // 2
+        picture = next(_key_pictures(path, recipe, chapter, middle), None) or _decoded(path, recipe, middle)
         if _contrast(picture) <= _FLAT:
-            picture = _clearest(path, recipe, chapter)
+            picture = _clearest(path, recipe, chapter, picture)
         picture.thumbnail(size, Image.Resampling.HAMMING)  # a third of the time of the best, and hard to tell
         yield picture
 
@@ -102,8 +103,18 @@ def small(path: Path, recipe: Film, frames: Sequence[int], size: tuple[int, int]
             yield Image.fromarray(shown.to_ndarray())
 
 
-def _clearest(path: Path, recipe: Film, chapter: Chapter) -> Image.Image:
-    return max(_key_pictures(path, recipe, chapter, chapter.start), key=_contrast)
+def _clearest(path: Path, recipe: Film, chapter: Chapter, otherwise: Image.Image) -> Image.Image:
+    return max(_key_pictures(path, recipe, chapter, chapter.start), key=_contrast, default=otherwise)
+
+
+def _decoded(path: Path, recipe: Film, frame: int) -> Image.Image:
+    """This very picture: a short scene between two crossfades has no key picture of its own."""
+    with media.opened(path) as container:
+        stream = container.streams.video[0]
+        step = (stream.time_base or 1) * recipe.profile.fps
+        container.seek(int(frame / step), stream=stream)
+        shown = (picture for picture in container.decode(stream) if film.nearest((picture.pts or 0) * step) >= frame)
+        return Image.fromarray(next(shown).to_ndarray(format="rgb24"))
 
 
 def _key_pictures(path: Path, recipe: Film, chapter: Chapter, frame: int) -> Iterator[Image.Image]:

@@ -54,6 +54,12 @@ def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:
     assert (tmp_path / orders.POSTER).exists()
 
 
+def test_a_scene_without_a_key_picture_of_its_own_is_shown_by_its_middle(made: tuple[Path, Film]) -> None:
+    path, plan = made
+    pictures = stills.scenes(path, replace(plan, chapters=(Chapter(1, "Between", 25, 35),)), (160, 96))
+    assert [number_in(picture) for picture in pictures] == [30]
+
+
 @pytest.mark.parametrize(
     ("count", "size", "columns"),
     [
