@@ -33,9 +33,8 @@ class Shelf:
 
     async def lay(self, tenant_id: str, name: str, folder: Path, fetch: Fetch) -> None:
         """Put the file of this digest or address into an order's folder. Raises StorageFull, and what `fetch` does."""
-        place = self._place(tenant_id, name)
-        async with self._arriving.setdefault(place.name, asyncio.Lock()):
-            if not await asyncio.to_thread(_link, place, folder / name):
+        async with self._one_at_a_time(tenant_id, name):
+            if not await asyncio.to_thread(_link, self._place(tenant_id, name), folder / name):
                 await self._check_room()
                 await fetch(folder / name)
                 await self.keep(tenant_id, folder / name)
@@ -46,13 +45,17 @@ class Shelf:
         arriving = folder / hashlib.sha256(key.encode()).hexdigest()[:32]
         await fetch(arriving)
         digest = await asyncio.to_thread(_digest_of, arriving)
-        arriving.replace(folder / digest)
-        await self.keep(tenant_id, folder / digest)
+        async with self._one_at_a_time(tenant_id, digest):  # a file that another replaces cannot be linked
+            arriving.replace(folder / digest)
+            await self.keep(tenant_id, folder / digest)
         return digest
 
     async def keep(self, tenant_id: str, path: Path) -> None:
         """Have this file, which is ours, at hand as well under its name; it changes no more."""
         await asyncio.to_thread(self._keep, path, self._place(tenant_id, path.name))
+
+    def _one_at_a_time(self, tenant_id: str, name: str) -> asyncio.Lock:
+        return self._arriving.setdefault(self._place(tenant_id, name).name, asyncio.Lock())
 
     def _place(self, tenant_id: str, name: str) -> Path:
         """Nothing that was made for one tenant is ever laid before another, whatever a worker made of it."""
