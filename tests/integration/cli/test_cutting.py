@@ -1,8 +1,8 @@
 """`rushes cut` and the verbs of films against a house: from a production to another cut of the same takes."""
 
 import asyncio
-import io
 import json
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,11 +11,10 @@ from typing import Any
 
 import av
 import pytest
-import rich.console
 import yaml
 
 from services.cli import __main__ as command
-from services.cli import cutting, edit_file, visit
+from services.cli import visit
 from tests import homes
 from tests.unit.compiler import test_sound_files
 
@@ -105,24 +104,24 @@ def test_from_a_film_to_another_cut_of_it(run: Run, folder: Path, tmp_path: Path
 
 def test_an_interrupted_cut_is_taken_up_again_and_begun_once(run: Run, folder: Path) -> None:
     takes = told(run, "take", "list", told(run, "production", "list")["productions"][0]["storyboard_id"])["takes"]
-    Path("edit.yaml").write_text(f"title: Interrupted\ncuts:\n  - take: {takes[0]['id']}\n")
-    asyncio.run(_interrupted(cutting.Wanted(edit_file.read(Path("edit.yaml")), Path("a.mp4"), folder, False, False)))
+    cuts = [{"take": takes[number % 2]["id"], "join": "crossfade 6" if number else "cut"} for number in range(12)]
+    Path("edit.yaml").write_text(yaml.safe_dump({"title": "Interrupted", "cuts": cuts}))
+    _killed_when_begun("cut", str(Path("edit.yaml").resolve()), "--home", str(folder))
     assert len([*(folder / "runs").iterdir()]) == 1
-    assert run("cut", "edit.yaml", "-o", "a.mp4")[:2] == (0, "a.mp4\n")
+    code, out, err = run("cut", "edit.yaml", "-o", "a.mp4")
+    assert (code, out) == (0, "a.mp4\n"), err
     assert not [*(folder / "runs").iterdir()]
     films = told(run, "film", "list")["films"]
     assert [film["edit_list"]["title"] for film in films].count("Interrupted") == 1
 
 
-async def _interrupted(wanted: cutting.Wanted) -> None:
-    """Cut until the film is begun, then leave."""
-    written = io.StringIO()
-    console = rich.console.Console(file=written)
-    running = asyncio.create_task(cutting.make(wanted, console, console))
-    while "Film film_" not in written.getvalue():  # noqa: ASYNC110, it is told by another process
-        await asyncio.sleep(0.01)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+def _killed_when_begun(*words: str) -> None:
+    """Kill the command as soon as it names its film, which then takes a good second to cut."""
+    command = [sys.executable, "-m", "services.cli", *words]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert any(line.startswith("Film film_") for line in running.stderr)
+        running.kill()
 
 
 def test_what_a_service_refuses_is_told_where_it_stands(run: Run) -> None:
