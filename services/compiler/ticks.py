@@ -24,15 +24,17 @@ class Compiling:
 
     async def run(self, stop: asyncio.Event) -> None:
         """A part that works until it is told to stop; then it hands back what it has, and ends its workers."""
-        crews = [self.films.run(stop), self.pieces.run(stop), self.exports.run(stop)]
-        besides = [
+        parts = [
+            self.films.run,
+            self.pieces.run,
+            self.exports.run,
             run.every("evict", _EVICT_EVERY_S, self.evict),
             run.every("measure", _MEASURE_EVERY_S, self._gauges.look),
             backlog.watch(self.shop.database),
         ]
         try:
             await self.shop.cutter.begin()
-            await asyncio.gather(*crews, *(part(stop) for part in besides))
+            await asyncio.gather(*(part(stop) for part in parts))
         finally:
             await self.shop.close()
 
