@@ -1,23 +1,21 @@
 """Asks every service about its audit, and shows what they say to a person."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import rich.console
-from google.protobuf import json_format, message
+from google.protobuf import message
 
-from libs import rpc
 from rushes.ops.v1 import audit_service_pb2 as pb
 from rushes.ops.v1 import audit_service_pb2_grpc
-from services.cli import client, exits, gateway, house, wire
+from services.cli import each, exits, house, wire
 
 
 def list_entries(home: Path, target: str, as_json: bool, out: rich.console.Console) -> None:
     """Print the newest page of each service."""
     found = _ask_all(home, "ListAuditEntries", pb.ListAuditEntriesRequest(target=target))
     if as_json:
-        out.print_json(data={service: _plain(answer) for service, answer in found.items()})
+        out.print_json(data={service: each.plain(answer) for service, answer in found.items()})
         return
     for service, answer in found.items():
         for one in answer.audit_entries:
@@ -32,7 +30,7 @@ def verify(home: Path, as_json: bool, out: rich.console.Console) -> None:
     """Print how far each chain holds. Raises Ended when one does not hold to its end."""
     found = _ask_all(home, "VerifyAudit", pb.VerifyAuditRequest())
     if as_json:
-        out.print_json(data={service: _plain(answer) for service, answer in found.items()})
+        out.print_json(data={service: each.plain(answer) for service, answer in found.items()})
     for service, answer in found.items() if not as_json else ():
         out.print(f"{service}: {answer.entries} entries hold, the last is {answer.last_hash[:16]}", markup=False)
     broken = {service: answer for service, answer in found.items() if answer.broken_position}
@@ -42,21 +40,8 @@ def verify(home: Path, as_json: bool, out: rich.console.Console) -> None:
 
 
 def _ask_all(home: Path, verb: str, request: message.Message) -> dict[str, Any]:
-    of = gateway.running(home)
-
-    async def ask(services: client.Client, name: str) -> Any:
-        async with rpc.connect(of.address(name)) as channel:
-            return await services.call(getattr(audit_service_pb2_grpc.AuditServiceStub(channel), verb), request)
-
-    async def call() -> dict[str, Any]:
-        async with client.connect(of) as services:
-            return {name: await ask(services, name) for name in house.DATABASES}
-
-    return asyncio.run(call())
-
-
-def _plain(answer: message.Message) -> Any:
-    return json_format.MessageToDict(answer, preserving_proto_field_name=True)
+    stub = audit_service_pb2_grpc.AuditServiceStub
+    return {service: each.ask(home, service, stub, verb, request) for service in house.DATABASES}
 
 
 def _line(service: str, one: pb.AuditEntry) -> str:

@@ -102,8 +102,6 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
     }
     if service in house.DATABASES:
         told["RUSHES_DATABASE_URL"] = database_url(of, service, service)
-        if service != "storyboard":
-            told["RUSHES_TOKENS_ADDRESS"] = of.address("storyboard")
     if service in house.NATS_USERS:
         told["RUSHES_NATS_URL"] = nats_url(of, service)
     if service == "provider_gateway":

@@ -1,18 +1,16 @@
 """Asks the processes of a house how they do, and shows what they say to a person."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import rich.console
-from google.protobuf import duration_pb2, json_format, message, timestamp_pb2
+from google.protobuf import duration_pb2, message, timestamp_pb2
 
-from libs import rpc
 from rushes.ops.v1 import ops_service_pb2 as pb
 from rushes.ops.v1 import ops_service_pb2_grpc
-from services.cli import client, exits, gateway, house, wire
+from services.cli import each, exits, gateway, house, wire
 
 _SLOWEST = 3
 
@@ -64,20 +62,12 @@ def _ask_all(home: Path, verb: str, request: message.Message) -> list[tuple[str,
 def _ask(home: Path, service: str, verb: str, request: message.Message) -> Any:
     if service not in house.DATABASES:
         raise exits.Ended(f"{service}: write one of {', '.join(house.DATABASES)}.", exits.Code.USAGE)
-    of = gateway.running(home)
-
-    async def call() -> Any:
-        async with client.connect(of) as services, rpc.connect(of.address(service)) as channel:
-            return await services.call(getattr(ops_service_pb2_grpc.OpsServiceStub(channel), verb), request)
-
-    return asyncio.run(call())
+    return each.ask(home, service, ops_service_pb2_grpc.OpsServiceStub, verb, request)
 
 
 def _show_all(found: Sequence[tuple[str, Any]], lines: Any, as_json: bool, out: rich.console.Console) -> None:
     if as_json:
-        out.print_json(
-            data={name: json_format.MessageToDict(one, preserving_proto_field_name=True) for name, one in found}
-        )
+        out.print_json(data={name: each.plain(one) for name, one in found})
         return
     for service, answer in found:
         for line in lines(service, answer):

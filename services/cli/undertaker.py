@@ -1,17 +1,15 @@
 """Asks every service about its dead letters, and shows what they say to a person."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import rich.console
-from google.protobuf import json_format, message
+from google.protobuf import message
 
-from libs import rpc
 from rushes.ops.v1 import dead_letter_service_pb2 as pb
 from rushes.ops.v1 import dead_letter_service_pb2_grpc
-from services.cli import client, exits, gateway, wire
+from services.cli import client, each, exits, gateway, wire
 
 HEARING = ("job", "provider_gateway", "compiler")
 """The services that hear events."""
@@ -25,7 +23,9 @@ def list_letters(home: Path, state: str, as_json: bool, out: rich.console.Consol
     request = pb.ListDeadLettersRequest(state=pb.DeadLetter.State.Value(name), page_size=200)
     found = {service: _ask(home, service, "ListDeadLetters", request) for service in HEARING}
     if as_json:
-        shown = {service: _plain(answer)["dead_letters"] for service, answer in found.items() if answer.dead_letters}
+        shown = {
+            service: each.plain(answer)["dead_letters"] for service, answer in found.items() if answer.dead_letters
+        }
         out.print_json(data=shown)
         return
     for service, answer in found.items():
@@ -71,18 +71,7 @@ def _find(home: Path, event_id: str) -> tuple[str, Any]:
 
 
 def _ask(home: Path, service: str, verb: str, request: message.Message) -> Any:
-    of = gateway.running(home)
-
-    async def call() -> Any:
-        async with client.connect(of) as services, rpc.connect(of.address(service)) as channel:
-            stub = dead_letter_service_pb2_grpc.DeadLetterServiceStub(channel)
-            return await services.call(getattr(stub, verb), request)
-
-    return asyncio.run(call())
-
-
-def _plain(answer: message.Message) -> Any:
-    return json_format.MessageToDict(answer, preserving_proto_field_name=True)
+    return each.ask(home, service, dead_letter_service_pb2_grpc.DeadLetterServiceStub, verb, request)
 
 
 def _line(service: str, of: pb.DeadLetter) -> str:

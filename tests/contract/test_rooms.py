@@ -21,10 +21,10 @@ NAMED = {
         auditor audits backup board board_calls board_exchange board_fields board_file board_files board_lines
         board_rules board_stills board_verbs buying calls check check_files check_gateway check_jobs
         check_provider check_said client config config_guide consent credentials cutting databases dead delivery
-        doctor download edit_file edit_form edit_list environment exits field_words film film_files film_verbs
-        floor gateway health house household issuer keeper keys leash locksmith migrations nats ops plan_lines
-        postbox postgres processes production productions progress purse reels runs screening shelf slate
-        spending state status steward supervisor takes undertaker visit warden webhook yaml_file
+        doctor download each edit_file edit_form edit_list environment exits field_words film film_files
+        film_verbs floor gateway health house household issuer keeper keys leash locksmith migrations nats ops
+        plan_lines postbox postgres processes production productions progress purse reels runs screening shelf
+        slate spending state status steward supervisor takes undertaker visit warden webhook yaml_file
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
