@@ -237,15 +237,19 @@ class Waiting(NamedTuple):
 
     events: int
     oldest: datetime | None
+    oldest_age_s: float
     dead_letters: int
 
 
-async def waiting(conn: AsyncConnection) -> Waiting:
-    """What is to be said, and what could not be heard."""
-    unsaid = OUTBOX.c.published_at.is_(None)
-    said = (await conn.execute(sa.select(sa.func.count(), sa.func.min(OUTBOX.c.created_at)).where(unsaid))).one()
+async def waiting(conn: AsyncConnection, most: int | None = None) -> Waiting:
+    """What is to be said, of which at most so many are counted, and what could not be heard."""
+    unsaid = sa.select(OUTBOX.c.created_at).where(OUTBOX.c.published_at.is_(None))
+    counted = unsaid.order_by(OUTBOX.c.id).limit(most).subquery()
+    oldest = sa.func.min(counted.c.created_at)
+    age_s = sa.func.coalesce(sa.extract("epoch", sa.func.clock_timestamp() - oldest), 0)
+    said = (await conn.execute(sa.select(sa.func.count(), oldest, age_s).select_from(counted))).one()
     dead = sa.select(sa.func.count()).select_from(DEAD_LETTERS).where(DEAD_LETTERS.c.state == "DEAD")
-    return Waiting(said[0], said[1], (await conn.execute(dead)).scalar_one())
+    return Waiting(said[0], said[1], float(said[2]), (await conn.execute(dead)).scalar_one())
 
 
 async def oldest_kept(conn: AsyncConnection) -> datetime | None:
