@@ -9,7 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOS := $(shell cd proto && find rushes -name '*.proto' | sort)
 SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
-GROUPS := storyboard job provider_gateway compiler studio sandbox cli house dev
+GROUPS := storyboard job provider_gateway compiler studio sandbox cli house front dev
+WEB := services/studio/static/vendor/LICENSES.txt
 
 include deploy/tools.mk deploy/workflows.mk deploy/observability/rules.mk deploy/helm/chart.mk
 
@@ -30,12 +31,19 @@ $(VENV)/dev: requirements/dev.txt $(VENV)/house
 .PHONY: install
 install: $(VENV)/dev ## Create .venv with everything, developer's tools included
 
+$(WEB): services/studio/front/package-lock.json services/studio/front/build.py | $(VENV)/house
+	command -v npm > /dev/null || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/front.txt
+	$(BIN)/python -m services.studio.front.build
+
+.PHONY: web
+web: $(WEB) ## Bring the fonts, scripts and icons of the studio's pages
+
 .PHONY: film
 film: $(VENV)/house ## Make the example film through the whole house
 	$(BIN)/rushes film docs/examples/the-letter.yaml --output film.mp4 --yes
 
 .PHONY: up
-up: $(VENV)/house ## Run the whole house on this machine until Ctrl-C
+up: $(VENV)/house $(WEB) ## Run the whole house on this machine until Ctrl-C
 	$(BIN)/rushes up
 
 .PHONY: check
@@ -52,15 +60,19 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 	git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)"
 
 .PHONY: test
-test: $(VENV)/dev ## Every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: $(VENV)/dev ## Every test that needs no browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/studio
+
+.PHONY: test-studio
+test-studio: $(VENV)/dev $(WEB) ## The pages in a real Chromium: every proof of them
+	$(BIN)/python -m pytest tests/studio
 
 .PHONY: tools-test
 tools-test: chart-test workflows-test recipes-test ## What is proved with the tools: what is deployed
 
 .PHONY: cover
 cover: $(VENV)/dev ## Every test, with branch coverage
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=80
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/studio --cov --cov-report=term:skip-covered --cov-fail-under=80
 
 .PHONY: bench
 bench: $(VENV)/dev ## Drive jobs through the whole line and print what they cost
