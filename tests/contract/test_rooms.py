@@ -64,9 +64,11 @@ NAMED = {
         writer
     """,
     "studio": """
-        rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/files rest/filming
-        rest/founding rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals rest/remedies
-        rest/routes rest/shapes rest/single rest/table rest/things rest/tree rest/videos web
+        assets front/build front/node_modules/htmx.org/dist/scripts/upgrade-check pages/__init__ pages/app
+        pages/faults pages/files pages/house pages/signing pages/site pages/words rest/__init__ rest/app
+        rest/binding rest/calls rest/document rest/events rest/files rest/filming rest/founding
+        rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals rest/remedies rest/routes
+        rest/shapes rest/single rest/table rest/things rest/tree rest/videos session web
     """,
 }
 """The rooms that a service has besides."""

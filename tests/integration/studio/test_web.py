@@ -76,9 +76,13 @@ async def test_the_first_page_says_what_runs(open_studio):
         ("job", "bad", "✕ away"),
         ("compiler", "bad", "✕ away"),
     ]
-    (style,) = re.findall(r'href="(/static/[^"]+)"', page.text)
-    assert (await open_studio.get(style)).headers["content-type"].startswith("text/css")
-    assert not re.search(r"<script|<style|\bstyle=|\bon\w+=", page.text)
+    (style,) = re.findall(r'href="(/static/[^"]+css)"', page.text)
+    got = await open_studio.get(style)
+    assert got.headers["content-type"].startswith("text/css")
+    assert "immutable" in got.headers["cache-control"]
+    old = re.sub("/static/[^/]+", "/static/0123456789ab", style)
+    assert (await open_studio.get(old)).headers["cache-control"] == "no-store"
+    assert not re.search(r"<script>|<style|\bstyle=|\bon\w+=", page.text)
 
 
 async def test_a_signed_address_gives_the_film_under_its_name(open_studio):

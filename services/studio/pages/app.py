@@ -1,0 +1,23 @@
+"""The application of the pages: every screen's routes, and how their refusals are shown."""
+
+from collections.abc import Callable
+
+import fastapi
+
+from services.studio.pages import faults, files, house, signing, site
+
+SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (house.routes, signing.routes)
+"""One for each screen."""
+
+
+def build(of: site.Site) -> fastapi.FastAPI:
+    """The application."""
+    app = fastapi.FastAPI(
+        title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None, telemetry={"tracing": False}
+    )
+    app.mount("/static", of.files)
+    faults.attach(app, of)
+    app.include_router(files.routes(of.services.store, of.services.clock))
+    for screen in SCREENS:
+        app.include_router(screen(of))
+    return app

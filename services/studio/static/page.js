@@ -1,0 +1,48 @@
+/* What every page does: times in the reader's zone, running clocks, the theme, menus that close, toasts. */
+import { toast } from "./toast.js";
+
+const THEMES = ["", "dark", "light"];
+const NAMES = { "": "as the system has it", dark: "dark", light: "light" };
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+function sayTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    const isToday = moment.toDateString() === new Date().toDateString();
+    time.textContent = (isToday ? hour : day).format(moment);
+    time.title = day.format(moment);
+  }
+}
+
+function tick() {
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(clock.dataset.since)) / 1000));
+    clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+}
+
+function nextTheme() {
+  const root = document.documentElement;
+  const theme = THEMES[(THEMES.indexOf(root.dataset.theme ?? "") + 1) % THEMES.length];
+  theme ? (root.dataset.theme = theme) : delete root.dataset.theme;
+  theme ? localStorage.setItem("theme", theme) : localStorage.removeItem("theme");
+  toast(`Theme: ${NAMES[theme]}`);
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-theme-next]")) nextTheme();
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+document.addEventListener("htmx:after:swap", () => sayTimes(document));
+sayTimes(document);
+tick();
+setInterval(tick, 1000);

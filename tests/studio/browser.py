@@ -1,0 +1,76 @@
+"""A real Chromium on the pages; what it complains of, and what axe finds, is a fault."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright import sync_api
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+AXE = Path(__file__).parents[2] / "services/studio/front/node_modules/axe-core/axe.min.js"
+SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
+_QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_LISTEN = """
+window.complaints = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.complaints.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+"""
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[sync_api.Browser]:
+    """Chromium, as Debian's package has it."""
+    if CHROMIUM is None:
+        raise SystemExit("Chromium is needed: install Debian's package chromium.")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        yield browser
+        browser.close()
+
+
+class Window:
+    """One person's window: a page that is signed in, and everything it has complained of."""
+
+    def __init__(self, context: sync_api.BrowserContext) -> None:
+        self.faults: list[str] = []
+        self.allowed: tuple[str, ...] = ()
+        context.add_init_script(_LISTEN)
+        self.page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+
+    def _said(self, message: sync_api.ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def allow(self, *words: str) -> None:
+        """Complaints that this test provokes: those that hold one of these words."""
+        self.allowed += words
+
+    def complaints(self) -> list[str]:
+        """What nobody allowed: violations of the policy, errors of the console and of scripts."""
+        with contextlib.suppress(sync_api.Error):
+            self.faults += self.page.evaluate("window.complaints ?? []")
+        return [fault for fault in self.faults if not any(word in fault for word in self.allowed)]
+
+
+def axe(page: sync_api.Page) -> list[str]:
+    """What axe finds wrong with the page as it is now: rule, place, and what to do."""
+    page.evaluate(AXE.read_text())
+    found: Any = page.evaluate("(tags) => axe.run({runOnly: tags})", _TAGS)
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def wear(page: sync_api.Page, theme: str, size: str) -> None:
+    """Show the page in a theme, at the size of a phone, a tablet or a desk."""
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
