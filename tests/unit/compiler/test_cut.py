@@ -78,6 +78,12 @@ def test_a_film_of_nothing_but_conformed_clips(folder: Path, cut_together: Cutte
     assert keys == [0, 12288]  # a closed group each second
 
 
+def test_sound_whose_last_packet_is_all_but_empty_is_heard_to_its_end(tmp_path: Path) -> None:
+    clip = footage.shoot(tmp_path / "clip.mp4", footage.Take(seconds=Fraction(85, 24)))
+    plan = footage.made(tmp_path, footage.listed([clip]))
+    assert sound.edge(plan.film.frames, plan.film.profile.fps) % sound.PACKET == 16
+
+
 def test_a_turned_clip_stands_upright(folder: Path, cut_together: Cutter) -> None:
     plan = cut_together([replace(TAKE, rotation=90, seconds=Fraction(1, 2))])
     assert (plan.film.profile.width, plan.film.profile.height) == (96, 160)
