@@ -50,10 +50,10 @@ def _check_file(path: Path, recipe: Film) -> None:
 
 
 def _check_loudness(path: Path, recipe: Film) -> list[domain.Notice]:
-    powers = sound.powers(path)
-    is_right = sound.is_about(sound.integrated(powers), recipe.loudness)
-    _expect("the loudness asked for", is_right or sound.measured(path).reaches(recipe.loudness))
-    fps = recipe.profile.fps
+    powers, fps = sound.powers(path), recipe.profile.fps
+    within = sound.tolerance(powers)
+    is_right = sound.is_about(sound.integrated(powers), recipe.loudness, within)
+    _expect("the loudness asked for", is_right or sound.measured(path).reaches(recipe.loudness, within))
     stretches = [(math.ceil(start * fps), min(int(end * fps), recipe.frames)) for start, end in sound.silences(powers)]
     return [domain.Notice(domain.Oddity.SILENT, start, end) for start, end in stretches]
 

@@ -21,6 +21,7 @@ SILENT = -70.0
 """The absolute gate (ITU-R BS.1770-4, 3.3) in LUFS: what is not above it is silence."""
 
 _TENTH = 20  # steps in 100 ms
+_BLOCK = 4 * _TENTH
 _OVERSAMPLED = 4  # ITU-R BS.1770-4, annex 2
 # ITU-R BS.1770-4, tables 1 and 2: the head, then the ear's deafness to bass.
 _K_WEIGHTING = (
@@ -33,6 +34,7 @@ _AHEAD, _BEHIND, _EASE = 5, 12, 4
 """Steps: the limiter goes down in the 45 ms before a peak and comes back within 80 ms."""
 _TRIES = 4
 _CLOSE = 0.02  # LU
+_MANY = 30  # blocks: three seconds
 _LONG_SILENCE = 2 * RATE // STEP  # steps
 
 
@@ -43,15 +45,25 @@ class Loudness:
     integrated: float
     true_peak: float
 
-    def reaches(self, wanted: float) -> bool:
-        """Whether this is the loudness wanted, to half a unit, or as near to it as its peaks allow, or silence."""
+    def reaches(self, wanted: float, within: float) -> bool:
+        """Whether this is the loudness wanted, within so many units, or as near as its peaks allow, or silence."""
         as_loud_as_it_may_be = self.integrated < wanted and self.true_peak > CEILING - 1
-        return as_loud_as_it_may_be or is_about(self.integrated, wanted)
+        return as_loud_as_it_may_be or is_about(self.integrated, wanted, within)
 
 
-def is_about(found: float, wanted: float) -> bool:
-    """Whether this is that loudness, to half a unit, or silence."""
-    return found <= SILENT or abs(found - wanted) <= 0.5
+def is_about(found: float, wanted: float, within: float) -> bool:
+    """Whether this is that loudness, within so many units, or silence."""
+    return found <= SILENT or abs(found - wanted) <= within
+
+
+def tolerance(powers: Steps) -> float:
+    """How many units this sound may miss its loudness by: a half (EBU R 128), and more where less than three seconds of
+    it can be heard, because what the encoder does to a single block is then not made up for by the others. What is
+    shorter than a block has no loudness.
+    """
+    if powers.size < _BLOCK:
+        return float("inf")
+    return 0.5 * max(1.0, float(np.sqrt(_MANY / max(1, _heard(powers).size))))
 
 
 class Ear:
@@ -157,13 +169,18 @@ def integrated(powers: Steps) -> float:
 
     ITU-R BS.1770-4, 3: blocks of 400 ms every 100 ms, less the silent, less those 10 LU under the rest.
     """
-    tenths = powers[: powers.size // _TENTH * _TENTH].reshape(-1, _TENTH).mean(axis=1)
-    tenths = np.pad(tenths, (0, max(0, 4 - tenths.size)))
-    blocks = np.lib.stride_tricks.sliding_window_view(tenths, 4).mean(axis=1)
-    heard = blocks[blocks > 10 ** ((SILENT - _OFFSET) / 10)]
+    heard = _heard(powers)
     if not heard.size:
         return SILENT
     return _OFFSET + 10 * float(np.log10(heard[heard > heard.mean() / 10].mean()))
+
+
+def _heard(powers: Steps) -> Steps:
+    """The power of each block that is not silent."""
+    tenths = powers[: powers.size // _TENTH * _TENTH].reshape(-1, _TENTH).mean(axis=1)
+    tenths = np.pad(tenths, (0, max(0, 4 - tenths.size)))
+    blocks: Steps = np.lib.stride_tricks.sliding_window_view(tenths, 4).mean(axis=1)
+    return blocks[blocks > 10 ** ((SILENT - _OFFSET) / 10)]
 
 
 def silences(powers: Steps) -> Iterator[tuple[Fraction, Fraction]]:
