@@ -35,7 +35,7 @@ def graph(picture: av.VideoFrame, stream: VideoStream, look: probe.Look, recipe:
         source,
         ("setpts", "PTS-STARTPTS"),
         *([_WHOLE_PICTURES] if look.woven else []),
-        ("fps", f"{profile.fps.numerator}/{profile.fps.denominator}"),
+        ("fps", f"{profile.fps.numerator}/{profile.fps.denominator}:eof_action=pass"),  # else one picture may be none
         *(_TURNS[turn] for turn in [look.rotation] if turn in _TURNS),
         ("scale", _scaling(look, recipe)),
         ("format", "yuv420p"),
