@@ -164,6 +164,11 @@ def measured(powers: Steps, peaks: Steps) -> Loudness:
     return Loudness(integrated(powers), 20 * float(np.log10(max(peaks.max(initial=0), 1e-6))))
 
 
+def loudest(powers: Steps, gains: Steps) -> float:
+    """How loud the loudest tenth of a second is that is played with these gains, in LUFS."""
+    return _OFFSET + 10 * float(np.log10(max(_tenths(powers * gains[:-1] ** 2).max(initial=0), 1e-12)))
+
+
 def integrated(powers: Steps) -> float:
     """How loud these steps are together, in LUFS; no less than SILENT.
 
@@ -177,10 +182,15 @@ def integrated(powers: Steps) -> float:
 
 def _heard(powers: Steps) -> Steps:
     """The power of each block that is not silent."""
-    tenths = powers[: powers.size // _TENTH * _TENTH].reshape(-1, _TENTH).mean(axis=1)
+    tenths = _tenths(powers)
     tenths = np.pad(tenths, (0, max(0, 4 - tenths.size)))
     blocks: Steps = np.lib.stride_tricks.sliding_window_view(tenths, 4).mean(axis=1)
     return blocks[blocks > 10 ** ((SILENT - _OFFSET) / 10)]
+
+
+def _tenths(powers: Steps) -> Steps:
+    tenths: Steps = powers[: powers.size // _TENTH * _TENTH].reshape(-1, _TENTH).mean(axis=1)
+    return tenths
 
 
 def silences(powers: Steps) -> Iterator[tuple[Fraction, Fraction]]:

@@ -84,6 +84,17 @@ def test_sound_whose_last_packet_is_all_but_empty_is_heard_to_its_end(tmp_path: 
     assert sound.edge(plan.film.frames, plan.film.profile.fps) % sound.PACKET == 16
 
 
+def test_a_clip_that_is_shorter_than_a_frame_of_the_film_is_shown(folder: Path, cut_together: Cutter) -> None:
+    blink = footage.Take(seconds=Fraction(1, 25), fps=Fraction(25), first_number=77)
+    cut_together([TAKE, blink], wish=edit.Wish(fps=Fraction(12)))
+    assert footage.numbers(folder / orders.FILM)[-1] == 77
+
+
+def test_a_loud_tone_is_as_loud_as_it_should_be(folder: Path, cut_together: Cutter) -> None:
+    cut_together([replace(TAKE, seconds=Fraction(3))], loudness=-5.0)
+    assert sound.measured(folder / orders.FILM).integrated == pytest.approx(-5.0, abs=0.1)
+
+
 def test_a_turned_clip_stands_upright(folder: Path, cut_together: Cutter) -> None:
     plan = cut_together([replace(TAKE, rotation=90, seconds=Fraction(1, 2))])
     assert (plan.film.profile.width, plan.film.profile.height) == (96, 160)

@@ -67,7 +67,9 @@ def _entry(number: int, clips: Sequence[Clip], chance: Random) -> edit.Entry:
 def _edit(clips: Sequence[Clip], chance: Random) -> edit.Edit:
     entries = tuple(_entry(number, clips, chance) for number in range(chance.randint(1, 7)))
     ending = edit.Join(edit.JoinKind.DIP_TO_BLACK, 1) if chance.random() < 0.2 else None
-    return edit.Edit("At random", entries, ending=ending, burnt=chance.random() < 0.3)
+    wish = chance.choice([edit.Wish(), edit.Wish(), edit.Wish((64, 64), Fraction(60)), edit.Wish(fps=Fraction(12))])
+    loudness, burnt = chance.choice([-14.0, -23.0, -5.0]), chance.random() < 0.3
+    return edit.Edit("At random", entries, wish, ending, loudness=loudness, burnt=burnt)
 
 
 @hypothesis.settings(max_examples=MOST, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
