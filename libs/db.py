@@ -60,8 +60,9 @@ class Database:
     """
 
     def __init__(self, url: str, pool: int = 8) -> None:
-        self._scoped = _engine(url, pool, {}, "tenant")
-        self._house = _engine(url, pool, {"rushes.tenant": EVERY_TENANT}, "house")
+        self._scoped = _shown(_engine(url, pool, {}), "tenant", pool)
+        self._house = _shown(_engine(url, pool, {"rushes.tenant": EVERY_TENANT}), "house", pool)
+        self._probed = _engine(url, 1, {"rushes.tenant": EVERY_TENANT})
         self._is_guarded = False
         self.spoken = asyncio.Event()
 
@@ -82,10 +83,18 @@ class Database:
         async with self._begin(self._house) as conn:
             yield conn
 
+    @contextlib.asynccontextmanager
+    async def probe(self) -> AsyncIterator[AsyncConnection]:
+        """As house, over a connection that is kept for questions about health: a crowd that waits for the others is no
+        reason to call a process sick. Raises DatabaseAway.
+        """
+        async with self._begin(self._probed) as conn:
+            yield conn
+
     async def answers(self) -> bool:
         """Whether the database answers now, its schema is there and keeps tenants apart; for health checks."""
         try:
-            async with asyncio.timeout(2), self.house() as conn:
+            async with asyncio.timeout(2), self.probe() as conn:
                 await conn.execute(sa.text("SELECT version_num FROM alembic_version"))
                 self._is_guarded = self._is_guarded or not (await conn.execute(_SEES_PAST)).scalar_one()
         except (errors.Unavailable, sa.exc.DBAPIError, TimeoutError):
@@ -96,8 +105,8 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back."""
-        await self._scoped.dispose()
-        await self._house.dispose()
+        for engine in (self._scoped, self._house, self._probed):
+            await engine.dispose()
 
     @contextlib.asynccontextmanager
     async def _begin(self, engine: AsyncEngine, frozen: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -164,7 +173,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def _engine(url: str, pool: int, session: dict[str, str], name: str) -> AsyncEngine:
+def _engine(url: str, pool: int, session: dict[str, str]) -> AsyncEngine:
     arguments: dict[str, Any] = {"server_settings": _LIMITS | session, "timeout": 5}
     # The connection given back last comes first: few are busy, and those know their statements.
     engine = create_async_engine(
@@ -173,6 +182,10 @@ def _engine(url: str, pool: int, session: dict[str, str], name: str) -> AsyncEng
     sa.event.listen(engine.sync_engine, "checkin", _note_rest)
     sa.event.listen(engine.sync_engine, "checkout", _check)
     db_spans.show(engine)
+    return engine
+
+
+def _shown(engine: AsyncEngine, name: str, pool: int) -> AsyncEngine:
     _SIZE.labels(name).set(pool)
     _IN_USE.labels(name).set_function(engine.sync_engine.pool.checkedout)  # type: ignore[attr-defined]
     return engine

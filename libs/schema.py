@@ -36,7 +36,7 @@ class Schema:
     async def find(self) -> Found:
         """How the database is now; empty when it was never migrated. Raises DatabaseAway."""
         try:
-            async with self._database.house() as conn:
+            async with self._database.probe() as conn:
                 row = (await conn.execute(_READ)).first()
         except sa.exc.ProgrammingError:  # there is no such table yet
             return Found()
