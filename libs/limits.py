@@ -1,6 +1,7 @@
 """How often somebody may call, counted in the service's database, so that all replicas count together."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ CREATE TABLE calls (
 CREATE INDEX calls_full_until ON calls (full_until);
 """
 """The table above, for a service's migration."""
+
+_MOST_KNOWN = 10_000
 
 # Generic cell rate algorithm (ITU-T I.371): one time says how full the bucket is; the database's clock is everybody's.
 # Each call takes two forgotten callers with it, so that the table holds those of the last minutes only.
@@ -55,21 +58,40 @@ class CallsExhausted(errors.Exhausted):
 class Limits:
     """So many calls of each kind in a minute, for each caller; they may come at once, and then wait their turn.
 
-    A kind that is not in `per_minute`, or with 0, is not counted.
+    A kind that is not in `per_minute`, or with 0, is not counted. Who was refused is refused until the time that was
+    said, without the database: a crowd of them costs next to nothing. `clock` tells seconds, of which only differences
+    count.
     """
 
-    def __init__(self, database: db.Database, per_minute: Mapping[str, int]) -> None:
-        self._database, self._per_minute = database, per_minute
+    def __init__(
+        self, database: db.Database, per_minute: Mapping[str, int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._per_minute, self._clock = database, per_minute, clock
+        self._full_until = dict[tuple[str, str], float]()
 
     async def count(self, caller: str, limit: str) -> None:
         """Count one call. Raises CallsExhausted with the time to wait, or DatabaseAway."""
         per_minute = self._per_minute.get(limit, 0)
         if not per_minute:
             return
-        step = timedelta(minutes=1) / per_minute
-        facts = {"caller": caller, "counted_as": limit, "slack": timedelta(minutes=1) - step}
+        who, now = (caller, limit), self._clock()
+        wait_s = self._full_until.get(who, now) - now
+        if wait_s <= 0:
+            wait_s = await self._count(who, timedelta(minutes=1) / per_minute)
+        if wait_s > 0:
+            self._refused(who, now + wait_s)
+            raise CallsExhausted(retry_after_s=max(0.1, wait_s), limit=limit, per_minute=per_minute)
+
+    async def _count(self, who: tuple[str, str], step: timedelta) -> float:
+        """The seconds to wait until another call counts; 0 for one that was counted."""
+        facts = {"caller": who[0], "counted_as": who[1], "slack": timedelta(minutes=1) - step}
         async with self._database.house() as conn:
             if (await conn.execute(_COUNT, facts | {"step": step})).first() is not None:
-                return
-            wait_s = (await conn.execute(_WAIT, facts)).scalar()
-        raise CallsExhausted(retry_after_s=max(0.1, float(wait_s or 0.0)), limit=limit, per_minute=per_minute)
+                return 0.0
+            return max(0.001, float((await conn.execute(_WAIT, facts)).scalar() or 0.0))
+
+    def _refused(self, who: tuple[str, str], until: float) -> None:
+        """No call of theirs counts before: others that count only put it off."""
+        if len(self._full_until) >= _MOST_KNOWN:
+            self._full_until.clear()  # who is forgotten is counted again
+        self._full_until[who] = until

@@ -92,7 +92,8 @@ async def test_a_refused_token_costs_its_owner_nothing(call, issuer):
 
 
 async def test_time_gives_calls_back_and_no_more_than_a_minute_s(place):
-    counting = limits.Limits(place.database, {"generate": 3})
+    now = 0.0
+    counting = limits.Limits(place.database, {"generate": 3}, lambda: now)
 
     async def allowed():
         with contextlib.suppress(limits.CallsExhausted):
@@ -101,6 +102,8 @@ async def test_time_gives_calls_back_and_no_more_than_a_minute_s(place):
         return False
 
     async def pass_s(seconds):
+        nonlocal now
+        now += seconds
         async with place.database.house() as conn:
             values = {"full_until": limits.CALLS.c.full_until - sa.text(f"interval '{seconds} s'")}
             await conn.execute(sa.update(limits.CALLS).values(values))
@@ -117,6 +120,22 @@ async def test_a_crowd_at_once_gets_no_more_than_its_share(place):
     ended = await asyncio.gather(*(counting.count("acme/ada", "generate") for _ in range(40)), return_exceptions=True)
     assert sum(one is None for one in ended) == 5
     assert {type(one) for one in ended if one is not None} == {limits.CallsExhausted}
+
+
+async def test_who_was_refused_costs_no_query_until_their_time_has_come(place):
+    now = 0.0
+    counting = limits.Limits(place.database, {"generate": 3, "compile": 1}, lambda: now)
+    for _ in range(3):
+        await counting.count("acme/ada", "generate")
+    with pytest.raises(limits.CallsExhausted) as first:
+        await counting.count("acme/ada", "generate")
+    async with place.database.tenant("acme") as conn:
+        await conn.execute(sa.text("LOCK TABLE calls IN SHARE MODE"))
+        for now in (0.0, first.value.retry_after_s - 0.1):
+            with pytest.raises(limits.CallsExhausted) as again:
+                await counting.count("acme/ada", "generate")
+            assert again.value.retry_after_s == pytest.approx(first.value.retry_after_s - now)
+    await counting.count("acme/ada", "compile")
 
 
 async def test_what_is_not_limited_touches_no_database(issuer):
