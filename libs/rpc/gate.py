@@ -20,6 +20,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 UNARY_DEADLINE_S = 15.0
 _HEAR_OUT_S = 1.0
+_AT_ITS_END_S = 0.25  # a caller's clock began earlier than ours: it takes its call back before our deadline has come
 _OPEN = "/grpc."  # health and reflection need no token
 
 
@@ -56,23 +57,14 @@ class Gate(grpc.aio.ServerInterceptor):
         handler = await continuation(details)
         if handler is None or details.method.startswith(_OPEN):
             return handler
+        asks_many, wire = handler.request_streaming, (handler.request_deserializer, handler.response_serializer)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                self._stream(details.method, handler.unary_stream),
-                handler.request_deserializer,
-                handler.response_serializer,
-            )
-        if handler.request_streaming:
-            return grpc.stream_unary_rpc_method_handler(
-                self._unary(details.method, handler.stream_unary, asks_many=True),
-                handler.request_deserializer,
-                handler.response_serializer,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            self._unary(details.method, handler.unary_unary, asks_many=False),
-            handler.request_deserializer,
-            handler.response_serializer,
-        )
+            behaviour = handler.stream_stream if asks_many else handler.unary_stream
+            made = grpc.stream_stream_rpc_method_handler if asks_many else grpc.unary_stream_rpc_method_handler
+            return made(self._stream(details.method, behaviour, asks_many), *wire)
+        behaviour = handler.stream_unary if asks_many else handler.unary_unary
+        made = grpc.stream_unary_rpc_method_handler if asks_many else grpc.unary_unary_rpc_method_handler
+        return made(self._unary(details.method, behaviour, asks_many), *wire)
 
     def _unary(
         self, path: str, behaviour: Callable[..., Awaitable[Any]], asks_many: bool
@@ -82,7 +74,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async def call(request: Any, context: Context) -> Any:
             async with self._pass(method, context):
                 remaining = context.time_remaining()
-                async with asyncio.timeout(min(remaining or most, most)):
+                async with asyncio.timeout(most if remaining is None else min(remaining, most)):
                     try:
                         return await behaviour(request, context)
                     except errors.Error:
@@ -92,14 +84,20 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _stream(self, path: str, behaviour: Callable[..., AsyncGenerator[Any]]) -> Callable[..., Awaitable[None]]:
-        method = measures.of(path, False, True)
+    def _stream(
+        self, path: str, behaviour: Callable[..., AsyncGenerator[Any] | Awaitable[None]], asks_many: bool
+    ) -> Callable[..., Awaitable[None]]:
+        method = measures.of(path, asks_many, True)
 
         # No generator: when the caller leaves, that would be closed later, in a context that is not this call's.
         async def call(request: Any, context: Context) -> None:
             async with self._pass(method, context):
                 with telemetry.beneath():
-                    async with contextlib.aclosing(behaviour(request, context)) as responses:
+                    answering = behaviour(request, context)
+                    if isinstance(answering, Awaitable):  # it writes its answers by itself
+                        await answering
+                        return
+                    async with contextlib.aclosing(answering) as responses:
                         async for response in responses:
                             await context.write(response)
 
@@ -167,7 +165,9 @@ def _measured(method: measures.Method, headers: Mapping[str, str], context: Cont
         try:
             yield
         except asyncio.CancelledError:
-            context.set_code(grpc.StatusCode.CANCELLED)
+            remaining = context.time_remaining()
+            is_late = remaining is not None and remaining < _AT_ITS_END_S
+            context.set_code(grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED)
             raise
         finally:
             measures.SERVER.ended(method, begun, context.code() or grpc.StatusCode.OK, span)
