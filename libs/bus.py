@@ -51,10 +51,10 @@ _HOME = pathlib.Path(__file__).parent.parent
 
 
 class Bus:
-    """One connection to NATS; it reconnects for ever."""
+    """One connection to NATS; it reconnects for ever, and `closed` is set once it never will."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, closed: asyncio.Event) -> None:
+        self._client, self._closed = client, closed
         self._js = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
 
     @classmethod
@@ -69,6 +69,11 @@ class Bus:
             bus_measures.reconnected()
             log.info("nats_reconnected")
 
+        closed = asyncio.Event()
+
+        async def on_close() -> None:
+            closed.set()
+
         client = await nats.connect(
             url,
             name=f"rushes-{service}",
@@ -80,9 +85,10 @@ class Bus:
             max_outstanding_pings=2,
             error_cb=on_error,
             reconnected_cb=on_return,
+            closed_cb=on_close,
         )
         bus_measures.connected(client)
-        return cls(client)
+        return cls(client, closed)
 
     async def close(self) -> None:
         """Send what is buffered and leave."""
@@ -91,13 +97,22 @@ class Bus:
     def relay(self, database: db.Database, service: str) -> run.Part:
         """A part that publishes the outbox to the service's own stream; at least once, in no promised order.
 
-        Told to stop, it publishes what was said last, if the bus is there: nobody has to wait for our next start.
+        Told to stop, it publishes what was said last, if the bus is there: nobody has to wait for our next start. The
+        part raises ConnectionError when NATS has turned this process away for good, and so ends it: its next life may
+        know another password.
         """
         relay = _Relay(self._js, database, service)
         relaying = run.every("outbox_relay", 0.5, relay.tick, database.spoken)
 
         async def part(stop: asyncio.Event) -> None:
-            await relaying(stop)
+            tasks = [asyncio.ensure_future(relaying(stop)), asyncio.ensure_future(self._closed.wait())]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+            if self._closed.is_set():
+                raise ConnectionError("NATS closed the connection")
             with contextlib.suppress(Exception):
                 await relay.tick()
 
