@@ -245,6 +245,10 @@ class _Inlet:
             for message in messages:
                 await message.nak(delay=_AWAY_S)
             raise
+        except asyncio.CancelledError:  # a stop that took too long: whoever else hears them need not wait
+            for message in messages:
+                await message.nak()
+            raise
         except Exception as fault:
             await self._part(messages, fault)
         else:

@@ -110,6 +110,23 @@ async def test_told_to_stop_the_parts_end_by_themselves(ends):
     assert await ends.all_acknowledged()
 
 
+async def test_what_a_stop_cut_off_is_given_back_at_once(ends):
+    """JetStream itself would wait for longer than this test may last."""
+    config, begun = (await ends.js.consumer_info("job", "provider_gateway")).config, asyncio.Event()
+    await ends.js.add_consumer("job", config.evolve(ack_wait=3600))
+
+    async def endless(conn, event):
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with running(ends.relay):
+        await ends.say(*EVENTS)
+        async with running(ends.hearing(endless)), asyncio.timeout(30):
+            await begun.wait()
+        async with running(ends.hearing()):
+            await until(lambda: ends.has_heard(20), seconds=60)
+
+
 async def test_what_is_not_committed_is_not_said(ends):
     async def fail():
         async with ends.speaker.tenant("acme") as conn:
