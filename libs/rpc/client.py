@@ -27,7 +27,7 @@ _SERVICE_CONFIG = {
         }
     ],
 }
-_OPTIONS = [
+OPTIONS = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.enable_http_proxy", 0),  # services talk to each other, whatever proxy leads to the world
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -45,8 +45,8 @@ _OPTIONS = [
 def connect(address: str, encrypted: tls.Tls | None = None) -> grpc.aio.Channel:
     """A long-lived channel to `host:port` or `dns:///name:port`; one for each target and process."""
     if encrypted:
-        return channel.Measured(grpc.aio.secure_channel(address, encrypted.of_channel(), options=_OPTIONS))
-    return channel.Measured(grpc.aio.insecure_channel(address, options=_OPTIONS))
+        return channel.Measured(grpc.aio.secure_channel(address, encrypted.of_channel(), options=OPTIONS))
+    return channel.Measured(grpc.aio.insecure_channel(address, options=OPTIONS))
 
 
 def bearer(token: str | None = None) -> tuple[tuple[str, str], ...]:

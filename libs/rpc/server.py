@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _READY_EVERY_S = 1.0
 _STRIKES = 3
 _GRACE_S = 15.0
-_OPTIONS = [
+OPTIONS = [
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not silently take half the calls
     ("grpc.max_receive_message_length", client.MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", client.MAX_MESSAGE_BYTES),
@@ -84,7 +84,7 @@ class Server:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until told to stop; then say that we go, end the streams, take no more, and let calls finish."""
-        server = grpc.aio.server(interceptors=[self._gate], options=_OPTIONS)
+        server = grpc.aio.server(interceptors=[self._gate], options=OPTIONS)
         names = [servicer.name for servicer in self._servicers]
         for servicer in self._servicers:
             servicer.add(servicer.api, server)
@@ -114,7 +114,7 @@ class Server:
         """Probes know no TLS (KEP-4939), and there is nothing to hide in an answer to them."""
         if self._health_listen is None:
             return None
-        server = grpc.aio.server(options=_OPTIONS)
+        server = grpc.aio.server(options=OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)
         self.health_port = server.add_insecure_port(self._health_listen)
         await server.start()

@@ -40,6 +40,13 @@ def test_a_service_is_told_what_it_must_know_and_nothing_else(name):
     assert {variable for variable, required in known.items() if required} <= told, f"{name} would not start"
 
 
+def test_nothing_need_be_told_to_try_it_and_little_to_run_it():
+    assert set(re.findall(r"\$\{\w+(:-)?", compose.FILE.read_text())) == {":-"}, "every variable has a default"
+    for name in set(LONG_LIVED) & OURS.keys():
+        required = [field for field, info in told_by(OURS[name]).model_fields.items() if info.is_required()]
+        assert len(required) <= 8, (name, required)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_what_is_run_is_there(name):
     module = OURS[name].command[OURS[name].command.index("-m") + 1]

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import nats
+import prometheus_client
 import pytest
 from nats.aio.client import Client
 
-from libs import bus_users, topology
+from libs import bus, bus_users, topology
 from services.cli import house
 from services.cli import nats as nats_room
 from tests.contract import rooms
@@ -124,6 +125,25 @@ async def test_a_user_hears_its_own_answers_and_nothing_else(server):
             for subject in [*strange, f"_INBOX_{user}.x"]:
                 await client.subscribe(subject)
         assert len(refused) == len(strange), (user, refused)
+
+
+async def test_what_nats_refuses_is_counted(server, database):
+    """A relay that may not do its work, as when a grant is missing, shows in a metric, on which an alert stands."""
+
+    def refused():
+        return prometheus_client.REGISTRY.get_sample_value("rushes_nats_async_errors_total", {"kind": "permission"})
+
+    connected = await bus.Bus.connect(f"nats://job:1e9-job@{server}", "job")
+    relay = connected.relay((await database("storyboard")).database, "compiler")
+    before, relaying = refused(), asyncio.create_task(relay(asyncio.Event()))
+    try:
+        async with asyncio.timeout(10):
+            while refused() == before:  # noqa: ASYNC110, the server tells it when it likes
+                await asyncio.sleep(0.01)
+    finally:
+        relaying.cancel()
+        await asyncio.wait([relaying])
+        await connected.close()
 
 
 async def test_a_wrong_password_and_no_password_are_refused(server):

@@ -13,6 +13,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from libs import auth, errors, rpc
+from libs.rpc import client as client_room
+from libs.rpc import server as server_room
 from rushes.type.v1 import access_pb2
 from tests.integration.libs import contracts
 
@@ -176,6 +178,23 @@ async def test_many_violations_still_arrive(client):
     assert violations[0].field == "scenes[0].subject"
     assert violations[0].description.startswith("should be xxx")
     assert violations[-1].description == f"and {500 - len(violations) + 1} more"
+
+
+async def test_however_much_is_wrong_the_answer_is_heard(client):
+    for word in ("missing", "invalid"):
+        assert rpc_status.from_call(await fault(client.say(word))).ByteSize() <= 4096, "more may not come through"
+
+
+async def test_a_message_that_is_too_large_is_refused_at_either_end_with_its_size(client):
+    too_large, metadata = StringValue(value="x" * (9 << 20)), client.issuer.bearer()
+    sent = await fault(client.say(too_large.value))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{client.door.server.port}") as whatever_size:
+        ask = whatever_size.unary_unary(f"/{NAME}/Say", StringValue.SerializeToString, StringValue.FromString)
+        received = await fault(ask(too_large, metadata=metadata, timeout=30))
+    for error, said in ((sent, "Sent message larger than max"), (received, "Received message larger than max")):
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert said in error.details()
+        assert f"({too_large.ByteSize()} vs. {8 << 20})" in error.details()
 
 
 async def test_what_we_did_wrong_is_not_told(client, caplog):
@@ -346,3 +365,13 @@ def test_bearer_needs_a_caller_or_a_token():
         rpc.bearer()
     with auth.acting_as(auth.Caller("acme", "ada", token="abc")):
         assert ("authorization", "Bearer abc") in rpc.bearer()
+
+
+def test_no_client_of_ours_pings_more_often_than_its_server_bears():
+    """A server that hears of too many pings ends the connection, two of them too soon are too many (gRFC A8)."""
+    asked, borne = dict(client_room.OPTIONS), dict(server_room.OPTIONS)
+    assert asked["grpc.keepalive_time_ms"] >= 2 * borne["grpc.http2.min_recv_ping_interval_without_data_ms"]
+    assert asked["grpc.http2.max_pings_without_data"] == 0, "an idle stream is asked after as well"
+    assert "grpc.keepalive_permit_without_calls" not in asked, "a channel without calls does not ping at all"
+    for end in (asked, borne):
+        assert end["grpc.keepalive_timeout_ms"] < end["grpc.keepalive_time_ms"]

@@ -41,6 +41,7 @@ class Told(NamedTuple):
     spans: dict[tuple[str, str], list[collector.Span]]
     counts: dict[tuple[str, str], int]
     logged: list[dict[str, Any]]
+    exemplars: str
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -60,12 +61,14 @@ async def told():
             ended = await asyncio.gather(*(code_of(channel, *case, all_begun) for case in CASES))
             await reached(metrics, "handled", len(CASES))
             counts = {(method, code): count for kind, code, method, count in shown(metrics) if kind == "handled"}
+            exemplars = scraped(metrics, "application/openmetrics-text; version=1.0.0")
         _, logs = await process.communicate(b"")
     spans = {}
     for span in collected.spans():
         name = span.attributes["rpc.method"].partition("/")[2]
         spans.setdefault((name, span.attributes["rpc.response.status_code"]), []).append(span)
-    return Told(dict(zip(CASES, ended, strict=True)), spans, counts, [json.loads(line) for line in logs.splitlines()])
+    logged = [json.loads(line) for line in logs.splitlines()]
+    return Told(dict(zip(CASES, ended, strict=True)), spans, counts, logged, exemplars)
 
 
 async def code_of(channel, method, end, all_begun):
@@ -93,9 +96,15 @@ async def reached(metrics, kind, calls):
 
 def shown(metrics):
     """The counts of the metrics that are not zero: kind, code, method, count."""
-    with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as answer:
-        found = LINE.findall(answer.read().decode())
+    found = LINE.findall(scraped(metrics, "text/plain"))
     return [(kind, code, method, int(count)) for kind, code, method, count in found if count != "0"]
+
+
+def scraped(metrics, kind):
+    """As Prometheus would get them."""
+    asked = urllib.request.Request(f"http://{metrics}/metrics", headers={"Accept": kind})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return answer.read().decode()
 
 
 @pytest.mark.parametrize(("method", "end"), CASES)
@@ -109,6 +118,15 @@ def test_an_end_is_the_same_to_all(told, method, end):
     assert span.attributes["rpc.system.name"] == "grpc"
     faults = [line["level"] for line in told.logged if line.get("trace_id") == span.trace_id]
     assert faults == (["ERROR"] if end == "raised" else [])
+
+
+@pytest.mark.parametrize(("method", "end"), CASES)
+def test_a_number_leads_to_its_trace(told, method, end):
+    """As an exemplar, to whoever asks for OpenMetrics."""
+    (span,) = told.spans[method, ENDS[end].name]
+    counted = f'grpc_server_handled_total{{grpc_code="{SPELLED[end]}",grpc_method="{method}",'
+    (line,) = [line for line in told.exemplars.splitlines() if line.startswith(counted)]
+    assert f'# {{trace_id="{span.trace_id}"}} 1.0' in line
 
 
 def test_nothing_else_is_told(told):

@@ -3,6 +3,8 @@
 import grpc
 import prometheus_client
 import pytest
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.trace import StatusCode
 
 from libs.rpc import measures
 from rushes.job.v1 import job_service_pb2
@@ -40,3 +42,25 @@ def test_codes_are_spelled_as_go_does(code, told: str) -> None:
     method = measures.of("/spelling.v1.Spelling/Say", False, False)
     measures.SERVER.ended(method, measures.SERVER.begun(method), code, None)
     assert handled(method, told) == 1
+
+
+OURS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+
+
+@pytest.mark.parametrize("code", grpc.StatusCode)
+@pytest.mark.parametrize(
+    ("end", "faults"), [(measures.SERVER, OURS), (measures.CLIENT, {code.name for code in grpc.StatusCode} - {"OK"})]
+)
+def test_a_span_tells_the_code_and_whose_fault_it_is(end, faults, code) -> None:
+    """By the conventions for RPC of OpenTelemetry: a server answers for six codes, a client's call should be OK."""
+    method = measures.of("/spelling.v1.Spelling/Say", False, False)
+    span = sdk.TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("x", attributes=method.attributes)
+    end.ended(method, end.begun(method), code, span)
+    failed = code.name in faults
+    assert (span.status.status_code is StatusCode.ERROR) == failed
+    assert span.status.description is None
+    assert dict(span.attributes) == {
+        "rpc.system.name": "grpc",
+        "rpc.method": "spelling.v1.Spelling/Say",
+        "rpc.response.status_code": code.name,
+    } | ({"error.type": code.name} if failed else {})

@@ -1,8 +1,11 @@
 """A collector that is slow or away holds nobody up, and what is lost is counted."""
 
+import re
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 
 import prometheus_client
 import pytest
@@ -10,6 +13,8 @@ from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace import export
 
 from libs import db_spans, spans
+
+PARENT = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
 
 
 class Slow(export.SpanExporter):
@@ -44,20 +49,34 @@ def test_spans_beyond_what_may_wait_are_dropped_and_counted() -> None:
     assert count("failed") == before["failed"]
 
 
-def test_a_process_ends_though_nobody_takes_its_spans_and_numbers_lead_to_traces() -> None:
-    program = """
-import grpc, prometheus_client.openmetrics.exposition as shown
+@pytest.fixture(params=["refuses", "is silent"])
+def collector(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A collector that is not there, or one that takes connections and then says nothing."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        if request.param == "is silent":
+            listening.listen()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_process_ends_though_nobody_takes_its_spans_and_numbers_lead_to_traces(collector: str) -> None:
+    program = f"""
+import grpc, prometheus_client, prometheus_client.openmetrics.exposition as shown
 from libs import telemetry
 from libs.rpc import measures
-telemetry.setup("job", "CRITICAL", "http://127.0.0.1:1", "abc123")
-with telemetry.span("call", {"traceparent": "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"}) as span:
+telemetry.setup("job", "CRITICAL", "{collector}", "abc123")
+for _ in range(10_000):
+    with telemetry.span("work"):
+        pass
+with telemetry.span("call", {{"traceparent": "{PARENT}"}}) as span:
     measures.SERVER.ended(measures.of("/a.B/C", False, False), 0.0, grpc.StatusCode.OK, span)
-text = shown.generate_latest(telemetry.prometheus_client.REGISTRY).decode()
-print("\\n".join(line for line in text.splitlines() if "trace_id" in line or "build_info" in line))
+print(shown.generate_latest(prometheus_client.REGISTRY).decode())
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert 'trace_id="' + "ab" * 16 in ended.stdout
     assert 'revision="abc123"' in ended.stdout
+    (dropped,) = re.findall(r'rushes_spans_total\{result="dropped"\} (\S+)', ended.stdout)
+    assert float(dropped) > 10_000 - 4096 - 1024, "what may wait is bounded"
     assert ended.stderr == ""
 
 
