@@ -108,7 +108,7 @@ crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count w
 	$(BIN)/python -m tests.crash.kills
 
 .PHONY: runbook-test
-runbook-test: $(VENV)/dev $(GRPCURL) ## Type every command of the runbook into a house, with grpcurl
+runbook-test: $(VENV)/dev $(GRPCURL) protoset ## Type every command of the runbook into a house, with grpcurl
 	$(BIN)/python -m tests.runbook $(GRPCURL)
 
 .PHONY: tools-test
@@ -152,6 +152,10 @@ proto: $(VENV)/dev ## Regenerate proto/gen
 	  --plugin=$(BIN)/protoc-gen-mypy $(PROTOS)
 	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=proto/gen --mypy_grpc_out=quiet,only_async:proto/gen \
 	  --plugin=$(BIN)/protoc-gen-mypy_grpc $(SERVICE_PROTOS)
+
+.PHONY: protoset
+protoset: $(VENV)/dev ## Write rushes.protoset: the contract for grpcurl, where reflection is off
+	$(BIN)/python -m grpc_tools.protoc -I proto --include_imports --include_source_info --descriptor_set_out=rushes.protoset $(PROTOS)
 
 .PHONY: config
 config: $(VENV)/dev ## Write .env.example, the tables of docs/config.md and services/variables.txt anew
