@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 money, 7 some scenes "
-    "failed, 8 provider, 9 timeout, 10 unconfirmed, 78 settings, 130 interrupted (work goes on).",
+    "failed, 8 provider, 9 timeout, 10 unconfirmed, 75 not now but later, 78 settings, 130 interrupted (work goes on).",
 )
 board_app = typer.Typer(help="Check board files; keep, edit and find boards.", no_args_is_help=True)
 board_app.add_typer(board_verbs.app)

@@ -36,6 +36,7 @@ _CODES = {
     grpc.StatusCode.FAILED_PRECONDITION: exits.Code.CONFLICT,
     grpc.StatusCode.ABORTED: exits.Code.CONFLICT,
     grpc.StatusCode.DEADLINE_EXCEEDED: exits.Code.TIMEOUT,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: exits.Code.LATER,
 }
 _CODES_OF_REASONS = {
     "BUDGET_EXCEEDED": exits.Code.MONEY,

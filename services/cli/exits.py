@@ -17,6 +17,7 @@ class Code(enum.IntEnum):
     PROVIDER = 8
     TIMEOUT = 9
     UNCONFIRMED = 10
+    LATER = 75
     CONFIG = 78
     INTERRUPTED = 130
 
