@@ -18,6 +18,7 @@ _REFUSED = (
     "services.job.settings.log_levle=DEBUG",
     "services.job.settings.database_url=postgresql://inline",
     "services.job.settings.listen=0.0.0.0:1",
+    "defaults.settings.environment=staging",
     "services.studio.settings.reflection=false",
     "services.compiler.settings.compiler_workers=many",
     "services.job.autoscaling.mode=both",
@@ -116,7 +117,7 @@ def _unused() -> Iterator[str]:
     templates = "".join(path.read_text() for path in (rendering.CHART / "templates").rglob("*.*"))
     lines = (rendering.CHART / "values.yaml").read_text().split("\nservices:")[0].splitlines()
     keys = {line.split(":")[0].strip() for line in lines if ":" in line and not line.lstrip().startswith(("#", "-"))}
-    passed_on = {"defaults", "log_level", "tmp"}
+    passed_on = {"defaults", "environment", "log_level", "tmp"}
     yield from (f"no template reads {key}" for key in sorted(keys - passed_on) if key not in templates)
 
 

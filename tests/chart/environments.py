@@ -31,7 +31,7 @@ def faults(manifest: str, folder: Path) -> Iterator[str]:
 
 
 def _read(service: str, container: rendering.Object, pod: rendering.Object, folder: Path) -> Iterator[str]:
-    told = {one["name"]: str(one["value"]) for one in container["env"]}
+    told = {one["name"]: str(one["value"]) for one in container["env"] if one["name"].startswith("RUSHES_")}
     for setting in _files(pod):
         (folder / setting).write_text(_CONTENTS.get(setting, _SECRET))
     of = schema.settings_of(service)

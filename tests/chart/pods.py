@@ -62,7 +62,7 @@ def _process(own: Path, folder: Path, pod: rendering.Object, port: Port) -> tupl
         return _moved(far.sub(lambda found: str(places[found[1]]), text), port)
 
     told = {name: value for name, value in os.environ.items() if not name.startswith("RUSHES_")}
-    told |= {one["name"]: here(one["value"]) for one in container.get("env", [])}
+    told |= {one["name"]: here(one["value"]) for one in container.get("env", []) if "value" in one}
     if "/tmp" in places:
         told["TMPDIR"] = str(places["/tmp"])
     return [sys.executable, *(here(word) for word in container["command"][1:])], told

@@ -16,7 +16,15 @@
 {{- fail "services.storyboard.settings.default_model: should be the id of a model that can be bought, such as fal/seedance-2.5; or services.sandbox.enabled be true, for trying" -}}
 {{- end -}}
 {{- end -}}
+{{- with $services.sandbox -}}
+{{- if ne .settings.environment "development" -}}
+{{- fail "services.sandbox.enabled: it sells for play money; defaults.settings.environment should be development, for trying" -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $service := $services -}}
+{{- if and $service.verifiesTokens $.Values.auth.jwks.name (ne $service.settings.environment "development") -}}
+{{- fail "auth.jwks.name: keys that cannot change are for trying: name auth.jwksUrl, or let defaults.settings.environment be development" -}}
+{{- end -}}
 {{- range $called := $service.calls -}}
 {{- if not (hasKey $services $called) -}}
 {{- fail (printf "services.%s.calls: %s is not a service that is run" $name $called) -}}

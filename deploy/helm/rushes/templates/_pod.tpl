@@ -92,6 +92,7 @@ ports:
   {{- end }}
 env:
   {{- include "rushes.env" . | nindent 2 }}
+  {{- include "rushes.whereabouts" . | nindent 2 }}
   {{- with .service.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -153,6 +154,22 @@ volumeMounts:
   value: /run/secrets/rushes/{{ $setting }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Where it runs, for its traces: names of OpenTelemetry's conventions for resources, values of the downward API. */}}
+{{- define "rushes.whereabouts" -}}
+{{- $told := list (printf "deployment.environment.name=%s" .service.settings.environment) -}}
+{{- $fields := dict "service.instance.id" "metadata.uid" "k8s.pod.name" "metadata.name" "k8s.namespace.name" "metadata.namespace" "k8s.node.name" "spec.nodeName" -}}
+{{- range $attribute, $field := $fields -}}
+{{- $variable := $attribute | replace "." "_" | upper -}}
+{{- $told = append $told (printf "%s=$(%s)" $attribute $variable) }}
+- name: {{ $variable }}
+  valueFrom:
+    fieldRef:
+      fieldPath: {{ $field }}
+{{- end }}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: {{ join "," $told | quote }}
 {{- end -}}
 
 {{/* Every secret of the service, and no other key of theirs; as a YAML list. */}}
