@@ -78,6 +78,7 @@ def setup(service: str, level: str = "INFO", otlp_endpoint: str | None = None, r
     logging.captureWarnings(True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a fifth of all series, read by nobody
     version = metadata.version("rushes")
     _BUILD.labels(service, version, revision).set(1)
     if otlp_endpoint:

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from libs import errors
+from libs import errors, telemetry
 
 
 class DeadlinePassed(errors.Error):
@@ -38,8 +38,13 @@ _MESSAGE_BYTES, _FACT_BYTES, _VIOLATIONS_BYTES = 800, 200, 2500
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.Error, domain: str) -> NoReturn:
-    """End the call with this error as google.rpc.Status: one ErrorInfo, and BadRequest or RetryInfo where they help."""
-    await context.abort_with_status(rpc_status.to_status(of(error, domain)))
+    """End the call with this error as google.rpc.Status: one ErrorInfo, and BadRequest or RetryInfo where they help.
+
+    The trailer `traceresponse` names the trace in which it went wrong, in the form of W3C Trace Context.
+    """
+    told = rpc_status.to_status(of(error, domain))
+    trailers = (*told.trailing_metadata, ("traceresponse", telemetry.traceparent()))
+    await context.abort(told.code, told.details, trailers)
     raise AssertionError("abort returns never")
 
 

@@ -11,6 +11,14 @@ from tests import collector, homes
 from tests.crash import kills
 from tests.e2e import traces
 
+RESOURCE = {
+    "deployment.environment.name": "test",
+    "k8s.namespace.name": "films",
+    "k8s.node.name": "node-1",
+    "k8s.pod.name": "pod-1",
+}
+"""What a pod is told of where it runs."""
+
 
 @pytest.fixture(scope="package")
 def told() -> Iterator[collector.Collector]:
@@ -32,7 +40,7 @@ async def of(told: collector.Collector) -> AsyncIterator[house.House]:
             environment.setenv(name, value)
         environment.setenv("TMPDIR", str(temporary))
         environment.setenv("RUSHES_OTLP_ENDPOINT", told.endpoint)
-        environment.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,k8s.pod.name=pod-1")
+        environment.setenv("OTEL_RESOURCE_ATTRIBUTES", ",".join(f"{key}={of}" for key, of in RESOURCE.items()))
         async with visit.visiting(home, print) as started:
             yield started
         assert traces.processes(Path(made)) == {}

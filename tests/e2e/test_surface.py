@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import re
 import urllib.request
 import uuid
 from pathlib import Path
@@ -22,6 +23,7 @@ _LISTS = {
     "compiler": "ListFilms",
 }
 _HTTP_WITHIN_S = 10
+_ID = re.compile(r'="[a-z]+_[0-9a-z]{26}"|="[0-9a-f]{8}-[0-9a-f]{4}-|@')
 
 
 @pytest.fixture
@@ -79,6 +81,14 @@ def test_a_service_shows_itself(of: house.House, user: outsider.Outsider, servic
     for code in ("OK", "Unauthenticated"):
         labels = f'grpc_code="{code}",grpc_method="{_LISTS[service]}",grpc_service="{name}",grpc_type="unary"'
         assert f"grpc_server_handled_total{{{labels}}} " in metrics
+
+
+@pytest.mark.parametrize("service", house.SERVICES)
+def test_metrics_are_no_more_than_can_be_kept_and_no_label_is_an_id(of: house.House, service: str) -> None:
+    shown = fetched(f"{of.address(f'{service}_metrics')}/metrics")
+    series = [line for line in shown.splitlines() if line and not line.startswith("#")]
+    assert len(series) < 3000
+    assert [line for line in series if _ID.search(line)] == []
 
 
 @pytest.mark.parametrize("service", house.HTTP_SERVICES)

@@ -1,6 +1,7 @@
 """One trace shows a film, from the client's call to its last piece; what is asked again and again is linked to it."""
 
 import asyncio
+import json
 import os
 import secrets
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 from libs import telemetry
 from services.cli import house
 from tests import collector
-from tests.e2e import boards, crew, waiting, waterfall
+from tests.e2e import boards, conftest, crew, oracle, test_surface, waiting, waterfall
 
 _WITHIN_S = 120.0
 _PLACES = ("storyboard", "job", "provider_gateway", "compiler")
@@ -39,7 +40,10 @@ async def filmed(of: house.House, told: collector.Collector, folder: Path) -> li
 
 
 async def test_a_film_is_one_trace(of: house.House, told: collector.Collector, tmp_path: Path) -> None:
+    spent, charged = await spent_micros(of), await charged_micros(of)
     found = await filmed(of, told, tmp_path)
+    cost = await spent_micros(of) - spent
+    assert await charged_micros(of) - charged == cost > 0, "what the metric says was charged is what the ledger says"
     by_id = {one.span_id: one for one in found}
 
     def named(name: str, service: str = "") -> list[collector.Span]:
@@ -78,13 +82,35 @@ async def test_a_film_is_one_trace(of: house.House, told: collector.Collector, t
     assert all(one.trace_id != found[0].trace_id and not one.parent_id for one in polls)
     assert not [one for one in told.spans() if one.name.startswith("grpc.")], "health and reflection are not traced"
     for one in told.spans():
+        assert {name: one.resource.get(name) for name in conftest.RESOURCE} == conftest.RESOURCE
         assert one.resource["service.namespace"] == "rushes"
-        assert one.resource["deployment.environment.name"] == "test"
-        assert one.resource["k8s.pod.name"] == "pod-1"
-        assert one.resource["service.version"]
-        assert one.resource["service.instance.id"]
+        assert all(one.resource[name] for name in ("service.name", "service.version", "service.instance.id"))
+    statements = [one for one in found if "db.system.name" in one.attributes]
+    inside = {one.span_id for one in statements}
+    assert not [one.name for one in statements if one.parent_id in inside], "a statement is one span"
+    for table in ("storyboards", "revisions", "quotes", "productions", "films"):
+        assert len(named(f"INSERT {table}")) == 1, "a statement is one span"
+    for place in ("job", "provider_gateway", "compiler"):
+        assert found[0].trace_id in logged_traces(of, place), f"{place} logs what it does with the trace's id"
     if picture := os.environ.get("RUSHES_TRACE_PICTURE"):
         waterfall.draw(found, Path(picture))
+
+
+def logged_traces(of: house.House, service: str) -> set[str]:
+    """Those of the lines of its log."""
+    return {json.loads(line).get("trace_id", "") for line in of.log(service).read_text().splitlines()}
+
+
+async def spent_micros(of: house.House) -> int:
+    """By the ledger."""
+    spent: int = (await oracle.rows(of, "provider_gateway", "SELECT coalesce(sum(spent), 0) FROM ledger"))[0][0]
+    return spent
+
+
+async def charged_micros(of: house.House) -> float:
+    """By the gateway's own metrics."""
+    shown = await asyncio.to_thread(test_surface.fetched, f"{of.address('provider_gateway_metrics')}/metrics")
+    return sum(float(line.split()[-1]) for line in shown.splitlines() if line.startswith("rushes_charged_micros_total"))
 
 
 async def test_an_idle_house_records_nothing(of: house.House, told: collector.Collector) -> None:

@@ -35,9 +35,9 @@ LATE_S = 1.0
 
 
 class Told(NamedTuple):
-    """What is known of all calls, by method, and by method and end."""
+    """What is known of all calls, by method and end, or code."""
 
-    codes: dict[tuple[str, str], grpc.StatusCode]
+    ended: dict[tuple[str, str], tuple[grpc.StatusCode, str]]
     spans: dict[tuple[str, str], list[collector.Span]]
     counts: dict[tuple[str, str], int]
     logged: list[dict[str, Any]]
@@ -58,7 +58,7 @@ async def told():
         async with asyncio.timeout(60), grpc.aio.insecure_channel(address) as channel:
             await channel.channel_ready()
             all_begun = asyncio.create_task(reached(metrics, "started", len(CASES)))
-            ended = await asyncio.gather(*(code_of(channel, *case, all_begun) for case in CASES))
+            ended = await asyncio.gather(*(end_of(channel, *case, all_begun) for case in CASES))
             await reached(metrics, "handled", len(CASES))
             counts = {(method, code): count for kind, code, method, count in shown(metrics) if kind == "handled"}
             exemplars = scraped(metrics, "application/openmetrics-text; version=1.0.0")
@@ -71,8 +71,8 @@ async def told():
     return Told(dict(zip(CASES, ended, strict=True)), spans, counts, logged, exemplars)
 
 
-async def code_of(channel, method, end, all_begun):
-    """The code with which the caller sees it end."""
+async def end_of(channel, method, end, all_begun):
+    """The code with which the caller sees it end, and the trace that it is told."""
     asks_many, answers_many = shapes.SHAPES[method]
     kind = f"{'stream' if asks_many else 'unary'}_{'stream' if answers_many else 'unary'}"
     ask = getattr(channel, kind)(f"/{shapes.NAME}/{method}", StringValue.SerializeToString, StringValue.FromString)
@@ -85,7 +85,8 @@ async def code_of(channel, method, end, all_begun):
         if answers_many:
             async for _ in call:
                 pass
-    return await call.code()
+    trailers = dict(await call.trailing_metadata() or ())
+    return await call.code(), trailers.get("traceresponse", "").partition("-")[2].partition("-")[0]
 
 
 async def reached(metrics, kind, calls):
@@ -110,7 +111,7 @@ def scraped(metrics, kind):
 @pytest.mark.parametrize(("method", "end"), CASES)
 def test_an_end_is_the_same_to_all(told, method, end):
     code = ENDS[end]
-    assert told.codes[method, end] is code
+    assert told.ended[method, end][0] is code
     assert told.counts[method, SPELLED[end]] == 1
     (span,) = told.spans[method, code.name]
     assert span.is_error == (end in OURS)
@@ -118,6 +119,8 @@ def test_an_end_is_the_same_to_all(told, method, end):
     assert span.attributes["rpc.system.name"] == "grpc"
     faults = [line["level"] for line in told.logged if line.get("trace_id") == span.trace_id]
     assert faults == (["ERROR"] if end == "raised" else [])
+    if end in ("refused", "raised"):
+        assert told.ended[method, end][1] == span.trace_id, "whoever is told of an error can name its trace"
 
 
 @pytest.mark.parametrize(("method", "end"), CASES)
