@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from libs import blobs, bus, db, dead_letters, entrance, operating, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.compiler.v1 import compiler_service_pb2_grpc
-from services.compiler import api, events, extraction, settings, stuck, ticks, uploads, workshop
+from services.compiler import api, events, extraction, settings, sharing, stuck, ticks, uploads, workshop
 
 
 def clock() -> datetime:
@@ -34,7 +34,7 @@ async def main() -> None:
         "rushes.compiler.v1.CompilerService",
         deadlines=uploads.DEADLINES_S | extraction.DEADLINES_S,
     )
-    servicers = [servicer, dead_letters.servicer(database, events.HANDLERS)]
+    servicers = [servicer, sharing.servicer(shop), dead_letters.servicer(database, events.HANDLERS)]
     front = entrance.of(told, operating.Means("compiler", database, told, stuck.of), servicers)
     compiler_api.draining = front.server.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)

@@ -13,11 +13,11 @@ from services.compiler.timelines import reel
 
 
 class FilmNotCompleted(errors.Conflict):
-    """The film {film_id} is {state}; export it once it is completed."""
+    """The film {film_id} is {state}; it can be exported and shared once it is completed."""
 
 
 class FilmWithoutManifest(errors.Conflict):
-    """The film {film_id} was made before films had manifests; make it again, which copies what is there, and export
+    """The film {film_id} was made before films had manifests; make it again, which copies what is there, and take
     that."""
 
 

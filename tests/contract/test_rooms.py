@@ -24,18 +24,18 @@ NAMED = {
         board_rules board_stills board_verbs buying calls check check_files check_gateway check_jobs
         check_provider check_said client config config_guide consent credentials cutting databases dead delivery
         doctor download each edit_file edit_form edit_list environment exits field_words film film_files
-        film_verbs floor gateway health house household issuer keeper keys leash locksmith migrations nats ops
-        plan_lines postbox postgres processes production productions progress purse reels runs screening shelf
-        slate spending state status steward supervisor takes undertaker visit warden webhook yaml_file
+        film_verbs floor gateway health house household issuer keeper keys leash links locksmith migrations nats
+        ops plan_lines postbox postgres processes production productions progress purse reels runs screening
+        shelf slate spending state status steward supervisor takes undertaker visit warden webhook yaml_file
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
         export_store export_wire exporting exports extraction fetching film filming fitting gauges hls house
         jail kernel landlock leases lettering looking making manifest marks media mux orders painter parameters
-        pieces probe recipes render seccomp segment_store segments sheet shelf sound/__init__ sound/loudness
-        sound/mix sound/music sound/samples sound/source sound_files sprite stills stuck timeline
-        timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel timelines/shots tracks
-        uploads verify worker workroom workshop zygote
+        pieces probe recipes render seccomp segment_store segments share_store share_wire shares sharing sheet
+        shelf sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source sound_files sprite
+        stills stuck timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel
+        timelines/shots tracks uploads verify worker workroom workshop zygote
     """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
@@ -69,8 +69,8 @@ NAMED = {
         assets front/build pages/__init__ pages/app pages/faults pages/files pages/house pages/signing
         pages/site pages/words rest/__init__ rest/app rest/binding rest/calls rest/document rest/events
         rest/files rest/filming rest/founding rest/founding_ops rest/founding_words rest/media rest/problems
-        rest/refusals rest/remedies rest/routes rest/shapes rest/single rest/table rest/things rest/tree
-        rest/videos session web
+        rest/refusals rest/remedies rest/routes rest/shapes rest/sharing rest/single rest/table rest/things
+        rest/tree rest/videos session web
     """,
 }
 """The rooms that a service has besides."""

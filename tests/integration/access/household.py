@@ -20,7 +20,7 @@ from rushes.storyboard.v1 import storyboard_service_pb2_grpc
 from services.compiler import api as compiler_api
 from services.compiler import events as compiler_events
 from services.compiler import settings as compiler_settings
-from services.compiler import workshop
+from services.compiler import sharing, workshop
 from services.job import api as job_api
 from services.job import events as job_events
 from services.job import webhook_sender
@@ -185,7 +185,10 @@ class Site:
         self.leaving.push_async_callback(floor.close)
         add = compiler_service_pb2_grpc.add_CompilerServiceServicer_to_server
         letters = dead_letters.servicer(database, compiler_events.HANDLERS)
-        await self._open("compiler", rpc.Servicer(add, compiler_api.CompilerApi(floor), films.NAME), letters)
+        servicer = rpc.Servicer(add, compiler_api.CompilerApi(floor), films.NAME)
+        await self._open("compiler", servicer, sharing.servicer(floor), letters)
+        (clip := self._folder / "clip").write_bytes(b"a clip")
+        await files.put_file("t/acme/clips/a.mp4", clip, "video/mp4")
 
     def address(self, name: str) -> str:
         """Where a service listens."""
@@ -238,6 +241,9 @@ async def _furnish(made: Household, places: Any, issuer: Any, crew: Any, hooked:
     made.ids |= {"webhook_endpoint_id": endpoint.id, "webhook_delivery_id": delivery}
     edits = films.edit_list("t/acme/clips/a.mp4")
     made.ids["film_id"] = (await do("compiler", "CreateFilm", request_id=once(), edit_list=edits)).film.id
+    seen = {"title": "Harbour", "duration": {"seconds": 4}, "clip": {"key": "t/acme/clips/a.mp4"}}
+    seen["take_id"] = made.ids["take_id"]
+    made.ids["share_id"] = (await do("compiler", "CreateShare", request_id=once(), take=seen)).share.id
     wish = {"name": "Ours", "role": "ROLE_VIEWER"}
     token = (await do("storyboard", "CreateApiToken", request_id=once(), api_token=wish)).api_token
     made.ids["api_token_id"] = token.id

@@ -61,6 +61,7 @@ SEARCHES = {
     "ListJobs",
     "ListTakes",
     "ListFilms",
+    "ListShares",
     "ListSubmissions",
     "ListLedgerEntries",
     "GetCosts",

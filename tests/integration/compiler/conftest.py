@@ -17,7 +17,7 @@ from rushes.compiler.v1 import compiler_service_pb2 as pb
 from rushes.compiler.v1 import compiler_service_pb2_grpc as pb_grpc
 from rushes.compiler.v1 import events_pb2
 from rushes.type.v1 import edit_list_pb2, media_pb2
-from services.compiler import api, domain, segment_store, settings, store, ticks, workshop
+from services.compiler import api, domain, segment_store, settings, sharing, store, ticks, workshop
 from tests.unit.compiler import footage
 
 NAME = "rushes.compiler.v1.CompilerService"
@@ -166,7 +166,8 @@ async def compiler(database: Any, serve: Any, issuer: Any, tmp_path: Path) -> As
     shop = workshop.fitted_out(place.database, files, clock, "door", told)
     behind = api.CompilerApi(shop)
     servicer = rpc.Servicer(pb_grpc.add_CompilerServiceServicer_to_server, behind, NAME)
-    made = Compiler(place, await serve("compiler", servicer), issuer, tmp_path, files, behind)
+    served = await serve("compiler", servicer, sharing.servicer(shop))
+    made = Compiler(place, served, issuer, tmp_path, files, behind)
     yield made
     await made.close()
     await shop.close()

@@ -47,7 +47,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_JOIN_TOO_LONG: _ErrorReason.ValueType  # 11
     """ERROR_REASON_JOIN_TOO_LONG: a cut's joins take more frames than it has. Metadata: number, title, frames, taken."""
     ERROR_REASON_FILM_NOT_COMPLETED: _ErrorReason.ValueType  # 12
-    """ERROR_REASON_FILM_NOT_COMPLETED: only a finished film can be exported. Metadata: film_id, state."""
+    """ERROR_REASON_FILM_NOT_COMPLETED: only a finished film can be exported or shared. Metadata: film_id, state."""
     ERROR_REASON_FILM_WITHOUT_MANIFEST: _ErrorReason.ValueType  # 13
     """ERROR_REASON_FILM_WITHOUT_MANIFEST: the film was made before manifests; make it again. Metadata: film_id."""
     ERROR_REASON_EXPORT_SOURCE_MISSING: _ErrorReason.ValueType  # 14
@@ -56,6 +56,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_STILL_SOURCE_MISSING: there is no such clip. Metadata: key."""
     ERROR_REASON_STILL_SOURCE_UNREADABLE: _ErrorReason.ValueType  # 16
     """ERROR_REASON_STILL_SOURCE_UNREADABLE: no picture can be taken from the clip. Metadata: key, problem."""
+    ERROR_REASON_SHARE_NOT_FOUND: _ErrorReason.ValueType  # 17
+    """ERROR_REASON_SHARE_NOT_FOUND: no share of this tenant has that id. Metadata: share_id."""
+    ERROR_REASON_SHARE_UNKNOWN: _ErrorReason.ValueType  # 18
+    """ERROR_REASON_SHARE_UNKNOWN: no link is like this one; it may be incomplete."""
+    ERROR_REASON_SHARE_ENDED: _ErrorReason.ValueType  # 19
+    """ERROR_REASON_SHARE_ENDED: the link has expired, or was taken back. Metadata: end_time, in RFC 3339."""
+    ERROR_REASON_PASSPHRASE_NEEDED: _ErrorReason.ValueType  # 20
+    """ERROR_REASON_PASSPHRASE_NEEDED: send the passphrase besides."""
+    ERROR_REASON_PASSPHRASE_WRONG: _ErrorReason.ValueType  # 21
+    """ERROR_REASON_PASSPHRASE_WRONG: the passphrase is another."""
+    ERROR_REASON_PASSPHRASE_TRIES_EXHAUSTED: _ErrorReason.ValueType  # 22
+    """ERROR_REASON_PASSPHRASE_TRIES_EXHAUSTED: the passphrase was tried too often; wait as RetryInfo says."""
+    ERROR_REASON_TICKET_INVALID: _ErrorReason.ValueType  # 23
+    """ERROR_REASON_TICKET_INVALID: the ticket has ended, or is none of this share; open it anew."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in CompilerService; it is ErrorInfo.reason, domain "compiler.rushes"."""
@@ -85,7 +99,7 @@ ERROR_REASON_TRIM_BEYOND_CLIP: ErrorReason.ValueType  # 10
 ERROR_REASON_JOIN_TOO_LONG: ErrorReason.ValueType  # 11
 """ERROR_REASON_JOIN_TOO_LONG: a cut's joins take more frames than it has. Metadata: number, title, frames, taken."""
 ERROR_REASON_FILM_NOT_COMPLETED: ErrorReason.ValueType  # 12
-"""ERROR_REASON_FILM_NOT_COMPLETED: only a finished film can be exported. Metadata: film_id, state."""
+"""ERROR_REASON_FILM_NOT_COMPLETED: only a finished film can be exported or shared. Metadata: film_id, state."""
 ERROR_REASON_FILM_WITHOUT_MANIFEST: ErrorReason.ValueType  # 13
 """ERROR_REASON_FILM_WITHOUT_MANIFEST: the film was made before manifests; make it again. Metadata: film_id."""
 ERROR_REASON_EXPORT_SOURCE_MISSING: ErrorReason.ValueType  # 14
@@ -94,4 +108,18 @@ ERROR_REASON_STILL_SOURCE_MISSING: ErrorReason.ValueType  # 15
 """ERROR_REASON_STILL_SOURCE_MISSING: there is no such clip. Metadata: key."""
 ERROR_REASON_STILL_SOURCE_UNREADABLE: ErrorReason.ValueType  # 16
 """ERROR_REASON_STILL_SOURCE_UNREADABLE: no picture can be taken from the clip. Metadata: key, problem."""
+ERROR_REASON_SHARE_NOT_FOUND: ErrorReason.ValueType  # 17
+"""ERROR_REASON_SHARE_NOT_FOUND: no share of this tenant has that id. Metadata: share_id."""
+ERROR_REASON_SHARE_UNKNOWN: ErrorReason.ValueType  # 18
+"""ERROR_REASON_SHARE_UNKNOWN: no link is like this one; it may be incomplete."""
+ERROR_REASON_SHARE_ENDED: ErrorReason.ValueType  # 19
+"""ERROR_REASON_SHARE_ENDED: the link has expired, or was taken back. Metadata: end_time, in RFC 3339."""
+ERROR_REASON_PASSPHRASE_NEEDED: ErrorReason.ValueType  # 20
+"""ERROR_REASON_PASSPHRASE_NEEDED: send the passphrase besides."""
+ERROR_REASON_PASSPHRASE_WRONG: ErrorReason.ValueType  # 21
+"""ERROR_REASON_PASSPHRASE_WRONG: the passphrase is another."""
+ERROR_REASON_PASSPHRASE_TRIES_EXHAUSTED: ErrorReason.ValueType  # 22
+"""ERROR_REASON_PASSPHRASE_TRIES_EXHAUSTED: the passphrase was tried too often; wait as RetryInfo says."""
+ERROR_REASON_TICKET_INVALID: ErrorReason.ValueType  # 23
+"""ERROR_REASON_TICKET_INVALID: the ticket has ended, or is none of this share; open it anew."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
