@@ -58,6 +58,7 @@ _OF_REASONS: Mapping[str, tuple[Remedy, ...]] = {
     "TAKE_NOT_FOUND": (Remedy("list", "See the takes of a storyboard", "GET", "/v1/storyboards"),),
     "FILM_NOT_FOUND": (Remedy("list", "See your films", "GET", "/v1/films"),),
     "FILM_NOT_COMPLETED": (_FILM,),
+    "SHARE_NOT_FOUND": (Remedy("list", "See your shares", "GET", "/v1/shares"),),
     "FILM_ALREADY_FINISHED": (_FILM,),
     "MODEL_NOT_FOUND": (Remedy("nearest", "Take the nearest model", "GET", "/v1/models/{nearest}"), _MODELS),
     "MODEL_RETIRED": (Remedy("replace", "Take its replacement", "GET", "/v1/models/{replacement}"), _MODELS),

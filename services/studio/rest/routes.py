@@ -18,6 +18,7 @@ _CONTRACT = (
     "rushes.job.v1.webhook_service_pb2",
     "rushes.provider_gateway.v1.provider_gateway_service_pb2",
     "rushes.compiler.v1.compiler_service_pb2",
+    "rushes.compiler.v1.share_service_pb2",
     "rushes.ops.v1.dead_letter_service_pb2",
 )
 SERVICES = {
@@ -26,6 +27,7 @@ SERVICES = {
     "webhooks": ("job", "rushes.job.v1.WebhookService"),
     "gateway": ("provider_gateway", "rushes.provider_gateway.v1.ProviderGatewayService"),
     "compiler": ("compiler", "rushes.compiler.v1.CompilerService"),
+    "shares": ("compiler", "rushes.compiler.v1.ShareService"),
     "letters@job": ("job", "rushes.ops.v1.DeadLetterService"),
     "letters@provider_gateway": ("provider_gateway", "rushes.ops.v1.DeadLetterService"),
     "letters@compiler": ("compiler", "rushes.ops.v1.DeadLetterService"),

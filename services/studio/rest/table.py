@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.studio.rest import events, files, filming, media, things
+from services.studio.rest import events, files, filming, media, sharing, things
 from services.studio.rest.routes import Route
 
 _BOARD = "/v1/storyboards/{storyboard_id}"
@@ -202,6 +202,23 @@ _FILMS = [
     Route(method="GET", path=_FILM + "/exports", call="compiler.ListExports"),
     Route(method="POST", path=_FILM + "/exports", call="compiler.ExportFilm", body="*", answer="export", status=202),
 ]
+_SHARES = [
+    Route(method="GET", path="/v1/shares", call="shares.ListShares"),
+    Route(method="GET", path="/v1/shares/{share_id}", call="shares.GetShare", answer="share"),
+    Route(method="DELETE", path="/v1/shares/{share_id}", call="shares.RevokeShare", answer="share"),
+    Route(method="GET", path=_FILM + "/shares", call="shares.ListShares"),
+    Route(method="POST", path=_FILM + "/shares", call="shares.CreateShare", body="*", status=201),
+    Route(method="GET", path=_TAKE + "/shares", call="shares.ListShares"),
+    Route(
+        method="POST",
+        path=_TAKE + "/shares",
+        call="shares.CreateShare",
+        body="*",
+        status=201,
+        do=sharing.of_take,
+        summary="Makes a link to a take as it is, with a poster of it.",
+    ),
+]
 _MONEY = [
     Route(method="GET", path="/v1/models", call="gateway.ListModels"),
     Route(method="GET", path="/v1/models/{model_id*}", call="gateway.GetModel", answer="model"),
@@ -300,5 +317,5 @@ _OPS = [
     *(route for service in ("job", "provider_gateway", "compiler") for route in _letters(service)),
 ]
 
-ROUTES = [*_BOARDS, *_FILMING, *_FILMS, *_MONEY, *_WEBHOOKS, *_OPS]
+ROUTES = [*_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS]
 """All of them."""
