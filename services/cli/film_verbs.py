@@ -17,6 +17,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave a house that this run starts running.")]
 Film = Annotated[str, typer.Argument(metavar="FILM", help="The film_… of a film, as `rushes film list` names it.")]
 
+Shown = Annotated[str, typer.Argument(metavar="ID", help="The film_… or take_… to show.")]
+
 
 class BoardOrVerb(typer.core.TyperGroup):
     """What is no verb of films is a board to be filmed: `rushes film board.yaml` is `rushes film make board.yaml`."""
@@ -120,6 +122,44 @@ def cancel(film: Film, home: Home = None, as_json: AsJson = False) -> None:
     from services.cli import reels
 
     reels.cancel(_folder(home), film, as_json, out)
+
+
+@film_app.command()
+def share(
+    of: Shown,
+    expires: Annotated[str, typer.Option(metavar="7d", help="When it ends: days or hours, at most a year.")] = "7d",
+    passphrase_stdin: Annotated[
+        bool, typer.Option("--passphrase-stdin", help="Ask for a passphrase besides: from a hidden prompt, or stdin.")
+    ] = False,
+    download: Annotated[bool, typer.Option("--download", help="Let people keep the file.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link that shows a film or a take to whoever has it; its address is shown once."""
+    from services.cli import links
+
+    passphrase = links.read_passphrase() if passphrase_stdin else ""
+    links.show_made(*links.share(_folder(home), of, expires, passphrase, download), as_json, out, err)
+
+
+@film_app.command()
+def shares(of: Shown, home: Home = None, as_json: AsJson = False) -> None:
+    """Show the links to a film or a take, and how often each was opened."""
+    from services.cli import links
+
+    links.list_of(_folder(home), of, as_json, out)
+
+
+@film_app.command()
+def unshare(
+    share: Annotated[str, typer.Argument(metavar="SHARE", help="The share_… of a link, as `shares` names it.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a link back, at once and for ever."""
+    from services.cli import links
+
+    links.revoke(_folder(home), share, as_json, out)
 
 
 @app.command()

@@ -1,7 +1,9 @@
 """`rushes cut` and the verbs of films against a house: from a production to another cut of the same takes."""
 
 import asyncio
+import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -179,3 +181,31 @@ def test_a_film_is_brought_here_with_all_that_belongs_to_it_and_in_every_form(ru
     assert run("film", "export", film, "hls") == (0, "Doors hls.zip\n", "")
     code, _, err = run("film", "export", film, "gif")
     assert (code, err) == (2, "gif is no format; write one of hls, scenes, otio, fcpxml, edl, csv.\n")
+
+
+def a_film(run: Run) -> str:
+    """One that is done: made, when there is none yet."""
+    done = [film["id"] for film in told(run, "film", "list").get("films", []) if film["state"] == "STATE_COMPLETED"]
+    return done[0] if done else str(told(run, "film", "doors.yaml")["film_id"])
+
+
+def test_a_film_is_shown_by_a_link_until_it_is_taken_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = a_film(run)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("rain on the pier\n"))
+    code, url, err = run("film", "share", film, "--expires", "12h", "--passphrase-stdin", "--download")
+    assert (code, url.count("/s/rushes_share_"), "rain" in err) == (0, 1, False), err
+    assert re.search(r"^share_\w+ .*; with a passphrase; for download; 0 views; the address is not shown again\n$", err)
+    (share,) = told(run, "film", "shares", film)["shares"]
+    assert url.rpartition("_")[2].startswith(share["hint"])
+    code, out, err = run("film", "unshare", share["id"])
+    assert (code, "; taken back " in out) == (0, True), err
+    code, _, err = run("film", "share", film, "--expires", "soon")
+    assert (code, err) == (2, "--expires soon: write days or hours, such as 7d or 12h.\n")
+
+
+def test_a_take_is_shown_by_a_link(run: Run) -> None:
+    cuts = next(film for film in told(run, "film", "list")["films"] if film["id"] == a_film(run))["edit_list"]["cuts"]
+    take = next(cut["take_id"] for cut in cuts if cut.get("take_id"))
+    made = told(run, "film", "share", take)
+    assert (made["share"]["take_id"], made["url"].endswith(f"/s/{made['secret']}")) == (take, True)
+    assert [share["id"] for share in told(run, "film", "shares", take)["shares"]] == [made["share"]["id"]]
