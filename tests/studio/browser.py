@@ -19,6 +19,10 @@ document.addEventListener("securitypolicyviolation", (event) =>
   window.complaints.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
 
+_SETTLED = """
+() => Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished))
+"""
+
 
 @contextlib.contextmanager
 def opened() -> Iterator[sync_api.Browser]:
@@ -74,3 +78,4 @@ def wear(page: sync_api.Page, theme: str, size: str) -> None:
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+    page.evaluate(_SETTLED)

@@ -33,6 +33,10 @@ class Studio:
         self.house, self.url, self.token = of, f"http://{of.address('studio')}", of.token.read_text().strip()
         self._client = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.token}"}, timeout=30)
 
+    def close(self) -> None:
+        """Nobody asks any more."""
+        self._client.close()
+
     def rest(self, method: str, path: str, json: Any = None, **headers: str) -> Any:
         """What /v1 answers; faults fail the test with what was said."""
         key = {"idempotency-key": os.urandom(8).hex()} if method == "POST" else {}
@@ -52,7 +56,8 @@ def studio() -> Iterator[Studio]:
         patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
         folder = Path(made) / "home"
         try:
-            yield Studio(asyncio.run(visit.ensure(folder, print)))
+            with contextlib.closing(Studio(asyncio.run(visit.ensure(folder, print)))) as opened:
+                yield opened
         finally:
             asyncio.run(visit.stop(folder))
 
