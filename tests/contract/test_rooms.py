@@ -66,11 +66,11 @@ NAMED = {
         writer
     """,
     "studio": """
-        assets front/build pages/__init__ pages/app pages/faults pages/files pages/house pages/signing
-        pages/site pages/words rest/__init__ rest/app rest/binding rest/calls rest/document rest/events
-        rest/files rest/filming rest/founding rest/founding_ops rest/founding_words rest/media rest/problems
-        rest/refusals rest/remedies rest/routes rest/shapes rest/sharing rest/single rest/table rest/things
-        rest/tree rest/videos session web
+        assets front/build pages/__init__ pages/app pages/faults pages/files pages/house pages/links
+        pages/shared pages/signing pages/site pages/words rest/__init__ rest/app rest/binding rest/calls
+        rest/document rest/events rest/files rest/filming rest/founding rest/founding_ops rest/founding_words
+        rest/media rest/problems rest/refusals rest/remedies rest/routes rest/shapes rest/sharing rest/single
+        rest/table rest/things rest/tree rest/videos session web
     """,
 }
 """The rooms that a service has besides."""

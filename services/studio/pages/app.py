@@ -4,9 +4,14 @@ from collections.abc import Callable
 
 import fastapi
 
-from services.studio.pages import faults, files, house, signing, site
+from services.studio.pages import faults, files, house, links, shared, signing, site
 
-SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (house.routes, signing.routes)
+SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
+    house.routes,
+    signing.routes,
+    shared.routes,
+    links.routes,
+)
 """One for each screen."""
 
 

@@ -1,4 +1,5 @@
 /* What every page does: times in the reader's zone, running clocks, the theme, menus that close, toasts. */
+import "./copy.js";
 import { toast } from "./toast.js";
 
 const THEMES = ["", "dark", "light"];
