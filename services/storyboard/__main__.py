@@ -1,13 +1,13 @@
 """Wires the storyboard service: settings, database, doors; then runs them together."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from libs import blobs, db, entrance, operating, rpc, run, telemetry
 from libs import settings as settings_reader
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api, guests, settings, ticks, writer
-from services.storyboard.api import tokens
+from services.storyboard.api import sessions, tokens
 
 _FORGET_EVERY_S = 3600.0
 
@@ -33,13 +33,13 @@ async def main() -> None:
     settings_reader.announce(told)
     database = db.Database(told.database_url)
     media = blobs.open_store(told.blobs_url) if told.blobs_url else None
-    visitors = guests.Reception(told.guests_secret)
-    author = _author(told)
+    visitors, author = guests.Reception(told.guests_secret), _author(told)
     answers = api.StoryboardApi(database, told.default_model, clock, media, visitors, author)
     keeper, add = tokens.TokenApi(database, clock), pb_grpc.add_StoryboardServiceServicer_to_server
-    served = [rpc.Servicer(add, answers, api.NAME, api.DEADLINES), keeper.servicer()]
+    porter = sessions.SessionApi(database, clock, visitors, timedelta(seconds=told.session_s))
+    served = [rpc.Servicer(add, answers, api.NAME, api.DEADLINES), keeper.servicer(), porter.servicer()]
     means = operating.Means("storyboard", database, told)
-    front = entrance.of(told, means, served, lambda them: keeper.knowing(visitors.knowing(them, clock)))
+    front = entrance.of(told, means, served, lambda them: porter.knowing(keeper.knowing(visitors.knowing(them, clock))))
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together(

@@ -14,6 +14,8 @@ class Settings(settings.Service):
     """file:///folder or s3://…: the media store, for reference images; unset takes none."""
     guests_secret: pydantic.SecretStr | None = pydantic.Field(default=None, min_length=32)
     """What the claim codes of guests are sealed with, at least 32 characters; unset takes no guests."""
+    session_s: int = pydantic.Field(12 * 3600, ge=300, le=366 * 86400)
+    """How long a person who has signed in to the studio stays signed in, in seconds."""
     writer_key: pydantic.SecretStr | None = None
     """The API key of the language model that proposes scenes; unset turns those verbs off."""
     writer_base_url: values.WebUrl = "https://api.openai.com/v1"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from libs import db
-from services.storyboard import domain, store
+from services.storyboard import domain, session_store, store
 
 log = logging.getLogger(__name__)
 
@@ -13,14 +13,17 @@ _FILED_AT_ONCE = 100
 
 
 def forget(database: db.Database, clock: Callable[[], datetime]) -> Callable[[], Awaitable[int]]:
-    """A tick that removes what was deleted 30 days ago, and what nobody claimed, for all tenants; returns how many."""
+    """A tick that removes what was deleted 30 days ago, what nobody claimed, and sessions that are over, for all
+    tenants; returns how many.
+    """
 
     async def tick() -> int:
         async with database.house() as conn:
             gone = await store.forget(conn, clock() - domain.KEPT_AFTER_DELETION, clock())
-        if gone:
-            log.info("storyboards_forgotten", extra={"storyboards": gone})
-        return gone
+            over = await session_store.forget(conn, clock() - domain.KEPT_AFTER_DELETION)
+        if gone or over:
+            log.info("storyboards_forgotten", extra={"storyboards": gone, "sessions": over})
+        return gone + over
 
     return tick
 

@@ -60,10 +60,10 @@ NAMED = {
     """,
     "storyboard": """
         api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/things
-        api/tokens api/visitors asks chat compose dialects diff edits files/__init__ files/board files/browser
-        files/draft files/extras files/fountain files/page files/plain files/screenplay files/script files/shots
-        files/tree flaws guests merge parts presets proposals steps stills templates token_store tokens words
-        writer
+        api/sessions api/tokens api/visitors asks chat compose dialects diff edits files/__init__ files/board
+        files/browser files/draft files/extras files/fountain files/page files/plain files/screenplay files/script
+        files/shots files/tree flaws guests merge parts presets proposals session_store sessions steps stills
+        templates token_store tokens words writer
     """,
     "studio": """
         assets front/build pages/__init__ pages/app pages/faults pages/files pages/house pages/links

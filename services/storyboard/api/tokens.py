@@ -74,7 +74,7 @@ class TokenApi(pb_grpc.TokenServiceServicer):
 
     def knowing(self, others: auth.Verifies) -> api_tokens.Verifier:
         """A verifier for this service's own door, which leaves other callers to others."""
-        return api_tokens.Verifier(others, self._identify)
+        return api_tokens.Verifier(others, {api_tokens.PREFIX: self._identify})
 
     async def _identify(self, token: str) -> auth.Caller:
         found = await self._known(token)

@@ -20,6 +20,7 @@ _CONTRACT = (
     "rushes.compiler.v1.compiler_service_pb2",
     "rushes.compiler.v1.share_service_pb2",
     "rushes.ops.v1.dead_letter_service_pb2",
+    "rushes.access.v1.session_service_pb2",
 )
 SERVICES = {
     "boards": ("storyboard", "rushes.storyboard.v1.StoryboardService"),
@@ -28,6 +29,7 @@ SERVICES = {
     "gateway": ("provider_gateway", "rushes.provider_gateway.v1.ProviderGatewayService"),
     "compiler": ("compiler", "rushes.compiler.v1.CompilerService"),
     "shares": ("compiler", "rushes.compiler.v1.ShareService"),
+    "sessions": ("storyboard", "rushes.access.v1.SessionService"),
     "letters@job": ("job", "rushes.ops.v1.DeadLetterService"),
     "letters@provider_gateway": ("provider_gateway", "rushes.ops.v1.DeadLetterService"),
     "letters@compiler": ("compiler", "rushes.ops.v1.DeadLetterService"),

@@ -317,5 +317,14 @@ _OPS = [
     *(route for service in ("job", "provider_gateway", "compiler") for route in _letters(service)),
 ]
 
-ROUTES = [*_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS]
+_SESSIONS = [
+    Route(method="GET", path="/v1/session", call="sessions.GetCaller", answer="caller"),
+    Route(method="POST", path="/v1/sessions", call="sessions.CreateSession", body="*", status=201),
+    Route(method="GET", path="/v1/sessions", call="sessions.ListSessions"),
+    Route(method="POST", path="/v1/sessions/{session_id}:end", call="sessions.EndSession", answer="session"),
+    Route(method="POST", path="/v1/tickets", call="sessions.CreateTicket", body="*", status=201),
+    Route(method="POST", path="/v1/tickets:redeem", call="sessions.RedeemTicket", body="*", status=201),
+]
+
+ROUTES = [*_SESSIONS, *_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS]
 """All of them."""

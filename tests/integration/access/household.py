@@ -28,7 +28,7 @@ from services.provider_gateway import api as gateway_api
 from services.provider_gateway import events as gateway_events
 from services.storyboard import api as storyboard_api
 from services.storyboard import guests, writer
-from services.storyboard.api import tokens
+from services.storyboard.api import sessions, tokens
 from tests.contract import access
 from tests.integration import refusals
 from tests.integration.compiler import conftest as films
@@ -143,11 +143,12 @@ class Site:
         add = storyboard_service_pb2_grpc.add_StoryboardServiceServicer_to_server
         servicer = rpc.Servicer(add, behind, storyboard_api.NAME)
         keeper = tokens.TokenApi(self.places["storyboard"].database, now)
+        porter = sessions.SessionApi(self.places["storyboard"].database, now, visitors, datetime.timedelta(hours=1))
 
         def knowing(issuer: Any) -> Any:
-            return keeper.knowing(guests.Verifier(issuer, visitors, now))
+            return porter.knowing(keeper.knowing(guests.Verifier(issuer, visitors, now)))
 
-        await self._open("storyboard", servicer, keeper.servicer(), knowing=knowing)
+        await self._open("storyboard", servicer, keeper.servicer(), porter.servicer(), knowing=knowing)
 
     async def gateway(self) -> Any:
         """Its keys."""
@@ -247,6 +248,7 @@ async def _furnish(made: Household, places: Any, issuer: Any, crew: Any, hooked:
     wish = {"name": "Ours", "role": "ROLE_VIEWER"}
     token = (await do("storyboard", "CreateApiToken", request_id=once(), api_token=wish)).api_token
     made.ids["api_token_id"] = token.id
+    made.ids["session_id"] = (await do("storyboard", "CreateSession")).session.id
     key = {"endpoint": "sandbox-openai", "name": "Ours of acme", "key": "sk-of-acme-0123456789"}
     credential = (await do("provider_gateway", "CreateCredential", request_id=once(), **key)).credential
     made.ids["credential_id"] = credential.id

@@ -67,7 +67,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_API_TOKEN_NOT_FOUND: _ErrorReason.ValueType  # 19
     """ERROR_REASON_API_TOKEN_NOT_FOUND: the tenant has no API token with that id. Metadata: api_token_id."""
     ERROR_REASON_WHOLE_TOKEN_NEEDED: _ErrorReason.ValueType  # 20
-    """ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens are made with a token of the issuer that no scope limits."""
+    """ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens, tickets and sessions are made with a token of the issuer that no scope limits."""
+    ERROR_REASON_TICKET_INVALID: _ErrorReason.ValueType  # 21
+    """ERROR_REASON_TICKET_INVALID: the ticket was used, or is older than ten minutes; make another."""
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 22
+    """ERROR_REASON_SESSION_NOT_FOUND: the caller has no session with that id. Metadata: session_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in StoryboardService; it is ErrorInfo.reason, domain "storyboard.rushes"."""
@@ -117,5 +121,9 @@ says. Metadata: status.
 ERROR_REASON_API_TOKEN_NOT_FOUND: ErrorReason.ValueType  # 19
 """ERROR_REASON_API_TOKEN_NOT_FOUND: the tenant has no API token with that id. Metadata: api_token_id."""
 ERROR_REASON_WHOLE_TOKEN_NEEDED: ErrorReason.ValueType  # 20
-"""ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens are made with a token of the issuer that no scope limits."""
+"""ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens, tickets and sessions are made with a token of the issuer that no scope limits."""
+ERROR_REASON_TICKET_INVALID: ErrorReason.ValueType  # 21
+"""ERROR_REASON_TICKET_INVALID: the ticket was used, or is older than ten minutes; make another."""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 22
+"""ERROR_REASON_SESSION_NOT_FOUND: the caller has no session with that id. Metadata: session_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

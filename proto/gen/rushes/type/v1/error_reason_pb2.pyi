@@ -69,7 +69,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CALLS_EXHAUSTED: _ErrorReason.ValueType  # 21
     """ERROR_REASON_CALLS_EXHAUSTED: too many such calls in a minute; wait as RetryInfo says. Metadata: limit, per_minute."""
     ERROR_REASON_TOKENS_UNAVAILABLE: _ErrorReason.ValueType  # 22
-    """ERROR_REASON_TOKENS_UNAVAILABLE: the service that knows API tokens is out of reach; retry in a moment."""
+    """ERROR_REASON_TOKENS_UNAVAILABLE: the service that knows API tokens and sessions is out of reach; retry in a moment."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists what can go wrong in any service, whatever is asked of it; it is ErrorInfo.reason beside the
@@ -123,5 +123,5 @@ ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 20
 ERROR_REASON_CALLS_EXHAUSTED: ErrorReason.ValueType  # 21
 """ERROR_REASON_CALLS_EXHAUSTED: too many such calls in a minute; wait as RetryInfo says. Metadata: limit, per_minute."""
 ERROR_REASON_TOKENS_UNAVAILABLE: ErrorReason.ValueType  # 22
-"""ERROR_REASON_TOKENS_UNAVAILABLE: the service that knows API tokens is out of reach; retry in a moment."""
+"""ERROR_REASON_TOKENS_UNAVAILABLE: the service that knows API tokens and sessions is out of reach; retry in a moment."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
