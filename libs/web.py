@@ -69,6 +69,7 @@ def serve(application: Any, listen: str) -> run.Part:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe whoever is at this machine
         timeout_graceful_shutdown=_DRAIN_S,
     )
 

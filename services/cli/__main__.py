@@ -99,6 +99,14 @@ def token(home: Home = None) -> None:
     out.print(of.token.read_text(encoding="utf-8").strip())
 
 
+@app.command("studio")
+def studio_address(home: Home = None) -> None:
+    """Print an address that lets a browser of yours into the studio: once, within ten minutes."""
+    from services.cli import studio
+
+    out.print(studio.show(_folder(home)), markup=False)
+
+
 @app.command()
 def watch(
     production_id: Annotated[str, typer.Argument(metavar="PRODUCTION_ID")],

@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from libs import rpc
+from rushes.access.v1 import session_service_pb2_grpc
 from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc, film_pb2
 from rushes.job.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc
@@ -77,6 +78,7 @@ class Client:
     gateway: provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub
     jobs: job_service_pb2_grpc.JobServiceStub
     films: compiler_service_pb2_grpc.CompilerServiceStub
+    sessions: session_service_pb2_grpc.SessionServiceStub
     token: str = dataclasses.field(repr=False)
 
     async def call(self, method: Callable[..., Any], request: Any, within_s: float = _CALL_S) -> Any:
@@ -130,8 +132,10 @@ async def connect(of: house.House) -> AsyncIterator[Client]:
         async def channel(service: str) -> grpc.aio.Channel:
             return await channels.enter_async_context(rpc.connect(of.address(service)))
 
+        storyboard = await channel("storyboard")
         yield Client(
-            storyboards=storyboard_service_pb2_grpc.StoryboardServiceStub(await channel("storyboard")),
+            storyboards=storyboard_service_pb2_grpc.StoryboardServiceStub(storyboard),
+            sessions=session_service_pb2_grpc.SessionServiceStub(storyboard),
             gateway=provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(await channel("provider_gateway")),
             jobs=job_service_pb2_grpc.JobServiceStub(await channel("job")),
             films=compiler_service_pb2_grpc.CompilerServiceStub(await channel("compiler")),

@@ -21,6 +21,7 @@ _PASSED_ON = (
 )
 # Limits keep callers from each other's throats, and in a house there is one.
 _UNLIMITED = {"RUSHES_LIMIT_GENERATE": "0", "RUSHES_LIMIT_COMPILE": "0", "RUSHES_LIMIT_SESSION": "0"}
+_SIGNED_IN_S = str(30 * 86400)  # who reaches a house is at its machine
 _OF_STORYBOARDS = (
     "RUSHES_GUESTS_SECRET",
     "RUSHES_WRITER_KEY",
@@ -114,9 +115,11 @@ def of_service(of: house.House, service: str) -> dict[str, str]:
         told["RUSHES_WEBHOOK_KEYS"] = webhook_keys(of)
         told["RUSHES_WEBHOOKS_PRIVATE"] = "true"
     if service == "storyboard":
-        told |= of_storyboards()
+        told |= {"RUSHES_SESSION_S": _SIGNED_IN_S, **of_storyboards()}
     elif service in house.DATABASES:
         told["RUSHES_TOKENS_ADDRESS"] = of.address("storyboard")
+    if service == "studio":
+        told["RUSHES_GUESTS"] = str("RUSHES_GUESTS_SECRET" in os.environ).lower()
     if service == "sandbox":
         told["RUSHES_SANDBOX_HOME"] = str(of.folder / "sandbox")
     for neighbour in _NEIGHBOURS.get(service, ()):

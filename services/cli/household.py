@@ -5,13 +5,14 @@ import dataclasses
 import datetime
 import json
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import rich.console
 import rich.markup
 
 from services.cli import doctor as examination
-from services.cli import environment, exits, house, keeper, state, visit
+from services.cli import environment, exits, house, keeper, state, studio, visit
 from services.cli import status as census
 
 
@@ -19,10 +20,12 @@ def up(folder: Path, detach: bool, while_used: bool, out: rich.console.Console, 
     """Keep a house until told to stop, or with `detach` leave it running."""
     began = time.monotonic()
 
-    def ready(of: house.House) -> None:
+    async def ready(of: house.House) -> None:
         _show_addresses(of, out)
         how = f"`rushes down --home {of.folder}`" if detach else "Ctrl-C"
         out.print(f"Ready in {time.monotonic() - began:.1f} s. {how} stops it.", markup=False)
+        if not while_used:
+            out.print(f"Open the studio: {await studio.way_in(of)}", markup=False)
 
     def say(note: str) -> None:
         err.print(note, markup=False)
@@ -34,9 +37,17 @@ def up(folder: Path, detach: bool, while_used: bool, out: rich.console.Console, 
     if not detach:
         if err.is_terminal:  # else another command started it, and said so
             say(f"Starting a house in {folder}")
-        asyncio.run(keeper.keep(folder, say, ready, while_used=while_used))
+        asyncio.run(_keep(folder, say, ready, while_used))
     else:
-        ready(asyncio.run(visit.ensure(folder, say)))
+        asyncio.run(ready(asyncio.run(visit.ensure(folder, say))))
+
+
+async def _keep(
+    folder: Path, say: Callable[[str], None], ready: Callable[[house.House], Awaitable[None]], while_used: bool
+) -> None:
+    greeting: list[asyncio.Future[None]] = []
+    await keeper.keep(folder, say, lambda of: greeting.append(asyncio.ensure_future(ready(of))), while_used=while_used)
+    await asyncio.gather(*greeting)
 
 
 def down(folder: Path, out: rich.console.Console) -> None:

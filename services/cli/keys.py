@@ -29,6 +29,8 @@ CLUSTER = {
 PUBLIC_MEDIA = "http://127.0.0.1:8333"
 """Where browsers of this machine read media."""
 
+_PAGES = "127.0.0.1:7080"  # where they look at pages
+
 _BUCKET = "rushes"
 
 
@@ -80,7 +82,7 @@ def _of_databases(of: house.House) -> Mapping[str, str]:
 
 
 def _elsewhere() -> str:
-    return json.dumps({"elsewhere": CLUSTER}, indent=1)
+    return json.dumps({"elsewhere": CLUSTER | {"pages": _PAGES}}, indent=1)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from libs import blobs, rpc, run, telemetry
 from libs import settings as settings_reader
 from libs import web as web_server
-from services.studio import settings, web
+from services.studio import door, settings, web
 
 
 async def main() -> None:
@@ -20,7 +20,7 @@ async def main() -> None:
         "provider_gateway": rpc.connect(told.provider_gateway_address),
         "compiler": rpc.connect(told.compiler_address),
     }
-    app = web.build(channels, blobs.open_store(told.blobs_url), lambda: datetime.now(UTC))
+    app = web.build(channels, blobs.open_store(told.blobs_url), lambda: datetime.now(UTC), door.of(told))
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:
         await run.together({"web": web_server.serve(web_server.traced(app), told.listen), "loop": telemetry.watch_loop})

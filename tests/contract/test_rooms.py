@@ -26,7 +26,8 @@ NAMED = {
         doctor download each edit_file edit_form edit_list environment exits field_words film film_files
         film_verbs floor gateway health house household issuer keeper keys leash links locksmith migrations nats
         ops plan_lines postbox postgres processes production productions progress purse reels runs screening
-        shelf slate spending state status steward supervisor takes undertaker visit warden webhook yaml_file
+        shelf slate spending state status steward studio supervisor takes undertaker visit warden webhook
+        yaml_file
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
@@ -59,18 +60,19 @@ NAMED = {
         stage still town veo vocabulary weather web webhooks
     """,
     "storyboard": """
-        api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/things
-        api/sessions api/tokens api/visitors asks chat compose dialects diff edits files/__init__ files/board
-        files/browser files/draft files/extras files/fountain files/page files/plain files/screenplay files/script
-        files/shots files/tree flaws guests merge parts presets proposals session_store sessions steps stills
-        templates token_store tokens words writer
+        api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/sessions
+        api/things api/tokens api/visitors asks chat compose dialects diff edits files/__init__ files/board
+        files/browser files/draft files/extras files/fountain files/page files/plain files/screenplay
+        files/script files/shots files/tree flaws guests merge parts presets proposals session_store sessions
+        steps stills templates token_store tokens words writer
     """,
     "studio": """
-        assets front/build pages/__init__ pages/app pages/faults pages/files pages/house pages/links
-        pages/shared pages/signing pages/site pages/words rest/__init__ rest/app rest/binding rest/calls
-        rest/document rest/events rest/files rest/filming rest/founding rest/founding_ops rest/founding_words
-        rest/media rest/problems rest/refusals rest/remedies rest/routes rest/shapes rest/sharing rest/single
-        rest/table rest/things rest/tree rest/videos session web
+        assets door front/build oidc oidc_answers pages/__init__ pages/app pages/doorman pages/faults
+        pages/files pages/house pages/links pages/people pages/shared pages/signing pages/site pages/words
+        rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/files rest/filming
+        rest/founding rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals rest/remedies
+        rest/routes rest/shapes rest/sharing rest/single rest/table rest/things rest/tree rest/videos session
+        web
     """,
 }
 """The rooms that a service has besides."""

@@ -23,6 +23,7 @@ from typing import Any
 import grpc.aio
 
 from libs import migrate, rpc
+from rushes.access.v1 import session_service_pb2_grpc
 from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc
 from rushes.job.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
 from rushes.ops.v1 import ops_service_pb2, ops_service_pb2_grpc
@@ -165,7 +166,12 @@ class Crowd:
         ops = {name: ops_service_pb2_grpc.OpsServiceStub(channels[name]) for name in SERVICES}
         self._ops = {name: tally.counted(name, stub) for name, stub in ops.items()}
         self.services = client.Client(
-            made["storyboard"], made["provider_gateway"], made["job"], made["compiler"], token
+            storyboards=made["storyboard"],
+            gateway=made["provider_gateway"],
+            jobs=made["job"],
+            films=made["compiler"],
+            sessions=session_service_pb2_grpc.SessionServiceStub(channels["storyboard"]),
+            token=token,
         )
 
     async def run(self) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import fastapi
+from starlette import types
 
-from services.studio.pages import faults, files, house, links, shared, signing, site
+from services.studio.pages import faults, files, house, links, people, shared, signing, site
 
 SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     house.routes,
@@ -15,7 +16,7 @@ SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
 """One for each screen."""
 
 
-def build(of: site.Site) -> fastapi.FastAPI:
+def build(of: site.Site) -> types.ASGIApp:
     """The application."""
     app = fastapi.FastAPI(
         title="Rushes studio", docs_url=None, redoc_url=None, openapi_url=None, telemetry={"tracing": False}
@@ -25,4 +26,4 @@ def build(of: site.Site) -> fastapi.FastAPI:
     app.include_router(files.routes(of.services.store, of.services.clock))
     for screen in SCREENS:
         app.include_router(screen(of))
-    return app
+    return people.Known(app, of.services)

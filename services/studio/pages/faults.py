@@ -4,8 +4,9 @@ import urllib.parse
 
 import fastapi
 import grpc.aio
-from starlette import requests, responses
+from starlette import datastructures, requests, responses
 
+from services.studio import session
 from services.studio.pages import site
 from services.studio.rest import problems, refusals
 
@@ -25,18 +26,28 @@ def attach(app: fastapi.FastAPI, of: site.Site) -> None:
 
 def show(of: site.Site, request: requests.Request, refused: refusals.Refusal) -> responses.Response:
     """The refusal as a page, or as a block where htmx asked for a part; who is not signed in is asked to."""
+    if refused.status == 401 and session.is_foreign(request.scope, of.by):
+        refused = refusals.foreign()
     if refused.status == 401:
-        return _to_sign_in(request)
+        return _to_sign_in(of, request)
     told = problems.of(refused, request, request.path_params)
     template = "parts/problem.html" if site.wants_fragment(request) else "problem.html"
-    return of.show(request, template, {"problem": told}, refused.status)
+    response = of.show(request, template, {"problem": told}, refused.status)
+    response.headers.update(problems.waits(refused))
+    return response
 
 
-def _to_sign_in(request: requests.Request) -> responses.Response:
-    here = request.headers.get("hx-current-url") or str(request.url)
-    parts = urllib.parse.urlsplit(here)
-    back = parts.path + (f"?{parts.query}" if parts.query else "")
-    place = f"/signin?{urllib.parse.urlencode({'next': back})}"
+def _to_sign_in(of: site.Site, request: requests.Request) -> responses.Response:
+    """Who looks is sent to sign in, and back; who was at work stays where they are, with all that they have typed."""
     if request.headers.get("hx-request"):
-        return responses.Response(status_code=401, headers={"hx-redirect": place})
-    return responses.RedirectResponse(place, 303)
+        return responses.Response(status_code=401, headers={"hx-reswap": "none", "hx-trigger": "signed-out"})
+    if request.method in ("GET", "HEAD"):
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return responses.RedirectResponse(f"/signin?{urllib.parse.urlencode({'next': back})}", 303)
+    return of.show(request, "signed_out.html", {"typed": _typed(request)}, 401)
+
+
+def _typed(request: requests.Request) -> list[tuple[str, str]]:
+    """The fields of a form that was sent; files have to be chosen again."""
+    form: datastructures.FormData | None = getattr(request, "_form", None)
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)] if form else []

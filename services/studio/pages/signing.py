@@ -1,65 +1,93 @@
-"""Signing in and out: a token becomes the browser's cookie once a service has accepted it."""
+"""Signing in and out: with a token, a ticket, at an OpenID provider, or as a guest."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import fastapi
-import grpc
-import grpc.aio
 from fastapi import responses
 from starlette import requests
 
-from rushes.storyboard.v1 import storyboard_service_pb2 as boards
-from services.studio import session
-from services.studio.pages import site
-from services.studio.rest import calls
+from services.studio import oidc, oidc_answers, session
+from services.studio.pages import doorman, site
+from services.studio.rest import refusals
+
+_AWAY_S = 600
+_LONGEST_WAY_BACK = 1000
+Text = Annotated[str, fastapi.Form()]
 
 
 def routes(of: site.Site) -> fastapi.APIRouter:
-    """/signin and /signout."""
-    router = fastapi.APIRouter()
+    """/signin and /signout; what another site sends there is refused: it could sign a browser in as somebody else."""
+
+    def from_here(request: requests.Request) -> None:
+        if session.is_foreign(request.scope, of.by):
+            raise refusals.foreign()
+
+    router, by_the_door = fastapi.APIRouter(dependencies=[fastapi.Depends(from_here)]), doorman.Doorman(of)
 
     @router.get("/signin")
     async def ask(request: requests.Request, next: str = "/") -> responses.Response:
-        return of.show(request, "signin.html", {"next": _inside(next), "refused": ""})
+        return by_the_door.ask(request, next)
 
     @router.post("/signin")
-    async def sign_in(
-        request: requests.Request, token: Annotated[str, fastapi.Form()], next: Annotated[str, fastapi.Form()] = "/"
-    ) -> responses.Response:
-        if not await _is_accepted(of, token.strip()):
-            told = {"next": _inside(next), "refused": "That token is not accepted: it may be mistyped or have ended."}
-            return of.show(request, "signin.html", told, 401)
-        response = responses.RedirectResponse(_inside(next), 303)
-        session.begin(response, token.strip(), secure=request.url.scheme == "https")
-        return response
+    async def sign_in(request: requests.Request, token: Text = "", next: Text = "/") -> responses.Response:
+        return await by_the_door.let_in(request, token.strip(), next)
+
+    @router.get("/signin/done")
+    async def done(request: requests.Request) -> responses.Response:
+        return of.show(request, "signin_done.html", {})
+
+    @router.post("/signin/guest")
+    async def guest(request: requests.Request) -> responses.Response:
+        return await by_the_door.as_guest(request)
 
     @router.post("/signout")
-    async def sign_out() -> responses.Response:
-        response = responses.RedirectResponse("/signin", 303)
-        session.end(response)
-        return response
+    async def sign_out(request: requests.Request) -> responses.Response:
+        return await by_the_door.out(request)
 
+    if of.by.provider:
+        _with_provider(router, of, of.by.provider, by_the_door)
     return router
 
 
-async def _is_accepted(of: site.Site, token: str) -> bool:
-    if not (token.isascii() and token.isprintable() and token):
-        return False
-    call = of.services.stub("boards.ListStoryboards")
-    try:
-        await call(boards.ListStoryboardsRequest(page_size=1), timeout=calls.CALL_S, metadata=_bearer(token))
-    except grpc.aio.AioRpcError as fault:
-        if fault.code() is grpc.StatusCode.UNAUTHENTICATED:
-            return False
-        if fault.code() is not grpc.StatusCode.PERMISSION_DENIED:
-            raise
-    return True
+def _with_provider(
+    router: fastapi.APIRouter, of: site.Site, provider: oidc.Provider, by_the_door: doorman.Doorman
+) -> None:
+    """/signin/with leads to the OpenID provider, and /signin/callback is where it sends people back."""
+
+    @router.get("/signin/with")
+    async def leave(request: requests.Request, next: str = "/") -> responses.Response:
+        try:
+            place, begun = await provider.begin(doorman.inside(next)[:_LONGEST_WAY_BACK])
+        except oidc_answers.Refused as away:
+            return by_the_door.ask(request, next, _away(provider, away))
+        response = responses.RedirectResponse(place, 303, {"cache-control": "no-store"})
+        secure = session.is_secure(request.scope, of.by)
+        session.keep(response, session.AWAY, begun.packed(), _AWAY_S, secure)
+        return response
+
+    @router.get("/signin/callback")
+    async def come_back(request: requests.Request) -> responses.Response:
+        begun = oidc.unpacked(session.kept(request, session.AWAY, of.by))
+        next = begun.next if begun else "/"
+        try:
+            came = await provider.finish(_only(request.query_params), begun)
+            wrong = (
+                f"{provider.name} knows you, but its token is not accepted here: tell whoever looks after this house."
+            )
+            response = await by_the_door.let_in(request, came.token, next, came.name, wrong)
+        except oidc_answers.Refused as refused:
+            response = by_the_door.ask(request, next, _away(provider, refused))
+        session.drop(response, session.AWAY, session.is_secure(request.scope, of.by))
+        return response
 
 
-def _bearer(token: str) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),)
+def _away(provider: oidc.Provider, why: oidc_answers.Refused) -> refusals.Refusal:
+    if isinstance(why, oidc_answers.Away):
+        detail = f"{provider.name} cannot be asked now: {why}. Try again in a moment."
+        return refusals.Refusal(503, "SERVICE_AWAY", detail, retry_after_s=1.0)
+    return refusals.Refusal(401, "TOKEN_INVALID", str(why))
 
 
-def _inside(address: str) -> str:
-    """A place of ours to go on to; an address that leads elsewhere leads home."""
-    return address if address.startswith("/") and not address.startswith(("//", "/\\")) else "/"
+def _only(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: query[name] for name in ("code", "state", "iss", "error") if name in query}

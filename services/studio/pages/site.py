@@ -9,8 +9,8 @@ import jinja2
 from google.protobuf import message
 from starlette import requests, responses
 
-from services.studio import assets
-from services.studio.pages import words
+from services.studio import assets, door
+from services.studio.pages import people, words
 from services.studio.rest import calls
 
 _TEMPLATES = pathlib.Path(__file__).parents[1] / "templates"
@@ -20,8 +20,8 @@ _MEDIA_S = 3600
 class Site:
     """One for the process; holds nothing of anybody who looks."""
 
-    def __init__(self, services: calls.Services, files: assets.Assets) -> None:
-        self.services, self.files = services, files
+    def __init__(self, services: calls.Services, files: assets.Assets, by: door.Door) -> None:
+        self.services, self.files, self.by = services, files, by
         loader = jinja2.FileSystemLoader(_TEMPLATES)
         self._pages = jinja2.Environment(
             loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -40,10 +40,9 @@ class Site:
     def show(
         self, request: requests.Request, template: str, told: Mapping[str, Any], status: int = 200
     ) -> responses.Response:
-        """A page, or a fragment of one. `told` is for the template; `path` it always knows."""
-        page = self.render(
-            template, {"path": request.url.path, "signed_in": "authorization" in request.headers, **told}
-        )
+        """A page, or a fragment of one. `told` is for the template; `path` and `person` it always knows."""
+        signed_in, person = "authorization" in request.headers, people.looking(request.scope)
+        page = self.render(template, {"path": request.url.path, "signed_in": signed_in, "person": person, **told})
         return responses.HTMLResponse(page, status, {"cache-control": "no-store"})
 
     def media(self, key: str, name: str | None = None) -> str:

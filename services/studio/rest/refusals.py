@@ -43,6 +43,7 @@ OWN = {
     "TOO_LARGE": "the request carries more than can be taken at once.",
     "IF_MATCH_MISSING": "say with the header If-Match which version you saw; `*` changes whatever is there.",
     "IDEMPOTENCY_KEY_MISSING": "it can cost money: send an Idempotency-Key, so that a repeat is not paid twice.",
+    "FOREIGN_REQUEST": "another site's page sent this; only our own may change something.",
     "UNIMPLEMENTED": "the service behind does not know the call; update it.",
 }
 """The reasons that are the studio's own, and what they mean."""
@@ -92,6 +93,12 @@ def bad_request(errors: Sequence[Mapping[str, str]], status: int = 422) -> Refus
     return Refusal(
         status, "BAD_REQUEST", "The request cannot be accepted as it is; correct these fields.", errors=errors
     )
+
+
+def foreign() -> Refusal:
+    """A request of another site's page, which its reader may know nothing of."""
+    detail = "Another site sent this request. If it was you, do it again from here."
+    return Refusal(403, "FOREIGN_REQUEST", detail)
 
 
 def _detail(details: Iterable[Any], kind: Any) -> Any:

@@ -150,7 +150,13 @@ async def test_every_answer_tells_the_browser_to_trust_nothing_else(open_studio)
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
-        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+        assert (headers["cross-origin-opener-policy"], "camera=()" in headers["permissions-policy"]) == (
+            "same-origin",
+            True,
+        )
+        shown_by = "cross-origin" if "/media/" in address else "same-origin"
+        assert headers["cross-origin-resource-policy"] == shown_by
         assert "server" not in headers
 
 
