@@ -23,6 +23,7 @@ async def main() -> None:
         assert size <= most, f"rushes-{target} is larger than {most / 1e6:.0f} MB"
         with build.mounted(image) as root:
             inside.look(root)
+            assert target != "studio" or (root / "app/services/studio/static/vendor/htmx.js").exists()
             print(f"rushes-{target}: {sbom.write(root, target)} distributions", flush=True)
     if "--twice" in sys.argv:
         for target in LARGEST:

@@ -39,13 +39,17 @@ def image(target: str, afresh: bool = False) -> Image:
     """The image of a target, built if a line of its Dockerfile or a file of its context has changed."""
     _bootstrap()
     name = f"localhost/rushes-{target}:proof"
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as pip, tempfile.NamedTemporaryFile("w") as log:
+    file = tempfile.NamedTemporaryFile
+    with file("w", suffix=".conf") as pip, file("w", suffix=".npmrc") as npm, file("w") as log:
         pip.write(f"[global]\ncert = {_MIRRORS_PLACE}\ntimeout = 180\n")
         pip.flush()
+        npm.write(f"cafile={_MIRRORS_PLACE}\n")
+        npm.flush()
         words = (
             *("bud", *_ISOLATION, "--no-cache" if afresh else "--layers", "--timestamp", _epoch()),
             *("--build-arg", f"RUSHES_BASE={_BASE}", "--build-arg", f"REVISION={_git('rev-parse', 'HEAD')}"),
-            *("--secret", f"id=pip,src={pip.name}", "--volume", f"{_CERTIFICATES}:{_MIRRORS_PLACE}:ro"),
+            *("--secret", f"id=pip,src={pip.name}", "--secret", f"id=npm,src={npm.name}"),
+            *("--volume", f"{_CERTIFICATES}:{_MIRRORS_PLACE}:ro"),
             *("--file", "deploy/images/Dockerfile", "--ignorefile", "deploy/images/Dockerfile.dockerignore"),
             *("--target", target, "--tag", name, "."),
         )

@@ -13,6 +13,9 @@ signs its tokens, who knows API tokens, and where its traces go. As a YAML list.
 {{- if and .service.verifiesTokens (ne .name "storyboard") -}}
 {{- $reached = append $reached "storyboard" -}}
 {{- end -}}
+{{- if .service.settings.oidc_issuer -}}
+{{- $reached = append $reached "issuer" -}}
+{{- end -}}
 {{- if .service.settings.otlp_endpoint -}}
 {{- $reached = append $reached "telemetry" -}}
 {{- end -}}
