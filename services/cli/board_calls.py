@@ -18,6 +18,7 @@ Answer = TypeVar("Answer", bound=message.Message)
 _MOST_BYTES = 4096
 _STATES = {
     "active": storyboard_pb2.Storyboard.STATE_ACTIVE,
+    "archived": storyboard_pb2.Storyboard.STATE_ARCHIVED,
     "deleted": storyboard_pb2.Storyboard.STATE_DELETED,
     "all": storyboard_pb2.Storyboard.STATE_UNSPECIFIED,
 }

@@ -22,7 +22,7 @@ Number = Annotated[int, typer.Argument(metavar="REVISION", min=1, help="As `rush
 Home = Annotated[Path | None, typer.Option(help="Folder of the house; RUSHES_HOME or the XDG data folder without it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Count = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
-State = Annotated[str, typer.Option(metavar="STATE", help="active, deleted or all.")]
+State = Annotated[str, typer.Option(metavar="STATE", help="active, archived, deleted or all.")]
 Etag = Annotated[str, typer.Option(metavar="ETAG", help="What you have seen; else what is there now.")]
 Revision = Annotated[int, typer.Option(metavar="N", min=0, help="As it was then; 0 is as it is now.")]
 
@@ -222,6 +222,26 @@ def undelete(board: Id, home: Home = None, as_json: AsJson = False) -> None:
 
     request = pb.UndeleteStoryboardRequest(storyboard_id=board)
     _tell(board_calls.ask(_folder(home), pb.UndeleteStoryboardResponse, request).storyboard, as_json)
+
+
+@app.command()
+def archive(board: Id, home: Home = None, as_json: AsJson = False) -> None:
+    """Put a board out of sight; `rushes board list --state archived` names it."""
+    from rushes.storyboard.v1 import storyboard_service_pb2 as pb
+    from services.cli import board_calls
+
+    request = pb.ArchiveStoryboardRequest(storyboard_id=board)
+    _tell(board_calls.ask(_folder(home), pb.ArchiveStoryboardResponse, request).storyboard, as_json)
+
+
+@app.command()
+def unarchive(board: Id, home: Home = None, as_json: AsJson = False) -> None:
+    """Bring an archived board back among the others."""
+    from rushes.storyboard.v1 import storyboard_service_pb2 as pb
+    from services.cli import board_calls
+
+    request = pb.UnarchiveStoryboardRequest(storyboard_id=board)
+    _tell(board_calls.ask(_folder(home), pb.UnarchiveStoryboardResponse, request).storyboard, as_json)
 
 
 @app.command()

@@ -62,10 +62,11 @@ class NothingToRedo(errors.Conflict):
 
 
 class State(enum.StrEnum):
-    """Whether a storyboard is in use; a deleted one is kept for 30 days."""
+    """Whether a storyboard is in use; a deleted one is kept for 30 days, an archived one only out of sight."""
 
     ACTIVE = "active"
     DELETED = "deleted"
+    ARCHIVED = "archived"
 
 
 class Seam(enum.StrEnum):
@@ -268,9 +269,21 @@ def deleted(board: Storyboard, etag: str, now: datetime) -> Storyboard:
 
 def undeleted(board: Storyboard) -> Storyboard:
     """The storyboard in use again; the same object when it is."""
-    if board.state is State.ACTIVE:
+    if board.state is not State.DELETED:
         return board
     return dataclasses.replace(board, state=State.ACTIVE, deleted_at=None)
+
+
+def archived(board: Storyboard) -> Storyboard:
+    """The storyboard out of sight; the same object when it is. Raises StoryboardDeleted."""
+    check_active(board)
+    return board if board.state is State.ARCHIVED else dataclasses.replace(board, state=State.ARCHIVED)
+
+
+def unarchived(board: Storyboard) -> Storyboard:
+    """The storyboard among the others again; the same object when it is. Raises StoryboardDeleted."""
+    check_active(board)
+    return board if board.state is State.ACTIVE else dataclasses.replace(board, state=State.ACTIVE)
 
 
 Named = TypeVar("Named", Character, Location, Prop, Scene)

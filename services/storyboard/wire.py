@@ -27,7 +27,11 @@ _SEAMS = {
     clip_pb2.SEAM_SHARED_KEYFRAME: domain.Seam.SHARED_KEYFRAME,
 }
 _TO_SEAM = {seam: value for value, seam in _SEAMS.items()}
-STATES = {pb.Storyboard.STATE_ACTIVE: domain.State.ACTIVE, pb.Storyboard.STATE_DELETED: domain.State.DELETED}
+STATES = {
+    pb.Storyboard.STATE_ACTIVE: domain.State.ACTIVE,
+    pb.Storyboard.STATE_DELETED: domain.State.DELETED,
+    pb.Storyboard.STATE_ARCHIVED: domain.State.ARCHIVED,
+}
 _TO_STATE = {state: value for value, state in STATES.items()}
 T = TypeVar("T")
 

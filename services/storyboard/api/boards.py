@@ -69,6 +69,20 @@ class Boards(desk.Desk):
         board = await self._change(request.storyboard_id, "UndeleteStoryboard", domain.undeleted)
         return pb.UndeleteStoryboardResponse(storyboard=wire.from_storyboard(board))
 
+    async def ArchiveStoryboard(
+        self, request: pb.ArchiveStoryboardRequest, context: desk.Context
+    ) -> pb.ArchiveStoryboardResponse:
+        """It makes no revision, and leaves the etag as it is."""
+        board = await self._change(request.storyboard_id, "ArchiveStoryboard", domain.archived)
+        return pb.ArchiveStoryboardResponse(storyboard=wire.from_storyboard(board))
+
+    async def UnarchiveStoryboard(
+        self, request: pb.UnarchiveStoryboardRequest, context: desk.Context
+    ) -> pb.UnarchiveStoryboardResponse:
+        """As ArchiveStoryboard."""
+        board = await self._change(request.storyboard_id, "UnarchiveStoryboard", domain.unarchived)
+        return pb.UnarchiveStoryboardResponse(storyboard=wire.from_storyboard(board))
+
     async def DuplicateStoryboard(
         self, request: pb.DuplicateStoryboardRequest, context: desk.Context
     ) -> pb.DuplicateStoryboardResponse:

@@ -61,6 +61,8 @@ _BOARDS = [
     ),
     Route(method="DELETE", path=_BOARD, call="boards.DeleteStoryboard", status=204, seen=True),
     Route(method="POST", path=_BOARD + ":undelete", call="boards.UndeleteStoryboard", answer="storyboard"),
+    Route(method="POST", path=_BOARD + ":archive", call="boards.ArchiveStoryboard", answer="storyboard"),
+    Route(method="POST", path=_BOARD + ":unarchive", call="boards.UnarchiveStoryboard", answer="storyboard"),
     Route(method="POST", path=_BOARD + ":undo", call="boards.Undo", answer="storyboard"),
     Route(method="POST", path=_BOARD + ":redo", call="boards.Redo", answer="storyboard"),
     Route(

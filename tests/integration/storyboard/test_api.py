@@ -137,6 +137,27 @@ async def test_delete_and_undelete(client):
         assert back == made
 
 
+async def test_an_archived_storyboard_is_out_of_sight_and_nothing_else(client):
+    made = await client.create(boards.the_letter())
+    for _ in range(2):
+        put_away = (await client("ArchiveStoryboard", storyboard_id=made.id)).storyboard
+        assert (put_away.state, put_away.etag) == (pb.Storyboard.STATE_ARCHIVED, made.etag)
+    assert not (await client("ListStoryboards")).storyboards
+    assert not (await client("ListStoryboards", query="letter")).storyboards
+    for query in ("", "letter"):
+        listed = await client("ListStoryboards", state=pb.Storyboard.STATE_ARCHIVED, query=query)
+        assert [it.id for it in listed.storyboards] == [made.id]
+    await client("UndeleteStoryboard", storyboard_id=made.id)
+    changed = await renamed(client, put_away, "Changed in the archive")
+    assert (changed.state, changed.revision) == (pb.Storyboard.STATE_ARCHIVED, 2)
+    back = (await client("UnarchiveStoryboard", storyboard_id=made.id)).storyboard
+    assert (back.state, back.name) == (pb.Storyboard.STATE_ACTIVE, "Changed in the archive")
+    await client("DeleteStoryboard", storyboard_id=made.id)
+    for verb in ("ArchiveStoryboard", "UnarchiveStoryboard"):
+        info = await refused(client(verb, storyboard_id=made.id), grpc.StatusCode.FAILED_PRECONDITION)
+        assert info.reason == "STORYBOARD_DELETED"
+
+
 async def test_a_deleted_storyboard_is_forgotten_after_thirty_days(client):
     kept, gone = [await client.create(boards.the_letter()) for _ in range(2)]
     await client("DeleteStoryboard", storyboard_id=gone.id)
@@ -269,6 +290,8 @@ VERBS = {
     "GetStoryboard": {},
     "DeleteStoryboard": {},
     "UndeleteStoryboard": {},
+    "ArchiveStoryboard": {},
+    "UnarchiveStoryboard": {},
     "GetRevision": {"number": 1},
     "ListRevisions": {},
     "RestoreRevision": {"number": 1},

@@ -42,6 +42,8 @@ class Storyboard(_message.Message):
         """STATE_ACTIVE: set by CreateStoryboard and UndeleteStoryboard."""
         STATE_DELETED: Storyboard._State.ValueType  # 2
         """STATE_DELETED: set by DeleteStoryboard; kept for 30 days, then gone."""
+        STATE_ARCHIVED: Storyboard._State.ValueType  # 3
+        """STATE_ARCHIVED: set by ArchiveStoryboard, left by UnarchiveStoryboard; in use, and out of sight."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State says whether the storyboard is in use."""
@@ -52,6 +54,8 @@ class Storyboard(_message.Message):
     """STATE_ACTIVE: set by CreateStoryboard and UndeleteStoryboard."""
     STATE_DELETED: Storyboard.State.ValueType  # 2
     """STATE_DELETED: set by DeleteStoryboard; kept for 30 days, then gone."""
+    STATE_ARCHIVED: Storyboard.State.ValueType  # 3
+    """STATE_ARCHIVED: set by ArchiveStoryboard, left by UnarchiveStoryboard; in use, and out of sight."""
 
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int

@@ -180,9 +180,9 @@ class ListStoryboardsRequest(_message.Message):
     the text (logline, people, places, props, scenes). Up to 200 characters; empty for all.
     """
     show_deleted: _builtins.bool
-    """show_deleted includes deleted storyboards; state says the same more exactly."""
+    """show_deleted includes deleted and archived storyboards; state says the same more exactly."""
     state: _storyboard_pb2.Storyboard.State.ValueType
-    """state lists storyboards of that state only; STATE_UNSPECIFIED: those in use, and the deleted if show_deleted."""
+    """state lists storyboards of that state only; STATE_UNSPECIFIED: those in use, and all others if show_deleted."""
     def __init__(
         self,
         *,
@@ -370,6 +370,98 @@ class UndeleteStoryboardResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UndeleteStoryboardResponse: _TypeAlias = UndeleteStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class ArchiveStoryboardRequest(_message.Message):
+    """ArchiveStoryboardRequest puts a storyboard out of sight."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names it."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveStoryboardRequest: _TypeAlias = ArchiveStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class ArchiveStoryboardResponse(_message.Message):
+    """ArchiveStoryboardResponse returns the storyboard, archived."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveStoryboardResponse: _TypeAlias = ArchiveStoryboardResponse  # noqa: Y015
+
+@_typing.final
+class UnarchiveStoryboardRequest(_message.Message):
+    """UnarchiveStoryboardRequest brings an archived storyboard back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
+    storyboard_id: _builtins.str
+    """storyboard_id names it."""
+    def __init__(
+        self,
+        *,
+        storyboard_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard_id", b"storyboard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnarchiveStoryboardRequest: _TypeAlias = UnarchiveStoryboardRequest  # noqa: Y015
+
+@_typing.final
+class UnarchiveStoryboardResponse(_message.Message):
+    """UnarchiveStoryboardResponse returns the storyboard, active again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORYBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def storyboard(self) -> _storyboard_pb2.Storyboard:
+        """storyboard in its newest revision."""
+
+    def __init__(
+        self,
+        *,
+        storyboard: _storyboard_pb2.Storyboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnarchiveStoryboardResponse: _TypeAlias = UnarchiveStoryboardResponse  # noqa: Y015
 
 @_typing.final
 class GetRevisionRequest(_message.Message):

@@ -70,6 +70,16 @@ class StoryboardServiceStub:
                 request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndeleteStoryboardRequest.SerializeToString,
                 response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndeleteStoryboardResponse.FromString,
                 _registered_method=True)
+        self.ArchiveStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/ArchiveStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ArchiveStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ArchiveStoryboardResponse.FromString,
+                _registered_method=True)
+        self.UnarchiveStoryboard = channel.unary_unary(
+                '/rushes.storyboard.v1.StoryboardService/UnarchiveStoryboard',
+                request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UnarchiveStoryboardRequest.SerializeToString,
+                response_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UnarchiveStoryboardResponse.FromString,
+                _registered_method=True)
         self.GetRevision = channel.unary_unary(
                 '/rushes.storyboard.v1.StoryboardService/GetRevision',
                 request_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.GetRevisionRequest.SerializeToString,
@@ -230,6 +240,22 @@ class StoryboardServiceServicer:
 
     def UndeleteStoryboard(self, request, context):
         """UndeleteStoryboard takes a deletion back within 30 days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveStoryboard(self, request, context):
+        """ArchiveStoryboard puts one out of sight: ListStoryboards names it only when asked for that state. It stays as it is,
+        and can be read, changed and filmed. Archiving an archived one succeeds. Fails with STORYBOARD_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnarchiveStoryboard(self, request, context):
+        """UnarchiveStoryboard brings it back among the others; one that is not archived stays as it is.
+        Fails with STORYBOARD_DELETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -431,6 +457,16 @@ def add_StoryboardServiceServicer_to_server(servicer, server):
                     servicer.UndeleteStoryboard,
                     request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndeleteStoryboardRequest.FromString,
                     response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndeleteStoryboardResponse.SerializeToString,
+            ),
+            'ArchiveStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ArchiveStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ArchiveStoryboardResponse.SerializeToString,
+            ),
+            'UnarchiveStoryboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnarchiveStoryboard,
+                    request_deserializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UnarchiveStoryboardRequest.FromString,
+                    response_serializer=rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UnarchiveStoryboardResponse.SerializeToString,
             ),
             'GetRevision': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRevision,
@@ -711,6 +747,60 @@ class StoryboardService:
             '/rushes.storyboard.v1.StoryboardService/UndeleteStoryboard',
             rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndeleteStoryboardRequest.SerializeToString,
             rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UndeleteStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/ArchiveStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ArchiveStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.ArchiveStoryboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnarchiveStoryboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rushes.storyboard.v1.StoryboardService/UnarchiveStoryboard',
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UnarchiveStoryboardRequest.SerializeToString,
+            rushes_dot_storyboard_dot_v1_dot_storyboard__service__pb2.UnarchiveStoryboardResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,14 @@ class StoryboardServiceStub:
     """DeleteStoryboard marks it deleted; deleting a deleted one succeeds. Takes and films stay."""
     UndeleteStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.UndeleteStoryboardRequest, _storyboard_service_pb2.UndeleteStoryboardResponse]
     """UndeleteStoryboard takes a deletion back within 30 days."""
+    ArchiveStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ArchiveStoryboardRequest, _storyboard_service_pb2.ArchiveStoryboardResponse]
+    """ArchiveStoryboard puts one out of sight: ListStoryboards names it only when asked for that state. It stays as it is,
+    and can be read, changed and filmed. Archiving an archived one succeeds. Fails with STORYBOARD_DELETED.
+    """
+    UnarchiveStoryboard: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.UnarchiveStoryboardRequest, _storyboard_service_pb2.UnarchiveStoryboardResponse]
+    """UnarchiveStoryboard brings it back among the others; one that is not archived stays as it is.
+    Fails with STORYBOARD_DELETED.
+    """
     GetRevision: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.GetRevisionRequest, _storyboard_service_pb2.GetRevisionResponse]
     """GetRevision returns one immutable version. Fails with REVISION_NOT_FOUND."""
     ListRevisions: _aio.UnaryUnaryMultiCallable[_storyboard_service_pb2.ListRevisionsRequest, _storyboard_service_pb2.ListRevisionsResponse]
@@ -162,6 +170,26 @@ class StoryboardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_storyboard_service_pb2.UndeleteStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.UndeleteStoryboardResponse]],
     ) -> _abc.Awaitable[_storyboard_service_pb2.UndeleteStoryboardResponse]:
         """UndeleteStoryboard takes a deletion back within 30 days."""
+
+    @_abc_1.abstractmethod
+    def ArchiveStoryboard(
+        self,
+        request: _storyboard_service_pb2.ArchiveStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.ArchiveStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.ArchiveStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.ArchiveStoryboardResponse]:
+        """ArchiveStoryboard puts one out of sight: ListStoryboards names it only when asked for that state. It stays as it is,
+        and can be read, changed and filmed. Archiving an archived one succeeds. Fails with STORYBOARD_DELETED.
+        """
+
+    @_abc_1.abstractmethod
+    def UnarchiveStoryboard(
+        self,
+        request: _storyboard_service_pb2.UnarchiveStoryboardRequest,
+        context: _aio.ServicerContext[_storyboard_service_pb2.UnarchiveStoryboardRequest, _abc.Awaitable[_storyboard_service_pb2.UnarchiveStoryboardResponse]],
+    ) -> _abc.Awaitable[_storyboard_service_pb2.UnarchiveStoryboardResponse]:
+        """UnarchiveStoryboard brings it back among the others; one that is not archived stays as it is.
+        Fails with STORYBOARD_DELETED.
+        """
 
     @_abc_1.abstractmethod
     def GetRevision(

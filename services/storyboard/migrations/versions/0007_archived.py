@@ -1,0 +1,15 @@
+"""Storyboards that are kept out of sight."""
+
+from libs import migrate
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Allow the state."""
+    migrate.run_sql("""
+        ALTER TABLE storyboards DROP CONSTRAINT storyboards_state_check;
+        ALTER TABLE storyboards ADD CONSTRAINT storyboards_state_check
+          CHECK (state IN ('active', 'deleted', 'archived'));
+    """)
