@@ -26,6 +26,10 @@ class Door:
         return f"{parts.scheme}://{parts.netloc}" if self.url else ""
 
 
+ANYWHERE = Door()
+"""Nobody else signs people in."""
+
+
 def of(told: settings.Settings) -> Door:
     """The door that these settings make."""
     provider = None

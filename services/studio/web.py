@@ -14,7 +14,6 @@ from services.studio.rest import app as rest
 from services.studio.rest import calls
 
 _PROGRAMS = ("/v1/", "/api/")
-_ANYWHERE = door.Door()
 # Signed addresses of media are made to be given away; nothing else of ours is shown inside of another's page.
 _GIVEN_AWAY = "/media/"
 _NEEDED_BY_NO_PAGE = "camera=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
@@ -24,7 +23,7 @@ def build(
     channels: Mapping[str, grpc.aio.Channel],
     store: blobs.Blobs,
     clock: Callable[[], datetime],
-    by: door.Door = _ANYWHERE,
+    by: door.Door = door.ANYWHERE,
 ) -> types.ASGIApp:
     """The application; `channels` are the services behind, by name."""
     services = calls.Services(channels, store, clock)

@@ -30,7 +30,6 @@ def opened() -> Iterator[sync_api.Browser]:
     """Chromium, as Debian's package has it."""
     if CHROMIUM is None:
         raise SystemExit("Chromium is needed: install Debian's package chromium.")
-    sync_api.expect.set_options(timeout=15_000)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_QUIET, _ELSEWHERE])
         yield browser

@@ -75,7 +75,7 @@ def windows(studio: Studio, chromium: sync_api.Browser) -> Iterator[Callable[...
     with contextlib.ExitStack() as all_of_them:
 
         def window(signed_in: bool = True, **options: Any) -> browser.Window:
-            context = chromium.new_context(**{"base_url": studio.url, **options})
+            context = chromium.new_context(base_url=studio.url, **options)
             all_of_them.callback(context.close)
             if signed_in:
                 host = urllib.parse.urlsplit(studio.url).hostname or ""

@@ -18,7 +18,7 @@ def test_a_token_opens_the_door_and_leads_where_one_wanted_to_go(windows: Window
     window = windows(signed_in=False)
     window.allow("401")
     page = window.page
-    page.goto("/signin?next=/readyz")
+    page.goto("/signin?next=/signin/done")
     assert browser.axe(page) == []
     page.get_by_label("Token").fill("no token at all")
     page.get_by_role("button", name="Sign in").click()
@@ -26,7 +26,7 @@ def test_a_token_opens_the_door_and_leads_where_one_wanted_to_go(windows: Window
     assert browser.axe(page) == []
     page.get_by_label("Token").fill(studio.token)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(re.compile("/readyz$"))
+    expect(page).to_have_url(re.compile("/signin/done$"))
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     assert cookie["value"].startswith("rushes_session_"), "it can be ended, unlike the token"
@@ -73,14 +73,14 @@ def test_the_menu_says_who_one_is(windows: Windows, size: str) -> None:
 
 def test_old_browsers_sign_in_over_plain_http(windows: Windows, studio: Studio) -> None:
     """At a name that is not local, Chromium says nothing of sites without TLS, as older browsers never do."""
-    window = windows(signed_in=False, base_url=studio.url.replace("127.0.0.1", "studio.test"))
+    window = windows(signed_in=False)
     window.allow("Cross-Origin-Opener-Policy")  # without TLS it is ignored, and that is said
     page, told = window.page, []
     page.on("request", lambda request: told.append(request) if request.method == "POST" else None)
-    page.goto("/signin?next=/readyz")
+    page.goto(f"{studio.url.replace('127.0.0.1', 'studio.test')}/signin?next=/signin/done")
     page.get_by_label("Token").fill(studio.token)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(re.compile("studio.test.*/readyz$"))
+    expect(page).to_have_url(re.compile("studio.test.*/signin/done$"))
     sent = told[0].all_headers()
     assert "sec-fetch-site" not in sent
     assert sent["origin"].startswith("http://studio.test:")

@@ -20,7 +20,7 @@ _MEDIA_S = 3600
 class Site:
     """One for the process; holds nothing of anybody who looks."""
 
-    def __init__(self, services: calls.Services, files: assets.Assets, by: door.Door) -> None:
+    def __init__(self, services: calls.Services, files: assets.Assets, by: door.Door = door.ANYWHERE) -> None:
         self.services, self.files, self.by = services, files, by
         loader = jinja2.FileSystemLoader(_TEMPLATES)
         self._pages = jinja2.Environment(
