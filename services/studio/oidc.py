@@ -42,7 +42,7 @@ class Begun(NamedTuple):
 
     def packed(self) -> str:
         """As the value of a cookie."""
-        return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(json.dumps(self, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 class Came(NamedTuple):

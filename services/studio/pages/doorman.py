@@ -16,7 +16,8 @@ from services.studio.rest import calls, problems, refusals
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{22}")
 _TOKEN = re.compile(r"[A-Za-z0-9_.~+/-]{1,6000}=*")
-_OURS, _SESSION, _GUEST = "rushes_", "Bearer rushes_session_", "Bearer rushes_guest_"
+_OURS, _CODE = "rushes_", "rushes_guest_"
+_SESSION, _GUEST = "Bearer rushes_session_", f"Bearer {_CODE}"
 _MOST_CLAIMED = 50
 _WORDS = {
     "TICKET_INVALID": "That address was used already, or is older than ten minutes: `rushes studio` prints another.",
@@ -72,6 +73,8 @@ class Doorman:
 
     async def as_guest(self, request: requests.Request) -> responses.Response:
         """Begin a storyboard without an account; its code is who the browser is from then on."""
+        if await self._is_known(request):
+            return responses.RedirectResponse("/", 303)
         asked = boards.CreateGuestStoryboardRequest(storyboard=storyboard_pb2.Storyboard(name="Untitled"))
         try:
             made = await self._of.services.ask("boards.CreateGuestStoryboard", request, asked)
@@ -109,7 +112,7 @@ class Doorman:
     async def _leave_behind(self, request: requests.Request, secret: str) -> None:
         """Who the browser was before: what a guest made comes along, and a session ends."""
         before = request.headers.get("authorization", "")
-        if before.startswith(_GUEST) and not secret.startswith(_OURS + "guest_"):
+        if before.startswith(_GUEST) and not secret.startswith(_CODE) and await self._is_known(request):
             asked = boards.ListStoryboardsRequest(page_size=_MOST_CLAIMED)
             theirs = (await self._of.ask(request, "boards.ListStoryboards", asked)).storyboards
             claim = self._of.services.stub("boards.ClaimStoryboard")

@@ -6,6 +6,7 @@ import fastapi
 import grpc.aio
 from starlette import datastructures, requests, responses
 
+from libs import redaction
 from services.studio import session
 from services.studio.pages import site
 from services.studio.rest import problems, refusals
@@ -48,6 +49,9 @@ def _to_sign_in(of: site.Site, request: requests.Request) -> responses.Response:
 
 
 def _typed(request: requests.Request) -> list[tuple[str, str]]:
-    """The fields of a form that was sent; files have to be chosen again."""
+    """The fields of a form that was sent; files have to be chosen again, and what lets anybody in somewhere is no part
+    of a page.
+    """
     form: datastructures.FormData | None = getattr(request, "_form", None)
-    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)] if form else []
+    told = [(name, value) for name, value in form.multi_items() if isinstance(value, str)] if form else []
+    return [(name, value) for name, value in told if redaction.shown(name, value) != redaction.HIDDEN]

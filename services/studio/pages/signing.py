@@ -58,7 +58,8 @@ def _with_provider(
     @router.get("/signin/with")
     async def leave(request: requests.Request, next: str = "/") -> responses.Response:
         try:
-            place, begun = await provider.begin(doorman.inside(next)[:_LONGEST_WAY_BACK])
+            back = doorman.inside(next)
+            place, begun = await provider.begin(back if len(back.encode()) <= _LONGEST_WAY_BACK else "/")
         except oidc_answers.Refused as away:
             return by_the_door.ask(request, next, _away(provider, away))
         response = responses.RedirectResponse(place, 303, {"cache-control": "no-store"})

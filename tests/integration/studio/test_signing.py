@@ -15,7 +15,7 @@ import pydantic
 import pytest
 from starlette import requests
 
-from libs import blobs, rpc
+from libs import blobs, limits, rpc
 from rushes.access.v1 import session_service_pb2 as pb
 from rushes.access.v1 import session_service_pb2_grpc as pb_grpc
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc
@@ -60,9 +60,6 @@ class Studio:
         made = await self.sessions.CreateTicket(pb.CreateTicketRequest(name="Ada"), metadata=rpc.bearer(self.token()))
         return made.ticket
 
-    async def count(self, who, limit):
-        self.counted.append((who.rpartition(":")[0] or who, limit))
-
 
 @pytest.fixture
 async def place(database, serve, tmp_path):
@@ -82,6 +79,8 @@ async def place(database, serve, tmp_path):
 
         async def count(who, limit):
             counting.append((who, limit))
+            if len(counting) > 20:
+                raise limits.CallsExhausted(retry_after_s=7.0, limit=limit, per_minute=20)
 
         behind = await serve("storyboard", *served, verifier=verifier, count=count)
         client = oidc.Client(openid.CLIENT, openid.SECRET, "openid profile", f"http://{address}/signin/callback")
@@ -149,6 +148,14 @@ async def test_what_is_no_token_lets_nobody_in(place):
             told = (page.status_code, "not accepted" in alert(page), dict(browser.cookies))
             assert told == (401, True, {}), token[:20]
             assert 'value="/p/1"' in page.text
+
+
+async def test_who_tries_too_often_waits(place):
+    async with place.browser() as browser:
+        for attempt in range(21):
+            page = await browser.post("/signin", data={"token": f"{attempt:022}"}, headers=HERE)
+            assert page.status_code == (401 if attempt < 20 else 429)
+        assert (page.headers["retry-after"], "Wait a minute" in alert(page)) == ("7", True)
 
 
 async def test_an_expired_token_and_one_without_a_role_are_told_apart(place):
@@ -358,11 +365,12 @@ async def test_a_session_that_ends_at_work_loses_nothing(place):
 
     app.add_api_route("/work", work, methods=["GET", "POST"])
     async with place.another(app) as browser:
-        typed = {"words": '<She turns> & "goes"', "more": "ü"}
+        typed = {"api_key": "sk-of-somebody", "words": '<She turns> & "goes"', "more": "ü"}
         page = await browser.post("/work", data=typed, headers=HERE)
         assert (page.status_code, 'action="/work"' in page.text) == (401, True)
         assert 'name="words" value="&lt;She turns&gt; &amp; &#34;goes&#34;"' in page.text
         assert 'name="more" value="ü"' in page.text
+        assert "sk-of-somebody" not in page.text
         foreign = await browser.post("/work", data=typed, headers={"sec-fetch-site": "cross-site"})
         assert (foreign.status_code, "She turns" in foreign.text) == (403, False)
         for method in ("GET", "POST"):
