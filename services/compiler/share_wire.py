@@ -1,10 +1,11 @@
 """Shares between protobuf and the domain; checks requests, does no I/O."""
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 
 from libs import errors
 from rushes.compiler.v1 import share_pb2
@@ -12,6 +13,7 @@ from rushes.compiler.v1 import share_service_pb2 as pb
 from rushes.type.v1 import media_pb2
 from services.compiler import domain, orders, shares, wire
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_TEXT, _LONGEST_ID = 200, 100
 _LONGEST_TAKE = timedelta(hours=1) // timedelta(microseconds=1) * 1000
 
@@ -26,7 +28,7 @@ class Terms(NamedTuple):
 
 def terms(request: pb.CreateShareRequest, tenant_id: str, now: datetime) -> Terms:
     """What is asked for. Raises BadRequest with every violation."""
-    ends = request.expire_time.ToDatetime(UTC) if request.HasField("expire_time") else now + shares.LIVES
+    ends = _moment(request.expire_time) if request.HasField("expire_time") else now + shares.LIVES
     length, allowed = len(request.passphrase.strip()), shares.PASSPHRASE_CHARACTERS
     rules = {
         "request_id": (_is_uuid(request.request_id), "should be a UUID that you choose once for this share"),
@@ -113,11 +115,15 @@ def _of_take(said: share_pb2.SharedTake, tenant_id: str) -> list[errors.Violatio
             not said.HasField("poster") or said.poster.key.startswith(own),
             "should be the key of a picture of yours",
         ),
-        "title": (1 <= len(said.title.strip()) <= _LONGEST_TEXT, f"should be 1 to {_LONGEST_TEXT} characters"),
+        "title": (_is_line(said.title, least=1), f"should be 1 to {_LONGEST_TEXT} characters in a line"),
         "duration": (0 < said.duration.ToNanoseconds() <= _LONGEST_TAKE, "should be above zero, and up to an hour"),
-        "model": (len(said.model) <= _LONGEST_TEXT, f"should be up to {_LONGEST_TEXT} characters"),
+        "model": (_is_line(said.model, least=0), f"should be up to {_LONGEST_TEXT} characters in a line"),
     }
     return [errors.Violation(f"take.{name}", should) for name, (is_kept, should) in rules.items() if not is_kept]
+
+
+def _is_line(text: str, least: int) -> bool:
+    return least <= len(text.strip()) <= len(text) <= _LONGEST_TEXT and not _CONTROL.search(text)
 
 
 def _blob(value: domain.Media) -> media_pb2.Blob:
@@ -130,6 +136,14 @@ def _duration(nanos: int) -> duration_pb2.Duration:
     made = duration_pb2.Duration()
     made.FromNanoseconds(nanos)
     return made
+
+
+def _moment(stamp: timestamp_pb2.Timestamp) -> datetime:
+    """The time; of what is none, one that has passed."""
+    try:
+        return stamp.ToDatetime(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _is_uuid(text: str) -> bool:

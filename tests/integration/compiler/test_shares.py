@@ -234,11 +234,15 @@ async def test_what_is_shared_is_the_caller_s_and_there(links: Links) -> None:
 
 
 async def test_every_fault_is_told_at_once(links: Links) -> None:
-    late = {"seconds": int(datetime.now(UTC).timestamp()) + 367 * 86400}
-    with pytest.raises(grpc.aio.AioRpcError) as told:
-        await links("CreateShare", request_id="?", passphrase="short", expire_time=late)
-    for field in ("request_id", "film_id", "expire_time", "passphrase"):
-        assert f"{field}: should" in (told.value.details() or "")
+    for wrong in (int(datetime.now(UTC).timestamp()) + 367 * 86400, 0, 10**15):
+        ends = {"seconds": wrong}
+        told = await refusals.violations(links("CreateShare", request_id="?", passphrase="short", expire_time=ends))
+        assert told.keys() == {"request_id", "film_id", "expire_time", "passphrase"}
+    take = {"take_id": "t" * 101, "clip": {"key": "t/other/a.mp4"}, "poster": {}, "title": "\0", "model": "a\nb"}
+    told = await refusals.violations(links.take(take=take))
+    assert told.keys() == {
+        f"take.{name}" for name in ("take_id", "clip.key", "poster.key", "title", "duration", "model")
+    }
     with pytest.raises(grpc.aio.AioRpcError, match="film_id: should name a film, or else take be there"):
         await links.take(film_id="film_1")
 
