@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -108,6 +109,25 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
         clip = await rest.get(f"/v1/takes/{takes['takes'][0]['id']}:media", params={"format": format})
         async with httpx.AsyncClient() as anybody:
             assert (await anybody.get(clip.json()["url"])).status_code == 200
+    await are_shown(rest, f"/v1/films/{film['id']}", f"/v1/takes/{takes['takes'][0]['id']}")
+
+
+async def are_shown(rest: httpx.AsyncClient, *things: str) -> None:
+    """To anybody who has a link, as long as it has not ended."""
+    for thing in things:
+        made = (await rest.post(f"{thing}/shares", json={"allow_download": True})).json()
+        assert [one["id"] for one in (await rest.get(f"{thing}/shares")).json()["shares"]] == [made["share"]["id"]]
+        async with httpx.AsyncClient(base_url=rest.base_url, timeout=30, follow_redirects=True) as anybody:
+            page = await anybody.get(f"/s/{made['secret']}")
+            assert (page.status_code, made["share"]["title"] in page.text) == (200, True)
+            (kept,) = re.findall(r'href="([^"]+/download[^"]+)"', page.text)
+            saved = await anybody.get(kept, headers={"range": "bytes=0-9"})
+            assert (saved.status_code, "attachment" in saved.headers["content-disposition"]) == (206, True)
+            gone = (await rest.delete(f"/v1/shares/{made['share']['id']}")).json()
+            assert (gone["views"], bool(gone["revoke_time"])) == ("1", True)
+            assert (await anybody.get(f"/s/{made['secret']}")).status_code == 410
+    wrong = await rest.post(f"{things[1]}/shares", json={"take": {"title": "Mine"}, "passphrase": "short"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/take")
 
 
 async def test_a_storyboard_is_edited(rest: httpx.AsyncClient) -> None:
