@@ -61,10 +61,11 @@ class _Links:
         asked = pb.ListSharesRequest(film_id=id) if kind == "film" else pb.ListSharesRequest(take_id=id)
         listed = await self._site.ask(request, "shares.ListShares", asked)
         now = self._site.services.clock()
+        here = self._site.by.url or f"{request.url.scheme}://{request.url.netloc}"
         told = {
             "place": f"/{kind}s/{id}/shares",
             "shares": [(one, _ended(one, now)) for one in listed.shares],
-            "made": f"{request.url.scheme}://{request.url.netloc}/s/{secret}" if secret else "",
+            "made": f"{here}/s/{secret}" if secret else "",
             "wrong": wrong,
             "request_id": uuid.uuid4(),
             "days": _DAYS,

@@ -17,7 +17,7 @@ from services.studio.rest import calls
 _KNOWN_FOR_S, _ASKED_S = 30.0, 2.0
 _REMEMBERED = 4096
 _PLACE = "rushes.person"
-_WITHOUT_HEAD = ("/static/", "/media/", "/healthz", "/readyz")
+_WITHOUT_HEAD = ("/static/", "/media/", "/s/", "/healthz", "/readyz")
 
 
 class Person(NamedTuple):

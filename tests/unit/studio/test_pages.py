@@ -7,7 +7,7 @@ import re
 import pytest
 
 from libs import blobs
-from services.studio import assets, web
+from services.studio import assets, door, web
 from services.studio.pages import site
 from services.studio.rest import calls
 
@@ -38,7 +38,7 @@ def test_a_style_fetches_nothing_from_elsewhere(style: pathlib.Path) -> None:
 @pytest.mark.parametrize("where", [{}, {"pointer": "/take/title"}, {"parameter": "page_size"}, {"header": "If-Match"}])
 def test_every_refusal_can_be_shown(where: dict[str, str], tmp_path: pathlib.Path) -> None:
     store = blobs.open_store(tmp_path.as_uri())
-    of = site.Site(calls.Services({}, store, lambda: datetime.datetime.now(datetime.UTC)), assets.Assets())
+    of = site.Site(calls.Services({}, store, lambda: datetime.datetime.now(datetime.UTC)), assets.Assets(), door.Door())
     told = {"title": "Too large", "reason": "TOO_LARGE", "detail": "It is too large.", "request_id": "1"}
     told |= {"charged": {"state": "none"}, "errors": [where | {"detail": "should be less"}]}
     shown = of.render("parts/problem.html", {"problem": told})
