@@ -187,6 +187,7 @@ class _Relay:
         if now - self._looked_at < _LOOK_EVERY_S:
             return
         stream = await self._js.stream_info(self._service)
+        bus_measures.filled(stream)
         async with self._database.house() as conn:
             if again := await outbox.publish_again_if_lost(conn, str(stream.created)):
                 log.warning("stream_lost_publishing_again", extra={"stream": self._service, "events": again})

@@ -7,6 +7,7 @@ import nats.errors
 import prometheus_client
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import api
 
 from libs import telemetry
 
@@ -21,6 +22,9 @@ _AGE_S = prometheus_client.Histogram(
 )
 _PENDING = prometheus_client.Gauge(
     "rushes_consumer_pending", "Events of the stream that wait to be delivered here.", ["stream", "consumer"]
+)
+_FILL = prometheus_client.Gauge(
+    "rushes_stream_fill_ratio", "What a stream holds, of the bytes that it may; a full one takes no events.", ["stream"]
 )
 _CONNECTED = prometheus_client.Gauge("rushes_nats_connected", "1 while there is a connection to NATS.")
 _RECONNECTS = prometheus_client.Counter("rushes_nats_reconnects", "Connections to NATS that were made again.")
@@ -83,6 +87,12 @@ def fetched(stream: str, consumer: str, messages: list[Msg]) -> None:
 def pending(stream: str, consumer: str, events: int) -> None:
     """Nothing came, and so many wait."""
     _PENDING.labels(stream, consumer).set(events)
+
+
+def filled(stream: api.StreamInfo) -> None:
+    """A stream is as full as this."""
+    most = stream.config.max_bytes or 0
+    _FILL.labels(stream.config.name).set(stream.state.bytes / most if most > 0 else 0.0)
 
 
 def handled(messages: Iterable[Msg], results: Iterable[tuple[str, str]]) -> None:

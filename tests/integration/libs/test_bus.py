@@ -5,6 +5,7 @@ import contextlib
 import datetime
 
 import nats
+import prometheus_client
 import pytest
 import sqlalchemy as sa
 
@@ -265,6 +266,23 @@ async def test_a_lost_stream_is_filled_again_and_handled_once(ends):
         await until(ends.all_acknowledged)
     assert (await ends.js.stream_info("job")).state.messages == 20
     assert await ends.heard() == sorted(event.job_id for event in EVENTS)
+
+
+async def test_how_full_the_stream_is_can_be_seen_before_it_refuses(ends):
+    def filled():
+        return prometheus_client.REGISTRY.get_sample_value("rushes_stream_fill_ratio", {"stream": "job"})
+
+    async with running(ends.relay):
+        await ends.say(*EVENTS)
+        await until(ends.all_published)
+    config = (await ends.js.stream_info("job")).config
+    state = (await ends.js.update_stream(config.evolve(max_bytes=1 << 20))).state
+
+    async def is_seen():
+        return filled() == state.bytes / (1 << 20) > 0
+
+    async with running(ends.bus.relay(ends.speaker, "job")):
+        await until(is_seen)
 
 
 async def test_two_relays_say_each_event_once(ends):
