@@ -55,7 +55,7 @@ class Server:
 
     `ready` is asked every second whether the process can do its work; three refusals in a row make it not serving.
     Told to stop, it says so for `drain_s` seconds while it still answers: clients turn to others meanwhile. Raises
-    ValueError when a method does not say who may call it.
+    ValueError when a method does not say who may call it, or a deadline is of none.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class Server:
         self._drain_s = drain_s
         rules = access.of_services(servicer.name for servicer in servicers)
         deadlines = {f"/{it.name}/{method}": most for it in servicers for method, most in it.deadlines.items()}
+        if strange := deadlines.keys() - rules.keys():
+            raise ValueError(f"deadlines of methods that are not there: {', '.join(sorted(strange))}")
         for servicer in servicers:
             measures.SERVER.expect(servicer.name)
         self._gate = gate.Gate(verifier, f"{service}.rushes", rules, deadlines, count)

@@ -121,5 +121,11 @@ async def test_a_service_whose_method_says_nothing_does_not_start(issuer):
         rpc.Server("127.0.0.1:0", "test", [servicer], issuer.verifier(), lambda: True)
 
 
+async def test_a_service_with_a_deadline_of_no_method_does_not_start(issuer):
+    servicer = rpc.Servicer(add, None, NAME, {"Lok": 30.0})
+    with pytest.raises(ValueError, match=f"deadlines of methods that are not there: /{NAME}/Lok"):
+        rpc.Server("127.0.0.1:0", "test", [servicer], issuer.verifier(), lambda: True)
+
+
 def test_no_token_is_shown_by_accident():
     assert "secret" not in repr(auth.Caller("acme", "ada", token="secret"))
