@@ -16,3 +16,5 @@ chart-test: $(VENV)/dev $(HELM) $(HELM_UNITTEST) $(KUBECONFORM) $(KINDS) ## Lint
 .PHONY: chart-walk
 chart-walk: $(VENV)/dev $(HELM) ## Type docs/kubernetes.md up to the first film, with processes for pods
 	$(BIN)/python -m tests.chart.walk $(HELM)
+
+tools-test: chart-walk
