@@ -13,11 +13,13 @@ _WHY = {
     job_pb2.ScenePlan.REASON_SEAM_CHANGED: "it starts or ends on another picture",
     job_pb2.ScenePlan.REASON_LAST_FRAME_MISSING: "the next scene needs its last frame, which was not kept",
     job_pb2.ScenePlan.REASON_ASKED: "asked for",
+    job_pb2.ScenePlan.REASON_LEFT: "left for another time",
 }
 _DOES = {
     job_pb2.ScenePlan.ACTION_REUSE: "reuse",
     job_pb2.ScenePlan.ACTION_MAKE: "make",
     job_pb2.ScenePlan.ACTION_REMAKE: "make again",
+    job_pb2.ScenePlan.ACTION_LEAVE: "leave out",
 }
 
 

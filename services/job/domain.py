@@ -93,6 +93,7 @@ class Action(enum.StrEnum):
     REUSE = "REUSE"
     MAKE = "MAKE"
     REMAKE = "REMAKE"
+    LEAVE = "LEAVE"
 
 
 class Reason(enum.StrEnum):
@@ -106,6 +107,7 @@ class Reason(enum.StrEnum):
     SEAM_CHANGED = "SEAM_CHANGED"
     LAST_FRAME_MISSING = "LAST_FRAME_MISSING"
     ASKED = "ASKED"
+    LEFT = "LEFT"
 
 
 class Hold(enum.StrEnum):

@@ -13,7 +13,7 @@ EVERY_SCENE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller wants otherwise: scenes to make anew, how many takes, who picks, and the stills of seams."""
+    """What the caller wants otherwise: scenes to make anew or to leave, how many takes, who picks, stills of seams."""
 
     remake: frozenset[str] = frozenset()
     takes: int = 1
@@ -21,6 +21,7 @@ class Options:
     auto_pick: domain.AutoPick = domain.AutoPick.FIRST
     keyframes: Mapping[str, domain.Media] = field(default_factory=dict)
     approve_above_micros: int | None = None
+    leave: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Planned:
     @property
     def is_made(self) -> bool:
         """Whether anything is bought."""
-        return self.action is not domain.Action.REUSE
+        return self.action in (domain.Action.MAKE, domain.Action.REMAKE)
 
 
 def decide(
@@ -92,6 +93,10 @@ def _decide(
     if fits and options.remake & {scene.scene_id, EVERY_SCENE}:
         reason, fits = domain.Reason.ASKED, None
     action = domain.Action.REUSE if fits else domain.Action.REMAKE if takes else domain.Action.MAKE
+    hangs_on_nothing = hangs and before is not None and before.action is domain.Action.LEAVE
+    if not fits and (hangs_on_nothing or scene.scene_id in options.leave - options.remake):
+        fits = next((take for take in takes if take.last_frame or not gives_frame), None)
+        reason, action = domain.Reason.LEFT, domain.Action.REUSE if fits else domain.Action.LEAVE
     return Planned(
         scene=scene,
         number=index + 1,
@@ -99,7 +104,7 @@ def _decide(
         action=action,
         reason=reason,
         take=fits,
-        count=0 if fits else options.scene_takes.get(scene.scene_id, options.takes),
+        count=0 if fits or action is domain.Action.LEAVE else options.scene_takes.get(scene.scene_id, options.takes),
         opens_on=opens_on,
         closes_on=closes_on,
         input_take_id=input_take.id if input_take else "",
@@ -206,6 +211,7 @@ def slots(production: domain.Production, planned: Sequence[Planned]) -> list[dom
             caption=one.scene.caption,
         )
         for one in planned
+        if one.action is not domain.Action.LEAVE
     ]
 
 

@@ -46,12 +46,19 @@ def options(asked: job_service_pb2.PlanOptions, tenant_id: str) -> planning.Opti
         auto_pick=_auto_pick(asked.auto_pick),
         keyframes={frame.scene_id: wire.media(frame.still) for frame in asked.keyframes},
         approve_above_micros=asked.approve_above_micros if asked.HasField("approve_above_micros") else None,
+        leave=frozenset(asked.leave_scene_ids),
     )
 
 
 def _auto_pick(asked: job_pb2.AutoPick.ValueType) -> domain.AutoPick:
     never = asked == job_pb2.AUTO_PICK_NEVER
     return domain.AutoPick.NEVER if never else domain.AutoPick.FIRST
+
+
+def check_films(planned: Sequence[planning.Planned]) -> None:
+    """Raises BadRequest when no scene is left for the film."""
+    if all(one.action is domain.Action.LEAVE for one in planned):
+        raise wire.BadRequest([errors.Violation("options.leave_scene_ids", "should leave a scene for the film")])
 
 
 def items(planned: Sequence[planning.Planned]) -> list[quote_pb2.QuoteItem]:

@@ -1,8 +1,8 @@
 """Verbs that begin productions: a plan spends nothing, and what was planned is what is done."""
 
+import dataclasses
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,7 @@ from services.job import continuity, domain, estimate, follow, gauges, lifecycle
 from services.job.api import desk, refusals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Draft:
     """What would be done, in which order, and what people should know about it."""
 
@@ -203,6 +203,7 @@ async def _drafted(
     found = await takes.candidates(conn, tenant_id, storyboard_id, wanted)
     known = await takes.filmed(conn, tenant_id, storyboard_id)
     planned = planning.decide(scenes, found, known, options)
+    plans.check_films(planned)
     made = {one.scene.scene_id for one in planned if one.is_made}
     warnings = continuity.check(scenes, made, able, options.keyframes)
     busy = await store.under_way(conn, tenant_id, storyboard_id, {key: wanted[key] for key in made})
@@ -217,7 +218,7 @@ def _all_anew(
     scenes: Sequence[domain.Scene], options: planning.Options, able: dict[str, continuity.Capability]
 ) -> _Draft:
     """Every scene is made, whatever takes there are. Raises SeamsRefused."""
-    planned = planning.everything(scenes, options)
+    planned = planning.everything(scenes, dataclasses.replace(options, leave=frozenset()))
     return _Draft(planned, continuity.check(scenes, {scene.scene_id for scene in scenes}, able, options.keyframes))
 
 

@@ -203,3 +203,16 @@ async def test_options_that_make_no_sense(crew, options, field):
     call = crew("PlanProduction", storyboard_id="sb_1", revision=1, options=options)
     assert field in await refusals.violations(call)
     assert set(await refusals.violations(crew("PlanProduction"))) == {"storyboard_id", "revision"}
+
+
+async def test_scenes_that_are_left_cost_nothing_and_the_film_goes_without_them(line):
+    board = await line.board(CUT, CUT, LAST_FRAME)
+    options = {"leave_scene_ids": [board.scenes[1].id]}
+    planned = await plan(line, board, options=options)
+    assert told(planned) == [("MAKE", "NEW_SCENE"), ("LEAVE", "LEFT"), ("LEAVE", "LEFT")]
+    assert planned.most_you_can_pay.micros == 400_000
+    filmed = await made(line, await create(line, planned, options=options))
+    assert (filmed.state, [one.scene_number for one in filmed.scenes]) == (job_pb2.Production.STATE_SUCCEEDED, [1])
+    other = await line.board(CUT)
+    nothing = {"leave_scene_ids": [other.scenes[0].id]}
+    assert set(await refusals.violations(plan(line, other, options=nothing))) == {"options.leave_scene_ids"}

@@ -118,6 +118,16 @@ def test_what_is_asked_for_is_made_as_often_as_asked() -> None:
     assert [one.waits for one in every] == [False, True, False]
 
 
+def test_what_is_left_is_not_bought_and_what_starts_on_it_is_left_with_it() -> None:
+    left = planning.Options(leave=frozenset({"scene_1"}))
+    planned = planning.decide(CHAIN, {}, (), left)
+    assert actions(planned) == [(A.LEAVE, S.LEFT), (A.LEAVE, S.LEFT), (A.MAKE, S.NEW_SCENE)]
+    assert [one.count for one in planned] == [0, 0, 1]
+    filmed = film(planning.decide(CHAIN, {}, (), PLAIN))
+    changed = [scene(1, words="other words"), *CHAIN[1:]]
+    assert actions(planning.decide(changed, filmed, (), left)) == [(A.REUSE, S.LEFT), *[(A.REUSE, S.UNCHANGED)] * 2]
+
+
 def test_a_scene_that_was_filmed_and_has_no_take_says_so() -> None:
     assert actions(planning.decide(CHAIN[:1], {}, {"scene_1"}, PLAIN)) == [(A.MAKE, S.NO_TAKE)]
 

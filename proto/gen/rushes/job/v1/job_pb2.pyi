@@ -362,6 +362,8 @@ class ScenePlan(_message.Message):
         """ACTION_MAKE: the scene has no take yet."""
         ACTION_REMAKE: ScenePlan._Action.ValueType  # 3
         """ACTION_REMAKE: it has takes, and none fits any more; they are all kept."""
+        ACTION_LEAVE: ScenePlan._Action.ValueType  # 4
+        """ACTION_LEAVE: it has no take, and none is made; the film goes without it, and the production does not name it."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper):
         """Action is what would be done."""
@@ -374,6 +376,8 @@ class ScenePlan(_message.Message):
     """ACTION_MAKE: the scene has no take yet."""
     ACTION_REMAKE: ScenePlan.Action.ValueType  # 3
     """ACTION_REMAKE: it has takes, and none fits any more; they are all kept."""
+    ACTION_LEAVE: ScenePlan.Action.ValueType  # 4
+    """ACTION_LEAVE: it has no take, and none is made; the film goes without it, and the production does not name it."""
 
     class _Reason:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -397,6 +401,10 @@ class ScenePlan(_message.Message):
         """REASON_LAST_FRAME_MISSING: the next scene starts on its last frame, which was not kept."""
         REASON_ASKED: ScenePlan._Reason.ValueType  # 7
         """REASON_ASKED: the caller asks for it."""
+        REASON_LEFT: ScenePlan._Reason.ValueType  # 8
+        """REASON_LEFT: the caller leaves it for another time, or the scene whose last frame it starts on is left; with
+        ACTION_REUSE, the film has a take that was made of something else.
+        """
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason is why."""
@@ -417,6 +425,10 @@ class ScenePlan(_message.Message):
     """REASON_LAST_FRAME_MISSING: the next scene starts on its last frame, which was not kept."""
     REASON_ASKED: ScenePlan.Reason.ValueType  # 7
     """REASON_ASKED: the caller asks for it."""
+    REASON_LEFT: ScenePlan.Reason.ValueType  # 8
+    """REASON_LEFT: the caller leaves it for another time, or the scene whose last frame it starts on is left; with
+    ACTION_REUSE, the film has a take that was made of something else.
+    """
 
     SCENE_ID_FIELD_NUMBER: _builtins.int
     SCENE_NUMBER_FIELD_NUMBER: _builtins.int

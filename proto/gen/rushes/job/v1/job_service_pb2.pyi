@@ -57,6 +57,7 @@ class PlanOptions(_message.Message):
     AUTO_PICK_FIELD_NUMBER: _builtins.int
     KEYFRAMES_FIELD_NUMBER: _builtins.int
     APPROVE_ABOVE_MICROS_FIELD_NUMBER: _builtins.int
+    LEAVE_SCENE_IDS_FIELD_NUMBER: _builtins.int
     takes: _builtins.int
     """takes to make of each scene that is made; 0 means 1, at most 10."""
     auto_pick: _job_pb2.AutoPick.ValueType
@@ -77,6 +78,13 @@ class PlanOptions(_message.Message):
     def keyframes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Keyframe]:
         """keyframes are the stills of the scenes with SEAM_SHARED_KEYFRAME."""
 
+    @_builtins.property
+    def leave_scene_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """leave_scene_ids are the scenes to buy nothing for, though no take fits: the picked take is used as it is, else the
+        newest, and without one the film goes without the scene. What is in remake_scene_ids too is made. A plan that leaves
+        every scene out of the film is refused.
+        """
+
     def __init__(
         self,
         *,
@@ -86,10 +94,11 @@ class PlanOptions(_message.Message):
         auto_pick: _job_pb2.AutoPick.ValueType = ...,
         keyframes: _abc.Iterable[Global___Keyframe] | None = ...,
         approve_above_micros: _builtins.int | None = ...,
+        leave_scene_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros", "auto_pick", b"auto_pick", "keyframes", b"keyframes", "remake_scene_ids", b"remake_scene_ids", "scene_takes", b"scene_takes", "takes", b"takes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros", "auto_pick", b"auto_pick", "keyframes", b"keyframes", "leave_scene_ids", b"leave_scene_ids", "remake_scene_ids", b"remake_scene_ids", "scene_takes", b"scene_takes", "takes", b"takes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__approve_above_micros: _TypeAlias = _typing.Literal["approve_above_micros"]  # noqa: Y015
     _WhichOneofArgType__approve_above_micros: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros"]  # noqa: Y015
