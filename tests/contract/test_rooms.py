@@ -68,11 +68,12 @@ NAMED = {
     """,
     "studio": """
         assets door front/build oidc oidc_answers pages/__init__ pages/app pages/doorman pages/faults
-        pages/files pages/house pages/links pages/people pages/shared pages/signing pages/site pages/words
-        rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/files rest/filming
-        rest/founding rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals rest/remedies
-        rest/routes rest/shapes rest/sharing rest/single rest/table rest/things rest/tree rest/videos session
-        web
+        pages/files pages/following pages/house pages/links pages/live pages/people pages/production pages/quote
+        pages/reel pages/shared pages/signing pages/site pages/terms pages/turning pages/walls pages/ways
+        pages/words rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/files
+        rest/filming rest/founding rest/founding_ops rest/founding_words rest/media rest/problems rest/refusals
+        rest/remedies rest/routes rest/shapes rest/sharing rest/single rest/table rest/things rest/tree
+        rest/videos session web
     """,
 }
 """The rooms that a service has besides."""

@@ -5,13 +5,16 @@ from collections.abc import Callable
 import fastapi
 from starlette import types
 
-from services.studio.pages import faults, files, house, links, people, shared, signing, site
+from services.studio.pages import faults, files, house, links, people, production, quote, shared, signing, site, turning
 
 SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     house.routes,
     signing.routes,
     shared.routes,
     links.routes,
+    quote.routes,
+    production.routes,
+    turning.routes,
 )
 """One for each screen."""
 

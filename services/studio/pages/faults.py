@@ -8,7 +8,7 @@ from starlette import datastructures, requests, responses
 
 from libs import redaction
 from services.studio import session
-from services.studio.pages import site
+from services.studio.pages import site, ways
 from services.studio.rest import problems, refusals
 
 
@@ -32,6 +32,7 @@ def show(of: site.Site, request: requests.Request, refused: refusals.Refusal) ->
     if refused.status == 401:
         return _to_sign_in(of, request)
     told = problems.of(refused, request, request.path_params)
+    told["ways"] = ways.out(told["remedies"])
     template = "parts/problem.html" if site.wants_fragment(request) else "problem.html"
     response = of.show(request, template, {"problem": told}, refused.status)
     response.headers.update(problems.waits(refused))

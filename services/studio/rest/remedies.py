@@ -29,6 +29,11 @@ _SAME = Remedy("retry", "Send the same again, with the same Idempotency-Key")
 _NEW_KEY = Remedy("new-key", "Choose a new Idempotency-Key for a new request")
 _CREDENTIAL = Remedy("read", "Look at the credential", "GET", "/v1/credentials/{credential_id}")
 _FILM = Remedy("read", "Look at the film", "GET", "/v1/films/{film_id}")
+_EDIT = Remedy("edit", "Edit the scene", "GET", "/v1/storyboards/{storyboard_id}")
+_OTHER = Remedy("other", "Choose another model", "GET", "/v1/storyboards/{storyboard_id}")
+_AGAIN = Remedy("again", "Generate it again", "POST", "/v1/jobs/{job_id}:retry")
+_LOOK = Remedy("look", "Check now", "POST", "/v1/jobs/{job_id}:retry")
+_FETCH = Remedy("fetch", "Fetch it again", "POST", "/v1/jobs/{job_id}:retry")
 
 _OF_REASONS: Mapping[str, tuple[Remedy, ...]] = {
     "QUOTE_CHANGED": (_PLAN,),
@@ -63,6 +68,12 @@ _OF_REASONS: Mapping[str, tuple[Remedy, ...]] = {
     "MODEL_NOT_FOUND": (Remedy("nearest", "Take the nearest model", "GET", "/v1/models/{nearest}"), _MODELS),
     "MODEL_RETIRED": (Remedy("replace", "Take its replacement", "GET", "/v1/models/{replacement}"), _MODELS),
     "MODEL_UNCONFIGURED": (Remedy("key", "Install a key for its endpoint", "POST", "/v1/credentials"), _MODELS),
+    "PROVIDER_REJECTED": (_EDIT, _OTHER, _AGAIN, _PLAN),
+    "PROVIDER_FAILED": (_AGAIN, _PLAN, _EDIT),
+    "SCENE_BEFORE_FAILED": (_PLAN, _EDIT),
+    "CLIP_EXPIRED": (_PLAN,),
+    "CLIP_NOT_FETCHED": (_FETCH,),
+    "OUTCOME_UNKNOWN": (_LOOK, Remedy("settle", "Settle it", "GET", "/v1/jobs/{job_id}"), _PLAN),
     "SUBMISSION_NOT_FOUND": (Remedy("list", "See your paid calls", "GET", "/v1/submissions"),),
     "SUBMISSION_NOT_UNKNOWN": (_SUBMISSION,),
     "SUBMISSION_NOT_PAID": (_SUBMISSION,),

@@ -5,13 +5,14 @@ import { toast } from "./toast.js";
 const THEMES = ["", "dark", "light"];
 const NAMES = { "": "as the system has it", dark: "dark", light: "light" };
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 function sayTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const isToday = moment.toDateString() === new Date().toDateString();
-    time.textContent = (isToday ? hour : day).format(moment);
+    time.textContent = ("exact" in time.dataset ? exact : isToday ? hour : day).format(moment);
     time.title = day.format(moment);
   }
 }
@@ -43,7 +44,16 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
-document.addEventListener("htmx:after:swap", () => sayTimes(document));
+document.addEventListener("htmx:after:swap", () => {
+  sayTimes(document);
+  tick();
+  for (const dialog of document.querySelectorAll("dialog[data-opens]:not([open])")) dialog.showModal();
+});
+document.addEventListener("click", (event) => {
+  const dialog = event.target.closest("[data-closes]")?.closest("dialog");
+  if (dialog) { event.preventDefault(); dialog.close(); }
+});
+document.addEventListener("close", (event) => event.target.matches("dialog[data-opens]") && event.target.remove(), true);
 sayTimes(document);
 tick();
 setInterval(tick, 1000);

@@ -1,0 +1,227 @@
+"""A production as people see it: every take as a state, a sentence, what it costs and what to do about it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from rushes.job.v1 import job_pb2
+from rushes.type.v1 import money_pb2
+from services.studio.pages import ways
+
+_Job, _Production, _Scene = job_pb2.Job, job_pb2.Production, job_pb2.ScenePlan
+ENDS = (_Production.STATE_SUCCEEDED, _Production.STATE_FAILED, _Production.STATE_CANCELED)
+FILMS = (
+    _Production.STATE_FILMING,
+    _Production.STATE_PAUSED,
+    _Production.STATE_NEEDS_PICK,
+    _Production.STATE_NEEDS_APPROVAL,
+)
+OPEN = (_Job.STATE_WAITING, _Job.STATE_RUNNING, _Job.STATE_CANCELING)
+SHOWS = {
+    "all": "All",
+    "running": "Running",
+    "line": "In line",
+    "you": "Needs you",
+    "failed": "Failed",
+    "done": "Done",
+}
+"""What can be shown, by its word in the address."""
+_GROUPS = {
+    **dict.fromkeys(("submitting", "generating", "retry_wait", "fetching"), "running"),
+    **dict.fromkeys(("queued", "waiting_link"), "line"),
+    **dict.fromkeys(("done", "picked"), "done"),
+    "unconfirmed": "you",
+    "failed": "failed",
+}
+_SENT = {
+    "": ("queued", "Asked for"),
+    "INTENT": ("queued", "Money set aside; it is sent next"),
+    "PARKED": ("queued", "Waits at the provider's door"),
+    "SENDING": ("submitting", "Sending to {model}"),
+    "ACCEPTED": ("generating", "At {model}"),
+    "UNKNOWN": (
+        "unconfirmed",
+        "We sent it and the answer got lost. We will not send it twice, and find out by ourselves.",
+    ),
+    "PROVIDER_DONE": ("fetching", "Made and paid; downloading it next"),
+    "FETCHING": ("fetching", "Downloading and checking it"),
+}
+_BETWEEN = ("retry_wait", "Nothing was charged for the try before; trying once more")
+_WAITS = {
+    _Job.WAIT_REASON_SEAM: ("waiting_link", "Starts from the last frame of scene {before:03}"),
+    _Job.WAIT_REASON_APPROVAL: ("queued", "Waits for the owner's yes"),
+    _Job.WAIT_REASON_PAUSED: ("queued", "The production is paused"),
+}
+_FOR_YOU = (_Job.WAIT_REASON_BUDGET, _Job.WAIT_REASON_SWITCH, _Job.WAIT_REASON_APPROVAL)
+
+
+class Row(NamedTuple):
+    """One take of one scene: `id` is the job's, or the scene's where a take is used again."""
+
+    id: str
+    number: int
+    take: int
+    title: str
+    state: str
+    word: str
+    sentence: str
+    groups: tuple[str, ...]
+    since: str
+    cost: money_pb2.Money | None
+    most: money_pb2.Money
+    is_open: bool
+    seconds: int
+    version: int
+    take_id: str
+    job_id: str
+    act: ways.Way | None
+
+
+class Frame(NamedTuple):
+    """One scene in the reel; it leads to its row."""
+
+    number: int
+    title: str
+    state: str
+    row: str
+
+
+def frames(rows: Sequence[Row]) -> list[Frame]:
+    """One frame for each scene, as its best take stands: picked, else what needs a person, else what is on its way."""
+    found: dict[int, Row] = {}
+    for row in rows:
+        if row.number not in found or _rank(row) < _rank(found[row.number]):
+            found[row.number] = row
+    return [Frame(row.number, row.title, row.state, row.id) for _, row in sorted(found.items())]
+
+
+_RANKS = (
+    *("picked", "unconfirmed", "generating", "fetching", "submitting", "retry_wait", "queued", "waiting_link"),
+    *("done", "failed", "cancelled"),
+)
+
+
+def _rank(row: Row) -> int:
+    return _RANKS.index(row.state)
+
+
+def rows(production: job_pb2.Production, jobs: Mapping[str, job_pb2.Job]) -> list[Row]:
+    """Every take that is made, and every scene whose take is used again, in film order."""
+    made = [of_job(production, job) for job in jobs.values()]
+    made += [_reused(scene) for scene in production.scenes if scene.action == _Scene.ACTION_REUSE]
+    return sorted(made, key=lambda row: (row.number, row.take, row.id))
+
+
+def of_job(production: job_pb2.Production, job: job_pb2.Job) -> Row:
+    """One job."""
+    state, sentence = _state(production, job)
+    return Row(
+        id=job.id,
+        number=job.scene_number,
+        take=job.take_number,
+        title=job.scene_title or "Untitled",
+        state=state,
+        word=f"Waits for {job.scene_number - 1:03}" if state == "waiting_link" else "",
+        sentence=sentence,
+        groups=_groups(production, job, state),
+        since=job.update_time.ToJsonString() if state in ("submitting", "generating", "fetching") else "",
+        cost=job.cost if job.HasField("cost") else None,
+        most=job.quoted,
+        is_open=job.state in OPEN,
+        seconds=job.spec.duration.seconds,
+        version=job.version,
+        take_id=job.take.id,
+        job_id=job.id,
+        act=ways.main(production, job, state),
+    )
+
+
+def _state(production: job_pb2.Production, job: job_pb2.Job) -> tuple[str, str]:
+    facts = {"model": job.spec.model, "before": job.scene_number - 1}
+    if job.state == _Job.STATE_SUCCEEDED:
+        return ("picked", "In the film") if job.take.picked else ("done", "A take to pick from")
+    if job.state == _Job.STATE_CANCELED:
+        return "cancelled", "You stopped it"
+    if job.state == _Job.STATE_FAILED:
+        if job.error.reason == "OUTCOME_UNKNOWN" and not job.HasField("cost"):
+            return "unconfirmed", "Nobody could tell us what became of it; the money stays held, and we look on."
+        return "failed", ways.short(job.error)
+    if job.state == _Job.STATE_WAITING:
+        state, sentence = _WAITS.get(job.wait_reason, ("queued", "In line"))
+        return state, sentence.format_map(facts)
+    state, sentence = _SENT.get(job.submission_state, _BETWEEN)
+    if job.HasField("parked"):
+        sentence = ways.short(job.parked)
+    elif job.stuck:
+        sentence = "Nothing was heard of it for 15 minutes"
+    elif job.state == _Job.STATE_CANCELING:
+        sentence = "Stopping; what is paid is finished and kept"
+    return state, sentence.format_map(facts)
+
+
+def _groups(production: job_pb2.Production, job: job_pb2.Job, state: str) -> tuple[str, ...]:
+    groups = [_GROUPS[state]] if state in _GROUPS else []
+    waits_for_you = job.state in OPEN and (job.wait_reason in _FOR_YOU or job.stuck)
+    to_pick = state == "done" and production.state == _Production.STATE_NEEDS_PICK
+    if (waits_for_you or to_pick) and "you" not in groups:
+        groups.append("you")
+    return tuple(groups)
+
+
+def _reused(scene: job_pb2.ProductionScene) -> Row:
+    said = "Its take fits and is used again"
+    if scene.reason == _Scene.REASON_LEFT:
+        said = "Left for another time; the film shows its take as it is"
+    return Row(
+        id=scene.scene_id,
+        number=scene.scene_number,
+        take=0,
+        title=scene.scene_title or "Untitled",
+        state="picked",
+        word="",
+        sentence=said,
+        groups=("done",),
+        since="",
+        cost=None,
+        most=money_pb2.Money(),
+        is_open=False,
+        seconds=0,
+        version=0,
+        take_id=scene.take_id,
+        job_id="",
+        act=None,
+    )
+
+
+def can_be_again(production: job_pb2.Production, row: Row) -> bool:
+    """Whether it failed, nothing was charged, and its production can still make it."""
+    return row.state == "failed" and production.state in FILMS and row.cost is not None and not row.cost.micros
+
+
+class Tally(NamedTuple):
+    """How a production stands: scenes with a take, rows of each filter, and what can be tried again for how much."""
+
+    scenes: int
+    done: int
+    shows: Mapping[str, int]
+    again: int
+    again_most: money_pb2.Money
+
+
+def tally(production: job_pb2.Production, found: Sequence[Row]) -> Tally:
+    """Counted from the rows, so that what is said above them is what they show."""
+    done = {row.number for row in found if "done" in row.groups}
+    shows = {name: sum(name == "all" or name in row.groups for row in found) for name in SHOWS}
+    can = [row for row in found if can_be_again(production, row)]
+    most = money_pb2.Money(currency=production.cost.currency, micros=sum(row.most.micros for row in can))
+    return Tally(len({row.number for row in found}), len(done), shows, len(can), most)
+
+
+def left(production: job_pb2.Production, measured: float, now: float) -> tuple[float, float] | None:
+    """The seconds it still takes, least and most, as was measured at a moment; None when that is not known."""
+    if not production.HasField("time_left") or production.state != _Production.STATE_FILMING:
+        return None
+    gone = now - measured
+    least, most = (
+        one.ToMilliseconds() / 1000 - gone for one in (production.time_left.least, production.time_left.most)
+    )
+    return (max(0.0, least), most) if most > 0 else None
