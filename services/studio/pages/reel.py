@@ -40,7 +40,7 @@ _SENT = {
     "ACCEPTED": ("generating", "At {model}"),
     "UNKNOWN": (
         "unconfirmed",
-        "We sent it and the answer got lost. We will not send it twice, and find out by ourselves.",
+        "We sent it and the answer got lost. It is never bought twice, and we find out by ourselves.",
     ),
     "PROVIDER_DONE": ("fetching", "Made and paid; downloading it next"),
     "FETCHING": ("fetching", "Downloading and checking it"),

@@ -16,7 +16,7 @@ from services.studio.rest import refusals
 _Said = Callable[[Any], str]
 _STEPS = {
     jobs_pb.RetryJobResponse.STEP_ORDERED_AGAIN: "Asked for again; it counts once.",
-    jobs_pb.RetryJobResponse.STEP_LOOKED_AGAIN: "Looking again, for free. Nothing is sent twice.",
+    jobs_pb.RetryJobResponse.STEP_LOOKED_AGAIN: "Looking again, for free. Nothing is bought twice.",
     jobs_pb.RetryJobResponse.STEP_FETCHED_AGAIN: "Fetching the paid clip again, for free.",
     jobs_pb.RetryJobResponse.STEP_MADE_ANEW: "A new take is on its way.",
 }
