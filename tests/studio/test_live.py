@@ -5,7 +5,8 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,17 @@ def studio() -> Iterator[Studio]:
         patch.setenv("RUSHES_LEASE_S", "8")
         folder = Path(made) / "home"
         try:
-            found = Studio(asyncio.run(visit.ensure(folder, print)))
+            found = Studio(_aside(visit.ensure(folder, print)))
             yield found
             found.close()
         finally:
-            asyncio.run(visit.stop(folder))
+            _aside(visit.stop(folder))
+
+
+def _aside(work: Coroutine[Any, Any, Any]) -> Any:
+    """In a thread of its own: in this one the browser's loop may run."""
+    with futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def film(studio: Studio, page: Page, count: int) -> None:

@@ -85,8 +85,12 @@ class Desk:
         self, board: storyboard_pb2.Storyboard, form: datastructures.FormData, wanted: Wanted
     ) -> responses.Response:
         plan = await self._plan(board, wanted)
-        found = terms.changes(terms.read(map(str, form.getlist("was"))), terms.shown(plan))
+        was = terms.read(map(str, form.getlist("was")))
+        found = terms.changes(was, terms.shown(plan))
         why = "The project changed" if found or str(board.revision) != form.get("revision") else "The quote has ended"
+        priced = (frozenset(one.scene_id for one in was), f"{wanted.takes} {wanted.by_hand}")
+        if priced != (wanted.scenes, form.get("priced")):
+            why = "You changed what to make"
         return await self._page(board, plan, wanted, Stale(why, found))
 
     async def _page(
