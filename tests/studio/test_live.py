@@ -133,7 +133,7 @@ def test_whatever_is_killed_comes_back_and_nothing_is_lost(
     windows: Callable[..., browser.Window], studio: Studio, victim: str, said: str
 ) -> None:
     window = windows()
-    window.allow("net::ERR", "Failed to load resource", "503")
+    window.allow("net::ERR", "Failed to load resource", "htmx:sse:error")
     film(studio, window.page, 20)
     expect(window.page.locator("#feed")).to_have_attribute("data-live", "on")
     os.kill(_pid(studio, victim), signal.SIGKILL)
