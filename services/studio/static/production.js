@@ -1,4 +1,5 @@
 /* The production page: verbs without leaving, the drawer, the reel and keys; and what the feed is up to. */
+import { signedOut } from "./door.js";
 import { toast } from "./toast.js";
 
 const $ = (id) => document.getElementById(id);
@@ -10,7 +11,7 @@ async function turn(form) {
   buttons.forEach((button) => button.setAttribute("aria-disabled", "true"));
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: HTMX });
-    if (answer.headers.get("hx-redirect")) return location.assign(answer.headers.get("hx-redirect"));
+    if (answer.status === 401) return signedOut();
     const text = await answer.text();
     $("answer").innerHTML = answer.ok ? "" : text;
     if (answer.ok) toast(text);
