@@ -11,13 +11,16 @@ MAKES = {"Add", "Create", "Duplicate", "Import"}
 """Verbs that make something new: a request_id says that it is the same thing."""
 MAKES_ANEW = {
     "StoryboardService/CreateGuestStoryboard",  # for somebody whom nobody knows yet; what is left over goes by itself
+    "SessionService/CreateSession",  # its secret is told once; one whose answer got lost ends by itself
+    "SessionService/CreateTicket",  # and so does a ticket
 }
-ASKS = set("Compose Diff Dump Export Extract Get Identify List Plan Propose Refine Verify Watch".split())
+ASKS = set("Compose Diff Dump Export Extract Get Identify List Open Plan Propose Refine Verify Watch".split())
 """Verbs that change nothing, or keep what they make by what it is of."""
 MOVES = set(
     """
-    Approve Cancel Claim Delete Discard Fetch Move Name Note Pause Pick Reconcile Release Remove Replay Restore Resume
-    Retry Revoke Rotate Set Settle Test Throw Undelete Unpick Update Upload
+    Approve Archive Cancel Claim Delete Discard End Fetch Move Name Note Pause Pick Reconcile Redeem Release Remove Replay Restore Resume
+    Retry Revoke Rotate Set Settle Test Throw Unarchive Undelete Unpick Update
+    Upload
 """.split()
 )
 """Verbs that bring something into a state, in which a second call finds it; where two would not be one, an etag is
