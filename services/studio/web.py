@@ -16,6 +16,7 @@ from services.studio.rest import calls
 _PROGRAMS = ("/v1/", "/api/")
 # Signed addresses of media are made to be given away; nothing else of ours is shown inside of another's page.
 _GIVEN_AWAY = "/media/"
+_SECRET = "/s/"
 _NEEDED_BY_NO_PAGE = "camera=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
 
 
@@ -40,18 +41,19 @@ class _Doors:
             (b"content-security-policy", _policy(media_origin).encode()),
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"permissions-policy", _NEEDED_BY_NO_PAGE.encode()),
-            # With `no-referrer`, browsers say `Origin: null` of our own forms, and nobody could tell them from others'.
-            (b"referrer-policy", b"same-origin"),
             (b"x-content-type-options", b"nosniff"),
         ]
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         shown_by = b"cross-origin" if scope["path"].startswith(_GIVEN_AWAY) else b"same-origin"
+        # With `no-referrer`, browsers say `Origin: null` of our own forms, and nobody could tell them from others'; but
+        # the address of a link is its secret.
+        told_to = b"no-referrer" if scope["path"].startswith(_SECRET) else b"same-origin"
 
         async def guarded(message: types.Message) -> None:
             if message["type"] == "http.response.start":
-                own = (b"cross-origin-resource-policy", shown_by)
-                message["headers"] = [*message.get("headers", ()), *self._headers, own]
+                own = [(b"cross-origin-resource-policy", shown_by), (b"referrer-policy", told_to)]
+                message["headers"] = [*message.get("headers", ()), *self._headers, *own]
             await send(message)
 
         inside = self._programs if scope["path"].startswith(_PROGRAMS) else self._people

@@ -144,13 +144,14 @@ async def test_nothing_but_the_signed_address_works(open_studio):
 
 
 async def test_every_answer_tells_the_browser_to_trust_nothing_else(open_studio):
-    for address in ("/", "/healthz", "/static/studio.css", "/nowhere", "/media/x", open_studio.sign()):
+    for address in ("/", "/healthz", "/static/studio.css", "/nowhere", "/media/x", open_studio.sign(), "/s/secret"):
         headers = (await open_studio.get(address)).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
-        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+        named_to = "no-referrer" if address.startswith("/s/") else "same-origin"
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", named_to)
         assert (headers["cross-origin-opener-policy"], "camera=()" in headers["permissions-policy"]) == (
             "same-origin",
             True,
@@ -177,6 +178,13 @@ async def test_a_service_that_is_away_is_a_problem_with_a_remedy(open_studio):
     approval = "/v1/productions/prod_1:approve"
     spent = await open_studio.client.post(approval, headers={"authorization": "Bearer nobody's"})
     assert (spent.status_code, spent.json()["charged"]) == (503, {"state": "unknown"})
+
+
+async def test_a_link_cannot_be_shown_while_the_compiler_is_away(open_studio):
+    for place in ("/s/secret", "/s/secret/video?ticket=1"):
+        got = await open_studio.get(place)
+        assert (got.status_code, "cannot be shown just now" in got.text) == (503, True)
+        assert got.headers["x-robots-tag"] == "noindex, nofollow"
 
 
 async def test_the_document_is_served(open_studio):
