@@ -46,6 +46,7 @@ _BATCH = 64
 _PUBLISH_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 5.0
 _AWAY_S = 1.0
+_OLDEST = (2, 12, 0)  # those before take settings that they do not know, and say nothing
 _AGAIN = "#"
 _HOME = pathlib.Path(__file__).parent.parent
 
@@ -59,7 +60,10 @@ class Bus:
 
     @classmethod
     async def connect(cls, url: str, service: str) -> "Bus":
-        """Connect, waiting for the server as long as it takes; health says meanwhile that we are not ready."""
+        """Connect, waiting for the server as long as it takes; health says meanwhile that we are not ready.
+
+        Raises RuntimeError for a server that is too old.
+        """
 
         async def on_error(fault: Exception) -> None:
             bus_measures.faulted(fault)
@@ -87,6 +91,12 @@ class Bus:
             reconnected_cb=on_return,
             closed_cb=on_close,
         )
+        server = client.connected_server_version
+        version = server.major, server.minor, server.patch
+        if version < _OLDEST:
+            await client.close()
+            raise RuntimeError(f"NATS is {_written(version)}: should be {_written(_OLDEST)} or newer")
+        log.info("nats_connected", extra={"version": _written(version)})
         bus_measures.connected(client)
         return cls(client, closed)
 
@@ -131,6 +141,10 @@ class Bus:
                     group.create_task(_coroutine(run.every(f"deliver_{stream}", 0, inlet.tick), stop))
 
         return part
+
+
+def _written(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def publisher(event: type[Message]) -> str:

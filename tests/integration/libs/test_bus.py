@@ -89,6 +89,20 @@ async def ends(database, nats_url):
     await connected.close()
 
 
+async def test_a_server_that_is_too_old_is_refused():
+    async def old(reader, writer):
+        writer.write(b'INFO {"server_id": "x", "version": "2.9.25", "max_payload": 1048576}\r\n')
+        while line := await reader.readline():
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(old, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(RuntimeError, match=r"NATS is 2\.9\.25: should be 2\.12\.0 or newer"):
+            await bus.Bus.connect(f"nats://127.0.0.1:{port}", "tests")
+
+
 async def test_every_event_is_handled_once(ends):
     async with running(ends.relay, ends.hearing(), ends.hearing()):
         await ends.say(*EVENTS[:10])
