@@ -36,7 +36,8 @@ def scenes(*subjects: str) -> list[dict[str, Any]]:
 
 def generate(page: Page) -> None:
     page.get_by_role("button", name=re.compile("^Generate ·")).click()
-    page.wait_for_url("**/production?production=*")
+    expect(page).to_have_url(re.compile("production[?]production="))
+    expect(page.get_by_role("heading", name="Production")).to_be_visible()
 
 
 def line(page: Page, number: int) -> Any:
@@ -68,7 +69,8 @@ def test_a_quote_says_the_most_one_can_pay_and_is_paid_once(window: browser.Wind
     expect(dialog.locator(".most")).to_contain_text("0.40")
     form = page.evaluate("new URLSearchParams(new FormData(document.querySelector('#terms'))).toString()")
     dialog.get_by_role("button", name=re.compile("^Generate ·")).dblclick()
-    page.wait_for_url("**/production?production=*")
+    expect(page).to_have_url(re.compile("production[?]production="))
+    expect(page.locator(".line")).to_have_count(4)
     again = page.request.post(
         f"/p/{project['id']}/quote",
         data=form,
@@ -114,7 +116,7 @@ def test_a_lost_answer_is_checked_and_never_sent_twice(window: browser.Window, s
     drawer.get_by_role("button", name="Check now").click()
     expect(page.locator(".toast").first).to_contain_text("Nothing is bought twice")
     assert browser.axe(page) == []
-    expect(row).to_contain_text("Picked", timeout=180_000)
+    expect(row).to_contain_text("Picked", timeout=240_000)
     expect(drawer).to_contain_text("The answer was lost; looking for it")
     (job,) = production_of(studio, page)["jobs"]
     ledger = (studio.house.folder / "sandbox" / "ledger.jsonl").read_text().splitlines()
@@ -145,7 +147,7 @@ def test_what_went_wrong_says_what_it_cost_and_what_to_do(window: browser.Window
     expect(page.locator(".line", has_text="TK2")).to_contain_text("Failed")
     page.goto(page.url.replace("show=failed", "show=all"))
     page.get_by_role("button", name="Stop all").click()
-    expect(page.locator("#stands")).to_contain_text("Stopped", timeout=60_000)
+    expect(page.locator("#stands")).to_contain_text("Stopped", timeout=240_000)
     assert production_of(studio, page)["state"] == "STATE_CANCELED"
 
 
@@ -155,11 +157,11 @@ def test_a_production_waits_for_a_yes_and_for_a_pick(window: browser.Window, stu
     page.get_by_label("I pick the takes").check()
     generate(page)
     row = line(page, 1)
-    expect(page.locator("#stands")).to_contain_text("Pick one of each scene", timeout=60_000)
+    expect(page.locator("#stands")).to_contain_text("Pick one of each scene", timeout=240_000)
     expect(page.locator("#tally")).to_contain_text("Needs you")
     looks_right(page)
     row.get_by_role("button", name="Pick").click()
-    expect(page.locator("#stands")).to_contain_text("All 1 done", timeout=60_000)
+    expect(page.locator("#stands")).to_contain_text("All 1 done", timeout=240_000)
     expect(row).to_contain_text("Picked")
     assert browser.axe(page) == []
 
