@@ -18,9 +18,8 @@ ASKS = set("Compose Diff Dump Export Extract Get Identify List Open Plan Propose
 """Verbs that change nothing, or keep what they make by what it is of."""
 MOVES = set(
     """
-    Approve Archive Cancel Claim Delete Discard End Fetch Move Name Note Pause Pick Reconcile Redeem Release Remove Replay Restore Resume
-    Retry Revoke Rotate Set Settle Test Throw Unarchive Undelete Unpick Update
-    Upload
+    Approve Archive Cancel Claim Delete Discard End Fetch Move Name Note Pause Pick Reconcile Redeem Release Remove
+    Replay Restore Resume Retry Revoke Rotate Set Settle Test Throw Unarchive Undelete Unpick Update Upload
 """.split()
 )
 """Verbs that bring something into a state, in which a second call finds it; where two would not be one, an etag is
