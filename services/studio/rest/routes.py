@@ -21,7 +21,11 @@ _CONTRACT = (
     "rushes.compiler.v1.share_service_pb2",
     "rushes.ops.v1.dead_letter_service_pb2",
     "rushes.access.v1.session_service_pb2",
+    "rushes.ops.v1.ops_service_pb2",
+    "rushes.ops.v1.audit_service_pb2",
+    "rushes.access.v1.token_service_pb2",
 )
+_PROCESSES = ("storyboard", "job", "provider_gateway", "compiler")
 SERVICES = {
     "boards": ("storyboard", "rushes.storyboard.v1.StoryboardService"),
     "jobs": ("job", "rushes.job.v1.JobService"),
@@ -33,6 +37,9 @@ SERVICES = {
     "letters@job": ("job", "rushes.ops.v1.DeadLetterService"),
     "letters@provider_gateway": ("provider_gateway", "rushes.ops.v1.DeadLetterService"),
     "letters@compiler": ("compiler", "rushes.ops.v1.DeadLetterService"),
+    "tokens": ("storyboard", "rushes.access.v1.TokenService"),
+    **{f"ops@{name}": (name, "rushes.ops.v1.OpsService") for name in _PROCESSES},
+    **{f"audit@{name}": (name, "rushes.ops.v1.AuditService") for name in _PROCESSES},
 }
 """By the word the table has for it: who answers, and the contract's name."""
 

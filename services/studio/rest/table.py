@@ -314,9 +314,29 @@ def _letters(service: str) -> list[Route]:
     ]
 
 
+def _process(service: str) -> list[Route]:
+    """What one process of a service is asked about itself, and about what was decided there."""
+    ops, audit, place, book = f"ops@{service}.", f"audit@{service}.", f"/v1/ops/services/{service}", "/v1/ops/audit/"
+    return [
+        Route(method="GET", path=place, call=ops + "GetStatus"),
+        Route(method="GET", path=place + "/config", call=ops + "DumpConfig"),
+        Route(method="GET", path=place + "/stuck", call=ops + "ListStuck"),
+        Route(method="POST", path=place + ":set_log_level", call=ops + "SetLogLevel", body="*"),
+        Route(method="POST", path=place + ":replay_outbox", call=ops + "ReplayOutbox", body="*"),
+        Route(method="GET", path=book + service, call=audit + "ListAuditEntries"),
+        Route(method="GET", path=f"{book}{service}:verify", call=audit + "VerifyAudit"),
+    ]
+
+
 _OPS = [
     Route(method="GET", path="/v1/ops/queues", call="jobs.GetQueueStats"),
     *(route for service in ("job", "provider_gateway", "compiler") for route in _letters(service)),
+    *(route for service in ("storyboard", "job", "provider_gateway", "compiler") for route in _process(service)),
+]
+_TOKENS = [
+    Route(method="GET", path="/v1/tokens", call="tokens.ListApiTokens"),
+    Route(method="POST", path="/v1/tokens", call="tokens.CreateApiToken", body="api_token", status=201),
+    Route(method="POST", path="/v1/tokens/{api_token_id}:revoke", call="tokens.RevokeApiToken", answer="api_token"),
 ]
 
 _SESSIONS = [
@@ -328,5 +348,5 @@ _SESSIONS = [
     Route(method="POST", path="/v1/tickets:redeem", call="sessions.RedeemTicket", body="*", status=201),
 ]
 
-ROUTES = [*_SESSIONS, *_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS]
+ROUTES = [*_SESSIONS, *_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS, *_TOKENS]
 """All of them."""
