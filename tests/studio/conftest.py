@@ -50,8 +50,16 @@ class Studio:
         return made
 
 
-@pytest.fixture(scope="session")
-def studio() -> Iterator[Studio]:
+def let_in(context: sync_api.BrowserContext, studio: Studio) -> None:
+    """Sign in as the owner."""
+    host = urllib.parse.urlsplit(studio.url).hostname or ""
+    cookie = {"name": "rushes_session", "value": studio.token, "domain": host, "path": "/"}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+
+
+@contextlib.contextmanager
+def living() -> Iterator[Studio]:
+    """The studio of a house of its own, whose stand-in answers at once."""
     with homes.folder("rushes-studio-") as made, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
         folder = Path(made) / "home"
@@ -60,6 +68,12 @@ def studio() -> Iterator[Studio]:
                 yield opened
         finally:
             asyncio.run(visit.stop(folder))
+
+
+@pytest.fixture(scope="session")
+def studio() -> Iterator[Studio]:
+    with living() as lived_in:
+        yield lived_in
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +92,7 @@ def windows(studio: Studio, chromium: sync_api.Browser) -> Iterator[Callable[...
             context = chromium.new_context(base_url=studio.url, **options)
             all_of_them.callback(context.close)
             if signed_in:
-                host = urllib.parse.urlsplit(studio.url).hostname or ""
-                cookie = {"name": "rushes_session", "value": studio.token, "domain": host, "path": "/"}
-                context.add_cookies([cookie])  # type: ignore[list-item]
+                let_in(context, studio)
             opened.append(browser.Window(context))
             return opened[-1]
 

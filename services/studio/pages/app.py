@@ -5,7 +5,21 @@ from collections.abc import Callable
 import fastapi
 from starlette import types
 
-from services.studio.pages import faults, files, house, links, people, production, quote, shared, signing, site, turning
+from services.studio.pages import (
+    faults,
+    files,
+    house,
+    links,
+    ops,
+    people,
+    production,
+    quote,
+    settings,
+    shared,
+    signing,
+    site,
+    turning,
+)
 
 SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     house.routes,
@@ -15,6 +29,8 @@ SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     quote.routes,
     production.routes,
     turning.routes,
+    settings.routes,
+    ops.routes,
 )
 """One for each screen."""
 
