@@ -67,6 +67,14 @@ test: $(VENV)/dev ## Every test that needs no browser
 test-studio: $(VENV)/dev $(WEB) ## The pages in a real Chromium: every proof of them
 	$(BIN)/python -m pytest tests/studio
 
+.PHONY: studio-pictures
+studio-pictures: $(VENV)/dev $(WEB) ## Picture every page of the studio into docs/studio, from films of the stand-in
+	$(BIN)/python -m tests.studio.pictures
+
+.PHONY: bench-studio
+bench-studio: $(VENV)/dev $(WEB) ## Visit every page cold, and print what is fetched and how soon it is painted
+	$(BIN)/python -m tests.studio.paint
+
 .PHONY: tools-test
 tools-test: chart-test workflows-test recipes-test ## What is proved with the tools: what is deployed
 
