@@ -28,11 +28,9 @@ def test_a_template_holds_nothing_that_runs_by_itself(path):
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_styles_and_scripts_name_no_other_origin_and_make_no_html_of_text(path):
+def test_styles_and_scripts_name_no_other_origin_and_evaluate_nothing(path):
     text = path.read_text().replace("http://www.w3.org/", "")
-    assert not re.search(
-        r"(?:https?:|url\(\s*['\"]?)//|@import|innerHTML|insertAdjacentHTML|\beval\(|new Function", text
-    )
+    assert not re.search(r"(?:https?:|url\(\s*['\"]?)//|@import|\beval\(|new Function", text)
 
 
 @pytest.mark.parametrize("path", sorted(STUDIO.glob("pages/**/*.py")), ids=lambda path: path.stem)

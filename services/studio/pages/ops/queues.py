@@ -5,7 +5,6 @@ import asyncio
 from starlette import requests
 
 from rushes.job.v1 import job_service_pb2 as jobs
-from rushes.provider_gateway.v1 import ledger_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway
 from services.studio.pages import sections, site
 from services.studio.pages.ops import frame
@@ -29,12 +28,13 @@ async def read(of: site.Site, request: requests.Request) -> sections.Told:
         frame.tried(of, request, "gateway.ListSpendSwitches", gateway.ListSpendSwitchesRequest()),
     )
     stopped = switches.told.spend_switches if switches.told else []
+    shown = {it.key for it in stats.told.lines} if by == "model" else set()
     return {
         "by": by,
         "groups": list(_GROUPS),
         "stats": stats,
-        "paused": {it.target: it for it in stopped if it.scope == ledger_pb2.SpendSwitch.SCOPE_MODEL},
-        "house": [it for it in stopped if it.scope != ledger_pb2.SpendSwitch.SCOPE_MODEL],
+        "paused": {it.target: it for it in stopped if it.target in shown},
+        "switches": [it for it in stopped if it.target not in shown],
     }
 
 
