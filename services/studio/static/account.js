@@ -1,8 +1,9 @@
 /* What is chosen for this browser alone: the theme, and whether single keys do something. */
 const form = document.querySelector("[data-choices]");
 const root = document.documentElement;
+const SYSTEM = "system";
 
-form.elements.theme.value = localStorage.getItem("theme") ?? "";
+form.elements.theme.value = localStorage.getItem("theme") ?? SYSTEM;
 form.elements.keys.checked = localStorage.getItem("keys") !== "off";
 
 function keep(name, value) {
@@ -10,7 +11,7 @@ function keep(name, value) {
 }
 
 form.addEventListener("change", () => {
-  const theme = form.elements.theme.value;
+  const theme = form.elements.theme.value === SYSTEM ? "" : form.elements.theme.value;
   theme ? (root.dataset.theme = theme) : delete root.dataset.theme;
   keep("theme", theme);
   keep("keys", form.elements.keys.checked ? "" : "off");
