@@ -46,7 +46,6 @@ PAGES = [
     Page("settings-budgets", "/settings/budgets", "Walls around what is bought, and how full they are"),
     Page("settings-webhooks", "/settings/webhooks?endpoint={hook}", "Who is told what happens, and what came of it"),
     Page("settings-tokens", "/settings/tokens", "Tokens for programs"),
-    Page("settings-people", "/settings/people", "Who may do what"),
     Page("settings-account", "/settings/account", "Theme, keyboard, motion, time"),
     Page("settings-shortcuts", "/settings/shortcuts", "Every key"),
     Page("ops-queues", "/ops/queues", "What waits and runs, of every tenant"),
