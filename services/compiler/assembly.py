@@ -26,6 +26,7 @@ from services.compiler import (
     segment_store,
     segments,
     store,
+    timeline,
     wire,
     workroom,
     workshop,
@@ -114,14 +115,25 @@ async def _joined(shop: workshop.Workshop, planned: _Planned, made: float, share
 
 
 async def _completed(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, result: domain.Result) -> domain.Film:
-    """With a manifest of its own: a film that is the same to the eye may be of other scenes."""
+    """With a manifest and chapters of its own: a film that is the same to the eye may be of other scenes."""
     file, now = manifest.File(result.video.sha256, result.video.size_bytes), shop.clock()
     told = manifest.of(one.id, plan, wire.makers(wire.edit_list(one)), file, _SOFTWARE_VERSION, now)
     async with shop.room.order() as folder:
         path = folder / orders.MANIFEST
         await asyncio.to_thread(path.write_text, manifest.write(told), "utf-8")
         (kept,) = await _take(shop, one, [(path, "application/json")])
-    return domain.completed(one, dataclasses.replace(result, manifest=kept), now)
+    seen = tuple(_chapter(cut.place) for cut in plan.cuts)
+    return domain.completed(one, dataclasses.replace(result, manifest=kept, chapters=seen), now)
+
+
+def _chapter(place: timeline.Place) -> domain.Chapter:
+    return domain.Chapter(
+        title=place.title,
+        scene_id=place.entry.scene.scene_id,
+        take_id=place.entry.scene.take_id,
+        start=place.start,
+        end=place.end,
+    )
 
 
 async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> domain.Film:

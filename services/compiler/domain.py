@@ -99,6 +99,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A cut from frame `start` up to `end` of a film; a card has no scene and no take."""
+
+    title: str
+    scene_id: str
+    take_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A finished film: its exact length in frames at `fps_numerator / fps_denominator`, and its files.
 
@@ -121,6 +132,7 @@ class Result:
     captions_srt: Media | None = None
     manifest: Media | None = None
     notices: tuple[Notice, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
 
 
 def files(result: Result) -> list[Media]:

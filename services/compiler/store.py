@@ -240,7 +240,8 @@ def _film(row: sa.RowMapping) -> domain.Film:
 def _result(value: dict[str, Any]) -> domain.Result:
     files = {one.field: domain.Media(**value[one.field]) for one in orders.OUTPUTS if value.get(one.field)}
     notices = tuple(domain.Notice(**one | {"kind": domain.Oddity(one["kind"])}) for one in value.get("notices", ()))
-    return domain.Result(**value | files | {"notices": notices})
+    chapters = tuple(domain.Chapter(**one) for one in value.get("chapters", ()))
+    return domain.Result(**value | files | {"notices": notices, "chapters": chapters})
 
 
 def _row(film: domain.Film) -> dict[str, Any]:

@@ -200,6 +200,10 @@ def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
     for one in result.notices:
         kind = film_pb2.Notice.Kind.Value(f"KIND_{one.kind}")
         message.notices.add(kind=kind, start=_until(result, one.start), end=_until(result, one.end))
+    for cut in result.chapters:
+        chapter = message.chapters.add(title=cut.title, scene_id=cut.scene_id, take_id=cut.take_id)
+        chapter.start.CopyFrom(_until(result, cut.start))
+        chapter.end.CopyFrom(_until(result, cut.end))
 
 
 def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:

@@ -108,6 +108,8 @@ async def test_a_film_that_was_made_before_has_a_manifest_of_its_own(compiler: C
     told = [json.loads(await stored(compiler, film.manifest)) for film in (one, other)]
     assert [each["shots"][0]["take_id"] for each in told] == ["take_a", "take_b"]
     assert [each["film_id"] for each in told] == [one.id, other.id]
+    assert [film.chapters[0].take_id for film in films] == ["take_a", "take_b"]
+    assert (one.chapters[0].start.ToNanoseconds(), one.chapters[0].end) == (0, one.duration)
 
 
 @pytest.mark.parametrize(

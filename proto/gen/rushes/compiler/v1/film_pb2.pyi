@@ -65,6 +65,46 @@ class Film(_message.Message):
     STATE_CANCELED: Film.State.ValueType  # 5
     """STATE_CANCELED: set by CancelFilm."""
 
+    @_typing.final
+    class Chapter(_message.Message):
+        """Chapter is one cut of the finished film, and where it is seen."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TITLE_FIELD_NUMBER: _builtins.int
+        SCENE_ID_FIELD_NUMBER: _builtins.int
+        TAKE_ID_FIELD_NUMBER: _builtins.int
+        START_FIELD_NUMBER: _builtins.int
+        END_FIELD_NUMBER: _builtins.int
+        title: _builtins.str
+        """title of the scene; of a card, its first line."""
+        scene_id: _builtins.str
+        """scene_id names the scene; empty for a card."""
+        take_id: _builtins.str
+        """take_id names the take; empty for a card."""
+        @_builtins.property
+        def start(self) -> _duration_pb2.Duration:
+            """start is where it begins in the film."""
+
+        @_builtins.property
+        def end(self) -> _duration_pb2.Duration:
+            """end is where it ends in the film; the next one begins before that where a join shows both."""
+
+        def __init__(
+            self,
+            *,
+            title: _builtins.str = ...,
+            scene_id: _builtins.str = ...,
+            take_id: _builtins.str = ...,
+            start: _duration_pb2.Duration | None = ...,
+            end: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "scene_id", b"scene_id", "start", b"start", "take_id", b"take_id", "title", b"title"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     PRODUCTION_ID_FIELD_NUMBER: _builtins.int
     EDIT_LIST_FIELD_NUMBER: _builtins.int
@@ -92,6 +132,7 @@ class Film(_message.Message):
     CAPTIONS_SRT_FIELD_NUMBER: _builtins.int
     MANIFEST_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    CHAPTERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the film, "film_…"; assigned by the server."""
     production_id: _builtins.str
@@ -180,6 +221,10 @@ class Film(_message.Message):
     def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Notice]:
         """notices are stretches of the finished film that may be no intention, in order; only in STATE_COMPLETED."""
 
+    @_builtins.property
+    def chapters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Film.Chapter]:
+        """chapters are the cuts in order; only in STATE_COMPLETED, and absent on films that were cut before there were any."""
+
     def __init__(
         self,
         *,
@@ -210,10 +255,11 @@ class Film(_message.Message):
         captions_srt: _media_pb2.Media | None = ...,
         manifest: _media_pb2.Media | None = ...,
         notices: _abc.Iterable[Global___Notice] | None = ...,
+        chapters: _abc.Iterable[Global___Film.Chapter] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "manifest", b"manifest", "poster", b"poster", "profile", b"profile", "progress", b"progress", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "notices", b"notices", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "chapters", b"chapters", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "notices", b"notices", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
