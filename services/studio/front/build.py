@@ -19,9 +19,9 @@ FILES = {
 }
 """What each file is called here, and where it lies in its package."""
 ICONS = """
-    arrow-down arrow-right arrow-up check chevron-down circle-dashed circle-help clapperboard clock copy download
-    ellipsis film grip-vertical key-round link loop:repeat pause pencil play plus redo:redo-2 search settings
-    share:share-2
+    arrow-down arrow-right arrow-up captions check chevron-down circle-dashed circle-help clapperboard clock copy
+    download ellipsis film fullscreen:maximize grip-vertical key-round link loop:repeat muted:volume-x pause pencil
+    pip:picture-in-picture-2 play plus redo:redo-2 search settings share:share-2 sound:volume-2 step-back step-forward
     slash:ban square trash:trash-2 triangle-alert undo:undo-2 upload user users wallet webhook x
 """.split()
 """Icons of the sprite; `ours:theirs` where Lucide calls it otherwise."""

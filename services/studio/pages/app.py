@@ -6,6 +6,7 @@ import fastapi
 from starlette import types
 
 from services.studio.pages import (
+    compare,
     faults,
     files,
     house,
@@ -18,6 +19,7 @@ from services.studio.pages import (
     shared,
     signing,
     site,
+    takes,
     turning,
 )
 
@@ -31,6 +33,8 @@ SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     turning.routes,
     settings.routes,
     ops.routes,
+    takes.routes,
+    compare.routes,
 )
 """One for each screen."""
 
