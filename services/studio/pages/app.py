@@ -7,8 +7,10 @@ from starlette import types
 
 from services.studio.pages import (
     compare,
+    downloads,
     faults,
     files,
+    film,
     house,
     links,
     ops,
@@ -21,6 +23,7 @@ from services.studio.pages import (
     site,
     takes,
     turning,
+    versions,
 )
 
 SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
@@ -35,6 +38,9 @@ SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     ops.routes,
     takes.routes,
     compare.routes,
+    film.routes,
+    versions.routes,
+    downloads.routes,
 )
 """One for each screen."""
 

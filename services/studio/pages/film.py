@@ -1,0 +1,172 @@
+"""The film page: a cut to watch, what it is made of, the others, and the next one."""
+
+import asyncio
+import hashlib
+import urllib.parse
+import uuid
+from typing import Any, NamedTuple
+
+import fastapi
+from fastapi import responses
+from starlette import requests
+
+from rushes.compiler.v1 import compiler_service_pb2 as compiler
+from rushes.compiler.v1 import film_pb2
+from rushes.storyboard.v1 import storyboard_pb2
+from rushes.type.v1 import edit_list_pb2
+from services.studio.pages import candidates, captions, cuts, cutting, site
+
+_PLACE = "/p/{storyboard_id}/film"
+_RATE = 24
+_FORMS = uuid.UUID("0b9f7c2e-5f0d-5d55-9d3a-6d0f3a3e7c41")
+"""The namespace of the request ids of forms."""
+
+
+class Absent(NamedTuple):
+    """A scene that is not in a cut, and how it stands now."""
+
+    number: int
+    scene: storyboard_pb2.Scene
+    state: str
+    said: str
+
+
+def routes(of: site.Site) -> fastapi.APIRouter:
+    """/p/{id}/film, its making and its captions."""
+    router = fastapi.APIRouter()
+
+    @router.get(_PLACE)
+    async def show(
+        request: requests.Request, storyboard_id: str, film: str = "", same: bool = False
+    ) -> responses.Response:
+        told, made = await asyncio.gather(
+            cuts.reel(of, request, storyboard_id), candidates.productions(of, request, storyboard_id, 1)
+        )
+        cut = told.shown(film)
+        if cut:
+            cut = cut._replace(film=await _film(of, request, cut.film.id))
+        shown = {"reel": told, "cut": cut, "same": same, "same_origin": _is_ours(of, request)}
+        return of.show(request, "film.html", shown | _of_cut(told, cut, made))
+
+    @router.post(_PLACE)
+    async def make(request: requests.Request, storyboard_id: str) -> responses.Response:
+        form = await request.form()
+        told = await cuts.reel(of, request, storyboard_id)
+        takes = await cuts.sources(of, request, told)
+        wanted = cutting.edit_list(told.board, takes, cutting.read(form), _rate(told.shown("")))
+        if known := cuts.same(told, wanted):
+            return responses.RedirectResponse(f"{request.url.path}?film={known.film.id}&same=1", 303)
+        asked = compiler.CreateFilmRequest(request_id=_key(form, wanted), edit_list=wanted)
+        made = (await of.ask(request, "compiler.CreateFilm", asked)).film
+        return responses.RedirectResponse(f"{request.url.path}?film={made.id}", 303)
+
+    @router.get(_PLACE + "/{film_id}/making")
+    async def making(request: requests.Request, storyboard_id: str, film_id: str) -> responses.Response:
+        film = await _film(of, request, film_id)
+        place, ended = f"/p/{storyboard_id}/film?film={film_id}", film.state in cuts.ENDS
+        if ended and not site.wants_fragment(request):
+            return responses.RedirectResponse(place, 303)
+        if ended and _awaits(request, film_id):
+            return responses.Response(status_code=200, headers={"hx-redirect": place})
+        return of.show(request, "parts/making.html", {"film": film, "id": storyboard_id})
+
+    @router.post(_PLACE + "/{film_id}/cancel")
+    async def cancel(request: requests.Request, storyboard_id: str, film_id: str) -> responses.Response:
+        await of.ask(request, "compiler.CancelFilm", compiler.CancelFilmRequest(film_id=film_id))
+        return responses.RedirectResponse(f"/p/{storyboard_id}/film", 303)
+
+    @router.get(_PLACE + "/{film_id}/captions.vtt")
+    async def vtt(request: requests.Request, storyboard_id: str, film_id: str) -> responses.Response:
+        text = captions.vtt(await _film(of, request, film_id))
+        return responses.Response(text, media_type="text/vtt", headers={"cache-control": "no-store"})
+
+    return router
+
+
+async def _film(of: site.Site, request: requests.Request, film_id: str) -> film_pb2.Film:
+    film: film_pb2.Film = (await of.ask(request, "compiler.GetFilm", compiler.GetFilmRequest(film_id=film_id))).film
+    return film
+
+
+def _awaits(request: requests.Request, film_id: str) -> bool:
+    """Whether the page was opened for this film: who watches another one is not interrupted."""
+    page = urllib.parse.urlsplit(request.headers.get("hx-current-url", "")).query
+    return dict(urllib.parse.parse_qsl(page)).get("film") == film_id
+
+
+def _of_cut(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> dict[str, Any]:
+    newest = next((one for one in told.cuts if one.is_done), None)
+    chosen = cutting.chosen(cut.film.edit_list, told.board) if cut else cutting.Settings()
+    return {
+        "absent": _absent(told, cut, made),
+        "news": _news(told, newest) if newest else (),
+        "newest": newest,
+        "next": len(told.cuts) + 1,
+        "key": str(uuid.uuid4()),
+        "settings": chosen,
+        "choices": cutting,
+        "sizes": cutting.sizes(told.board),
+        "captioned": cut is not None and captions.has(cut.film),
+        "makers": _makers(cut.film) if cut else {},
+        "numbers": {scene.id: number for number, scene in enumerate(told.board.scenes, 1)},
+        "ticks": _ticks(cut.film) if cut and cut.is_done else (),
+    }
+
+
+def _absent(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> list[Absent]:
+    """The scenes that are not in this cut; without one, those that would not be in it."""
+    there = {one.scene_id for one in cut.film.edit_list.cuts if one.take_id} if cut else set(told.picked)
+    states = {job.scene_id: candidates.state(job) for one in made for job in one.jobs}
+    found = []
+    for number, scene in enumerate(told.board.scenes, 1):
+        if scene.id not in there:
+            picked = scene.id in told.picked
+            state = "picked" if picked else states.get(scene.id) or "draft"
+            said = (
+                "Its take was picked after this cut" if picked else "" if states.get(scene.id) else "No take is picked"
+            )
+            found.append(Absent(number, scene, state, said))
+    return found
+
+
+def _news(told: cuts.Reel, newest: cuts.Cut) -> list[str]:
+    """What another cut would have that the newest has not."""
+    before = {one.scene_id: one.take_id for one in newest.film.edit_list.cuts if one.take_id}
+    found = []
+    for number, scene in enumerate(told.board.scenes, 1):
+        now = told.picked[scene.id].id if scene.id in told.picked else ""
+        was = before.pop(scene.id, "")
+        if now != was:
+            found.append(f"{number:03} {'is new' if not was else 'has another take' if now else 'is left out'}")
+    return found + [f"{len(before)} scenes are gone from the storyboard"] * bool(before)
+
+
+def _makers(film: film_pb2.Film) -> dict[str, int]:
+    """Which models made how many of its shots."""
+    found: dict[str, int] = {}
+    for one in film.edit_list.cuts:
+        if one.provenance.model:
+            found[one.provenance.model] = found.get(one.provenance.model, 0) + 1
+    return found
+
+
+def _ticks(film: film_pb2.Film) -> list[int]:
+    """Where chapters begin, in thousandths of the film."""
+    whole = film.duration.ToMilliseconds() or 1
+    return [one.start.ToMilliseconds() * 1000 // whole for one in film.chapters[1:]]
+
+
+def _rate(cut: cuts.Cut | None) -> int:
+    """The rate that lengths of cards and fades are counted at."""
+    return round(cut.rate) or _RATE if cut else _RATE
+
+
+def _is_ours(of: site.Site, request: requests.Request) -> bool:
+    """Whether scripts of the page may read media: they may read what is served beside it."""
+    return of.media_origin() == f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _key(form: Any, wanted: edit_list_pb2.EditList) -> str:
+    """One for a form and what it asks for: sent twice it makes one film, sent with other settings another."""
+    told = f"{form.get('key', '')} {hashlib.sha256(wanted.SerializeToString(deterministic=True)).hexdigest()}"
+    return str(uuid.uuid5(_FORMS, told))
