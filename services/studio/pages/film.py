@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import urllib.parse
 import uuid
-from typing import Any, NamedTuple
+from typing import Any
 
 import fastapi
 from fastapi import responses
@@ -12,23 +12,13 @@ from starlette import requests
 
 from rushes.compiler.v1 import compiler_service_pb2 as compiler
 from rushes.compiler.v1 import film_pb2
-from rushes.storyboard.v1 import storyboard_pb2
 from rushes.type.v1 import edit_list_pb2
-from services.studio.pages import candidates, captions, cuts, cutting, site
+from services.studio.pages import candidates, captions, cuts, cutting, shown, site
 
 _PLACE = "/p/{storyboard_id}/film"
 _RATE = 24
 _FORMS = uuid.UUID("0b9f7c2e-5f0d-5d55-9d3a-6d0f3a3e7c41")
 """The namespace of the request ids of forms."""
-
-
-class Absent(NamedTuple):
-    """A scene that is not in a cut, and how it stands now."""
-
-    number: int
-    scene: storyboard_pb2.Scene
-    state: str
-    said: str
 
 
 def routes(of: site.Site) -> fastapi.APIRouter:
@@ -45,8 +35,8 @@ def routes(of: site.Site) -> fastapi.APIRouter:
         cut = told.shown(film)
         if cut:
             cut = cut._replace(film=await _film(of, request, cut.film.id))
-        shown = {"reel": told, "cut": cut, "same": same, "same_origin": _is_ours(of, request)}
-        return of.show(request, "film.html", shown | _of_cut(told, cut, made))
+        page = {"reel": told, "cut": cut, "same": same, "same_origin": _is_ours(of, request)}
+        return of.show(request, "film.html", page | _of_cut(told, cut, made))
 
     @router.post(_PLACE)
     async def make(request: requests.Request, storyboard_id: str) -> responses.Response:
@@ -98,8 +88,8 @@ def _of_cut(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> dict[str,
     newest = next((one for one in told.cuts if one.is_done), None)
     chosen = cutting.chosen(cut.film.edit_list, told.board) if cut else cutting.Settings()
     return {
-        "absent": _absent(told, cut, made),
-        "news": _news(told, newest) if newest else (),
+        "absent": shown.absent(told, cut, made),
+        "news": shown.news(told, newest) if newest else (),
         "newest": newest,
         "next": len(told.cuts) + 1,
         "key": str(uuid.uuid4()),
@@ -107,53 +97,10 @@ def _of_cut(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> dict[str,
         "choices": cutting,
         "sizes": cutting.sizes(told.board),
         "captioned": cut is not None and captions.has(cut.film),
-        "makers": _makers(cut.film) if cut else {},
+        "makers": shown.makers(cut.film) if cut else {},
         "numbers": {scene.id: number for number, scene in enumerate(told.board.scenes, 1)},
-        "ticks": _ticks(cut.film) if cut and cut.is_done else (),
+        "ticks": shown.ticks(cut.film) if cut and cut.is_done else (),
     }
-
-
-def _absent(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> list[Absent]:
-    """The scenes that are not in this cut; without one, those that would not be in it."""
-    there = {one.scene_id for one in cut.film.edit_list.cuts if one.take_id} if cut else set(told.picked)
-    states = {job.scene_id: candidates.state(job) for one in made for job in one.jobs}
-    found = []
-    for number, scene in enumerate(told.board.scenes, 1):
-        if scene.id not in there:
-            picked = scene.id in told.picked
-            state = "picked" if picked else states.get(scene.id) or "draft"
-            said = (
-                "Its take was picked after this cut" if picked else "" if states.get(scene.id) else "No take is picked"
-            )
-            found.append(Absent(number, scene, state, said))
-    return found
-
-
-def _news(told: cuts.Reel, newest: cuts.Cut) -> list[str]:
-    """What another cut would have that the newest has not."""
-    before = {one.scene_id: one.take_id for one in newest.film.edit_list.cuts if one.take_id}
-    found = []
-    for number, scene in enumerate(told.board.scenes, 1):
-        now = told.picked[scene.id].id if scene.id in told.picked else ""
-        was = before.pop(scene.id, "")
-        if now != was:
-            found.append(f"{number:03} {'is new' if not was else 'has another take' if now else 'is left out'}")
-    return found + [f"{len(before)} scenes are gone from the storyboard"] * bool(before)
-
-
-def _makers(film: film_pb2.Film) -> dict[str, int]:
-    """Which models made how many of its shots."""
-    found: dict[str, int] = {}
-    for one in film.edit_list.cuts:
-        if one.provenance.model:
-            found[one.provenance.model] = found.get(one.provenance.model, 0) + 1
-    return found
-
-
-def _ticks(film: film_pb2.Film) -> list[int]:
-    """Where chapters begin, in thousandths of the film."""
-    whole = film.duration.ToMilliseconds() or 1
-    return [one.start.ToMilliseconds() * 1000 // whole for one in film.chapters[1:]]
 
 
 def _rate(cut: cuts.Cut | None) -> int:
