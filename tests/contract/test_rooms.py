@@ -73,11 +73,11 @@ NAMED = {
         pages/ops/frame pages/ops/letters pages/ops/money pages/ops/providers pages/ops/queues
         pages/ops/services pages/people pages/production pages/quote pages/reel pages/sections
         pages/settings/__init__ pages/settings/budgets pages/settings/providers pages/settings/tokens
-        pages/settings/webhooks pages/shared pages/signing pages/site pages/takes pages/terms pages/turning
-        pages/versions pages/walls pages/ways pages/words rest/__init__ rest/app rest/binding rest/calls
-        rest/document rest/events rest/files rest/filming rest/founding rest/founding_ops rest/founding_words
-        rest/media rest/problems rest/refusals rest/remedies rest/routes rest/shapes rest/sharing rest/single
-        rest/table rest/things rest/tree rest/videos session web
+        pages/settings/webhooks pages/shared pages/shown pages/signing pages/site pages/takes pages/terms
+        pages/turning pages/versions pages/walls pages/ways pages/words rest/__init__ rest/app rest/binding
+        rest/calls rest/document rest/events rest/files rest/filming rest/founding rest/founding_ops
+        rest/founding_words rest/media rest/problems rest/refusals rest/remedies rest/routes rest/shapes
+        rest/sharing rest/single rest/table rest/things rest/tree rest/videos session web
     """,
 }
 """The rooms that a service has besides."""

@@ -15,6 +15,9 @@ from tests.studio.conftest import Studio
 _ENDS = ("STATE_SUCCEEDED", "STATE_FAILED", "STATE_CANCELED")
 _AT = "() => document.querySelector('[data-player], [data-compare]').player.videos.map((it) => it.currentTime)"
 _READY = "() => [...document.querySelectorAll('.player video, .compare video')].every((it) => it.readyState >= 2)"
+_SETTLED = (
+    "() => Promise.all(document.getAnimations().flatMap((it) => it instanceof CSSTransition ? [it.finished] : []))"
+)
 
 
 class Filmed:
@@ -63,6 +66,7 @@ def _sound(page: Page) -> list[str]:
     found = []
     for theme, size in (("dark", "desk"), ("light", "phone"), ("light", "desk"), ("dark", "phone")):
         browser.wear(page, theme, size)
+        page.evaluate(_SETTLED)
         found += browser.axe(page)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{page.url} is wider than a {size}")
@@ -193,7 +197,7 @@ def test_another_cut_is_made_and_the_same_one_is_not(window: browser.Window, fil
 
 
 def test_an_address_that_has_ended_is_asked_for_again(window: browser.Window, filmed: Filmed) -> None:
-    window.allow("404", "/shares")
+    window.allow("404")
     page = window.page
     asked: list[str] = []
 
@@ -201,7 +205,7 @@ def test_an_address_that_has_ended_is_asked_for_again(window: browser.Window, fi
         asked.append(route.request.url)
         route.fulfill(status=404) if len(asked) == 1 else route.continue_()
 
-    page.route(re.compile(r"/media/.*\.mp4"), ended)
+    page.route(re.compile(r"/v1/takes/[^/]+:media$"), ended)
     page.goto(filmed.takes)
     page.wait_for_function("() => document.querySelector('.player video').readyState >= 2")
     assert len(asked) > 1
