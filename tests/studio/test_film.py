@@ -130,7 +130,6 @@ def test_two_takes_show_the_same_frame(window: browser.Window, filmed: Filmed) -
 
 
 def test_the_film_is_watched_with_keys_and_by_its_chapters(window: browser.Window, filmed: Filmed) -> None:
-    window.allow("/shares")
     page = window.page
     page.goto(f"{filmed.page}?film={filmed.film_id}")
     expect(page.locator(".transport")).to_be_visible()
@@ -168,7 +167,6 @@ def test_a_film_goes_home_whole_and_in_ranges_under_a_human_name(filmed: Filmed)
 
 
 def test_an_export_is_made_when_it_is_asked_for(window: browser.Window, filmed: Filmed) -> None:
-    window.allow("/shares")
     page = window.page
     page.goto(filmed.page)
     page.get_by_role("button", name="Timeline, EDL").click()
@@ -181,7 +179,6 @@ def test_an_export_is_made_when_it_is_asked_for(window: browser.Window, filmed: 
 
 
 def test_another_cut_is_made_and_the_same_one_is_not(window: browser.Window, filmed: Filmed) -> None:
-    window.allow("/shares")
     page = window.page
     page.goto(filmed.page)
     page.get_by_role("button", name=re.compile("Make cut")).click()
