@@ -14,6 +14,7 @@ from tests.studio.conftest import Studio
 
 _ENDS = ("STATE_SUCCEEDED", "STATE_FAILED", "STATE_CANCELED")
 _AT = "() => document.querySelector('[data-player], [data-compare]').player.videos.map((it) => it.currentTime)"
+_PAST = "(least) => document.querySelector('[data-player], [data-compare]').player.time > least"
 _READY = "() => [...document.querySelectorAll('.player video, .compare video')].every((it) => it.readyState >= 2)"
 _SETTLED = (
     "() => Promise.all(document.getAnimations().flatMap((it) => it instanceof CSSTransition ? [it.finished] : []))"
@@ -111,7 +112,7 @@ def test_two_takes_show_the_same_frame(window: browser.Window, filmed: Filmed) -
     expect(page.locator("[data-clock]")).to_contain_text("0:00.03")
     assert [round(at * 24 - 0.5) for at in page.evaluate(_AT)] == [3, 3]
     page.keyboard.press(" ")
-    page.wait_for_function(f"({_AT})()[0] > 0.6")
+    page.wait_for_function(_PAST, arg=0.6)
     page.keyboard.press("k")
     page.wait_for_function("() => !document.querySelector('.compare video').seeking")
     one, other = page.evaluate(_AT)
@@ -153,7 +154,7 @@ def test_the_film_is_watched_with_keys_and_by_its_chapters(window: browser.Windo
         "() => document.querySelector('video').textTracks[0].cues?.[0]?.text === 'Not for forty years.'"
     )
     page.keyboard.press("l")
-    page.wait_for_function(f"({_AT})()[0] > 0.2")
+    page.wait_for_function(_PAST, arg=0.2)
     page.keyboard.press("k")
     assert page.evaluate("document.querySelector('video').paused")
 
