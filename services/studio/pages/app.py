@@ -6,21 +6,27 @@ import fastapi
 from starlette import types
 
 from services.studio.pages import (
+    beginnings,
     compare,
     downloads,
     faults,
     files,
     film,
+    history,
     house,
+    importing,
     links,
     ops,
     people,
     production,
+    projects,
     quote,
     settings,
     shared,
+    shots,
     signing,
     site,
+    steps,
     takes,
     turning,
     versions,
@@ -41,6 +47,12 @@ SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     film.routes,
     versions.routes,
     downloads.routes,
+    projects.routes,
+    beginnings.routes,
+    importing.routes,
+    history.routes,
+    steps.routes,
+    shots.routes,
 )
 """One for each screen."""
 

@@ -1,4 +1,4 @@
-"""What runs: health for probes, and the first page."""
+"""What runs: health for probes, and a table for people."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.studio.rest import founding_ops
 
 
 def routes(of: site.Site) -> fastapi.APIRouter:
-    """/, /healthz and /readyz."""
+    """/house, /healthz and /readyz."""
     router = fastapi.APIRouter()
 
     async def states() -> Mapping[str, bool]:
@@ -28,7 +28,7 @@ def routes(of: site.Site) -> fastapi.APIRouter:
         told = await states()
         return responses.JSONResponse(dict(told), 200 if all(told.values()) else 503)
 
-    @router.api_route("/", methods=["GET", "HEAD"])
+    @router.api_route("/house", methods=["GET", "HEAD"])
     async def house(request: requests.Request) -> responses.Response:
         return of.show(request, "house.html", {"services": await states()})
 

@@ -10,7 +10,7 @@ from google.protobuf import message
 from starlette import requests, responses
 
 from services.studio import assets, door
-from services.studio.pages import people, words
+from services.studio.pages import people, said, words
 from services.studio.rest import calls
 
 _TEMPLATES = pathlib.Path(__file__).parents[1] / "templates"
@@ -40,10 +40,15 @@ class Site:
     def show(
         self, request: requests.Request, template: str, told: Mapping[str, Any], status: int = 200
     ) -> responses.Response:
-        """A page, or a fragment of one. `told` is for the template; `path` and `person` it always knows."""
+        """A page, or a fragment of one. `told` is for the template; `path`, `person` and `said` it always knows."""
         signed_in, person = "authorization" in request.headers, people.looking(request.scope)
-        page = self.render(template, {"path": request.url.path, "signed_in": signed_in, "person": person, **told})
-        return responses.HTMLResponse(page, status, {"cache-control": "no-store"})
+        left = None if wants_fragment(request) else said.found(request)
+        known = {"path": request.url.path, "signed_in": signed_in, "person": person, "said": left}
+        page = self.render(template, {**known, **told})
+        response = responses.HTMLResponse(page, status, {"cache-control": "no-store"})
+        if left:
+            said.forget(response)
+        return response
 
     def media(self, key: str, name: str | None = None) -> str:
         """The address of a file for an hour; with a name, to be saved under it. Empty for no key."""

@@ -1,6 +1,6 @@
 /* What every page does: times in the reader's zone, running clocks, the theme, menus that close, toasts. */
 import "./copy.js";
-import { toast } from "./toast.js";
+import { show, toast } from "./toast.js";
 
 const THEMES = ["", "dark", "light"];
 const NAMES = { "": "as the system has it", dark: "dark", light: "light" };
@@ -34,6 +34,7 @@ function nextTheme() {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-theme-next]")) nextTheme();
+  if (event.target.closest("[data-print]")) window.print();
   for (const menu of document.querySelectorAll("details.menu[open]"))
     if (!menu.contains(event.target)) menu.open = false;
 });
@@ -54,6 +55,8 @@ document.addEventListener("click", (event) => {
   if (dialog) { event.preventDefault(); dialog.close(); }
 });
 document.addEventListener("close", (event) => event.target.matches("dialog[data-opens]") && event.target.remove(), true);
+for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+for (const box of document.querySelectorAll(".toast[data-said]")) show(box);
 sayTimes(document);
 tick();
 setInterval(tick, 1000);

@@ -3,7 +3,6 @@ const SHOWN_MS = 8000;
 const MOST = 3;
 
 export function toast(text, act) {
-  const shelf = document.getElementById("toasts");
   const box = document.createElement("div");
   box.className = "toast";
   box.append(text);
@@ -14,6 +13,12 @@ export function toast(text, act) {
     button.addEventListener("click", () => { box.remove(); act.run(); });
     box.append(button);
   }
+  show(box);
+}
+
+/** Put a toast on the shelf for its time; one that came with the page too. */
+export function show(box) {
+  const shelf = document.getElementById("toasts");
   shelf.append(box);
   while (shelf.children.length > MOST) shelf.firstChild.remove();
   const leave = () => setTimeout(() => (box.matches(":hover, :focus-within") ? leave() : box.remove()), SHOWN_MS);

@@ -171,7 +171,7 @@ async def test_a_guest_begins_and_takes_along_what_they_made(place):
         page = await browser.post("/signin/guest", headers=HERE)
         board = page.url.path.removeprefix("/p/")
         assert board.startswith("sb_")
-        front = (await browser.get("/")).text
+        front = (await browser.get("/house")).text
         assert "You are a guest" in front
         assert 'href="/ops"' not in front
         assert 'href="/settings"' not in front
@@ -179,18 +179,18 @@ async def test_a_guest_begins_and_takes_along_what_they_made(place):
         await browser.post("/signin", data={"token": place.token()}, headers=HERE)
         assert (await browser.get(f"/v1/storyboards/{board}")).status_code == 200
         assert await who(browser) == (200, "ada", "")
-        assert "You are a guest" not in (await browser.get("/")).text
+        assert "You are a guest" not in (await browser.get("/house")).text
 
 
 async def test_the_head_says_who_looks(place):
     async with place.browser() as browser:
         for roles, shown in (["editor"], "Editor · acme"), (["owner", "operator"], "Operator, owner · acme"):
             token = place.token(sub="<b>Eve</b>", roles=roles)
-            page = (await browser.get("/", headers={"authorization": f"Bearer {token}"})).text
+            page = (await browser.get("/house", headers={"authorization": f"Bearer {token}"})).text
             assert "&lt;b&gt;Eve&lt;/b&gt;" in page
             assert shown in page
             assert ('href="/ops"' in page) == ("operator" in roles)
-        assert "Sign out" not in (await browser.get("/")).text
+        assert "Sign out" not in (await browser.get("/house")).text
 
 
 async def at_the_provider(browser, next="/readyz"):

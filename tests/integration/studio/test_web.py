@@ -1,7 +1,10 @@
 """The studio's pages over real HTTP: what runs, and the media behind signed addresses."""
 
 import asyncio
+import base64
 import datetime
+import importlib.resources
+import pathlib
 import re
 import socket
 import urllib.parse
@@ -67,8 +70,8 @@ async def open_studio(channels, tmp_path):
     await running
 
 
-async def test_the_first_page_says_what_runs(open_studio):
-    page = await open_studio.get("/")
+async def test_the_house_says_what_runs(open_studio):
+    page = await open_studio.get("/house")
     assert page.status_code == 200
     states = re.findall(r'<th scope="row">(\w+)</th>\s*<td class="(\w+)">([^<]+)</td>', page.text)
     assert states == [
@@ -97,7 +100,7 @@ async def test_a_signed_address_gives_the_film_under_its_name(open_studio):
 async def test_its_head_tells_its_size(open_studio):
     got = await open_studio.client.head(open_studio.sign(name="film.mp4"))
     assert (got.status_code, got.content, got.headers["content-length"]) == (200, b"", str(len(CLIP)))
-    assert (await open_studio.client.head("/")).status_code == 200
+    assert (await open_studio.client.head("/house")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -185,6 +188,29 @@ async def test_a_link_cannot_be_shown_while_the_compiler_is_away(open_studio):
         got = await open_studio.get(place)
         assert (got.status_code, "cannot be shown just now" in got.text) == (503, True)
         assert got.headers["x-robots-tag"] == "noindex, nofollow"
+async def test_projects_say_which_service_is_away(open_studio, channels):
+    channels["storyboard"] = channels["compiler"]
+    got = await open_studio.get("/", authorization="Bearer nobody's")
+    assert (got.status_code, "Can't reach the storyboard service" in got.text) == (503, True)
+    states = re.findall(r'<th scope="row">(\w+)</th><td class="(\w+)">', got.text)
+    assert states == [("storyboard", "bad"), ("job", "bad"), ("compiler", "bad")]
+    assert 'href="/">Try again' in got.text
+
+
+async def test_a_file_that_is_too_large_is_refused_before_it_is_read(open_studio):
+    got = await open_studio.client.post("/import", content=bytes(4_000_001))
+    assert (got.status_code, "2 MB" in got.text) == (413, True)
+
+
+async def test_what_a_stranger_left_in_the_cookie_is_not_said(open_studio):
+    for left in ("nonsense", base64.urlsafe_b64encode(b'["Sign in here", "Go", "https://elsewhere.example"]').decode()):
+        page = await open_studio.get("/house", cookie=f"rushes_said={left}")
+        assert (page.status_code, "elsewhere" in page.text) == (200, False)
+
+
+def test_the_example_is_the_one_of_the_documents():
+    ours = importlib.resources.files("services.studio").joinpath("example.yaml")
+    assert ours.read_bytes() == pathlib.Path("docs/examples/the-letter.yaml").read_bytes()
 
 
 async def test_the_document_is_served(open_studio):
