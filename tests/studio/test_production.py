@@ -19,8 +19,8 @@ _SETTLED = """() => Promise.all(document.getAnimations()
 
 
 def productions(studio: Studio, project: dict[str, Any]) -> list[dict[str, Any]]:
-    told: dict[str, Any] = studio.rest("GET", f"/v1/storyboards/{project['id']}/productions")
-    return told.get("productions", [])
+    told: list[dict[str, Any]] = studio.rest("GET", f"/v1/storyboards/{project['id']}/productions")["productions"]
+    return told
 
 
 def production_of(studio: Studio, page: Page) -> dict[str, Any]:
