@@ -9,6 +9,9 @@ from services.studio.pages import (
     beginnings,
     compare,
     downloads,
+    editor,
+    editor_acts,
+    editor_things,
     faults,
     files,
     film,
@@ -53,6 +56,9 @@ SCREENS: tuple[Callable[[site.Site], fastapi.APIRouter], ...] = (
     history.routes,
     steps.routes,
     shots.routes,
+    editor.routes,
+    editor_acts.routes,
+    editor_things.routes,
 )
 """One for each screen."""
 
