@@ -87,7 +87,7 @@ document.addEventListener("keydown", (event) => {
   if (held && event.key.toLowerCase() === "s") return event.preventDefault(), flush(), flash();
   if (held && event.key.toLowerCase() === "z" && !typing) return event.preventDefault(), post(event.shiftKey ? "redo" : "undo");
   if (event.key === "Escape" && !document.querySelector("dialog[open], .menu[open], .carried")) return here("[data-shut]")?.click();
-  if (held || typing || event.defaultPrevented || document.querySelector("dialog[open]") || localStorage.getItem("shortcuts") === "off") return;
+  if (held || typing || event.defaultPrevented || document.querySelector("dialog[open]") || localStorage.getItem("keys") === "off") return;
   if (event.target.closest(".grip, .menu, video, .takes") && !event.altKey) return;
   const act = KEYS[(event.altKey ? "Alt " : "") + event.key];
   if (act) event.preventDefault(), act();

@@ -9,7 +9,7 @@ const TRIES = 4;
 export function isOurs(/** @type {KeyboardEvent} */ event) {
   const typed = event.target instanceof Element && event.target.closest(FIELDS);
   return !(typed || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented
-    || localStorage.getItem("shortcuts") === "off");
+    || localStorage.getItem("keys") === "off");
 }
 
 /** 75.5 as `1:15.12`: minutes, seconds and frames. */

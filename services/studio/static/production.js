@@ -84,7 +84,7 @@ $("reel")?.addEventListener("keydown", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea, select, dialog, video") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && !$("drawer")?.hidden) return close();
-  if (localStorage.getItem("shortcuts") === "off") return;
+  if (localStorage.getItem("keys") === "off") return;
   const row = document.activeElement.closest?.(".line");
   if (/^[1-6]$/.test(event.key)) document.querySelectorAll("#filters a")[event.key - 1]?.click();
   else if (event.key === "o") row?.querySelector("a[data-drawer]")?.click();

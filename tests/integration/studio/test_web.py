@@ -188,6 +188,8 @@ async def test_a_link_cannot_be_shown_while_the_compiler_is_away(open_studio):
         got = await open_studio.get(place)
         assert (got.status_code, "cannot be shown just now" in got.text) == (503, True)
         assert got.headers["x-robots-tag"] == "noindex, nofollow"
+
+
 async def test_projects_say_which_service_is_away(open_studio, channels):
     channels["storyboard"] = channels["compiler"]
     got = await open_studio.get("/", authorization="Bearer nobody's")
