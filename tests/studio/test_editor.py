@@ -275,7 +275,7 @@ def test_look_project_and_budget_are_set_in_their_drawers(desk: Desk, studio: St
     expect(desk.saved).to_have_text(SAVED)
     page.get_by_label("The most this project may cost").fill("12.50")
     page.get_by_role("button", name="Set").click()
-    expect(page.locator("#price")).to_contain_text("of 12.50 XTS")
+    expect(page.locator("#price")).to_contain_text("of 12.50 play money")
     told = studio.rest("GET", f"/v1/storyboards/{board['id']}")
     assert (told["preset"], told["name"], told["silent"]) == ("noir", "The Letter, again", True)
 

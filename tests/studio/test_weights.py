@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -9,25 +10,46 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from tests.contract import rooms
 
 ROOM = rooms.ROOT / "services/studio"
 STATIC = ROOM / "static"
-_OWN_JS, _ALL_JS, _CSS = 15_000, 50_000, 12_000
-"""Most bytes, packed, of all pages together."""
+TEMPLATES = ROOM / "templates"
+_JS, _CSS = 50_000, 12_000
+"""Most bytes, packed, of any page."""
+_ASSET = re.compile(r"asset\('([\w./-]+\.(?:js|css))'\)")
+_PARENT = re.compile(r'{% extends "([^"]+)"')
+_IMPORT = re.compile(r'^import .*?"\./([\w-]+\.js)"', re.MULTILINE)
+PAGES = [path for path in sorted(TEMPLATES.rglob("*.html")) if _PARENT.search(path.read_text())]
 
 
-def packed(paths: Iterable[Path]) -> int:
-    """How many bytes these are on the wire."""
-    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths)
+def fetched(page: Path) -> set[str]:
+    """The scripts and styles of a page: its own, those of the pages it extends, and what those import."""
+    text, found = page.read_text(), set[str]()
+    for parent in _PARENT.findall(text):
+        found |= fetched(TEMPLATES / parent)
+    waiting = _ASSET.findall(text)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _IMPORT.findall((STATIC / name).read_text()) if name.endswith(".js") else []
+    return found
 
 
-def test_pages_are_light() -> None:
-    own, vendor = packed(STATIC.glob("*.js")), packed(STATIC.glob("vendor/*.js"))
-    assert vendor > 0, "`make web` brings the packages' files"
-    assert own <= _OWN_JS
-    assert own + vendor <= _ALL_JS
-    assert packed(STATIC.glob("*.css")) <= _CSS
+def packed(names: Iterable[str], kind: str) -> int:
+    """How many bytes those of this kind are on the wire."""
+    return sum(len(gzip.compress((STATIC / name).read_bytes(), 9)) for name in names if name.endswith(kind))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TEMPLATES).as_posix())
+def test_a_page_is_light(page: Path) -> None:
+    names = fetched(page)
+    assert any(name.endswith(".css") for name in names)
+    assert packed(names, ".js") <= _JS
+    assert packed(names, ".css") <= _CSS
 
 
 def test_a_wheel_of_the_source_archive_brings_every_file_of_the_pages(tmp_path: Path) -> None:

@@ -33,10 +33,12 @@ function turn(link) {
 
 async function post(verb) {
   await flush();
-  const answer = await fetch(`/v1/storyboards/${editor().dataset.storyboard}:${verb}`, { method: "POST" });
-  if (!answer.ok) return toast((await answer.json()).detail);
+  const place = `/p/${editor().dataset.storyboard}/${verb}`;
+  const answer = await fetch(place, { method: "POST", headers: { accept: "application/json" } });
+  if (!answer.ok) return toast(answer.status === 409 ? `There is nothing to ${verb}.` : "That did not work; try again in a moment.");
+  const { said } = await answer.json();
   await refresh();
-  toast(verb === "undo" ? "Undone. Takes and money stay as they are." : "Done again.");
+  toast(said);
 }
 
 function choose(step) {
