@@ -12,7 +12,6 @@ from tests.studio import browser
 from tests.studio.conftest import Studio
 
 Windows = Callable[..., browser.Window]
-expect.set_options(timeout=60_000)
 SAVED = re.compile(r"^Saved \d")
 PARTS = (
     "pane=scenes",
@@ -32,9 +31,7 @@ class Desk:
 
     def __init__(self, windows: Windows, board: dict[str, Any], query: str = "", **options: Any) -> None:
         self.window = windows(**options)
-        self.window.allow("/takes)")  # the strip of takes is another screen's
         self.page: Page = self.window.page
-        self.page.set_default_timeout(60_000)
         self.page.goto(f"/p/{board['id']}?{query}")
         if options.get("java_script_enabled", True):
             self._wait()
@@ -192,6 +189,7 @@ def test_scenes_are_carried_by_keys(desk: Desk) -> None:
     desk.reload()
     desk.expect_titles("The sea", "Pier", "Kitchen")
     desk.page.get_by_role("link", name="Kitchen").click()
+    expect(desk.page.get_by_role("heading", name="Scene 003")).to_be_visible()
     desk.page.locator(".tools .menu summary").last.click()
     desk.field("Move to").fill("1")
     desk.page.get_by_role("button", name="Move", exact=True).click()

@@ -94,6 +94,7 @@ def test_a_hundred_scenes_are_followed_without_a_stutter(
     film(studio, page, 100)
     first = page.locator(".line", has=page.locator("[data-state=done]")).first
     first.get_by_role("link").click()
+    expect(page.locator("#drawer")).to_be_focused()
     video = page.get_by_role("complementary").locator("video")
     video.evaluate(_PLAY)
     last = page.locator(".line").last.get_by_role("link")

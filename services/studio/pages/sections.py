@@ -57,11 +57,11 @@ class Section:
         return await self._show(of, request, done)
 
     async def _show(self, of: site.Site, request: requests.Request, more: Told) -> responses.Response:
-        said = self.says.get(request.query_params.get("did", ""), "")
+        did = self.says.get(request.query_params.get("did", ""), "")
         told = {
             "problem": None,
             "typed": datastructures.FormData(),
-            "said": said,
+            "did": did,
             **await self.read(of, request),
             **more,
         }

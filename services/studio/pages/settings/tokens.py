@@ -38,7 +38,7 @@ async def _make(of: site.Site, request: requests.Request, form: forms.Form) -> s
         ),
     )
     made = await of.ask(request, "tokens.CreateApiToken", asked)
-    return {"shown": made.secret, "said": "" if made.secret else "That token was made already, and shown then."}
+    return {"shown": made.secret, "did": "" if made.secret else "That token was made already, and shown then."}
 
 
 async def _revoke(of: site.Site, request: requests.Request, form: forms.Form) -> str:

@@ -27,6 +27,7 @@ async def read(of: site.Site, request: requests.Request) -> sections.Told:
     """Everything on the page; `?endpoint=` and `?delivery=` say what is looked at."""
     chosen, delivery_id = (request.query_params.get(name, "") for name in ("endpoint", "delivery"))
     told: Any = await of.ask(request, "webhooks.ListWebhookEndpoints", pb.ListWebhookEndpointsRequest(page_size=_SHOWN))
+    chosen = chosen if any(chosen == one.id for one in told.webhook_endpoints) else ""  # it may just have been removed
     deliveries, delivery = await asyncio.gather(_deliveries(of, request, chosen), _delivery(of, request, delivery_id))
     return {
         "request_id": str(uuid.uuid4()),
@@ -61,7 +62,7 @@ async def _add(of: site.Site, request: requests.Request, form: forms.Form) -> se
     )
     asked = pb.CreateWebhookEndpointRequest(request_id=forms.request_id(form), webhook_endpoint=endpoint)
     made = await of.ask(request, "webhooks.CreateWebhookEndpoint", asked)
-    return {"shown": made.secret, "said": "The endpoint is there." if made.secret else "It was there already."}
+    return {"shown": made.secret, "did": "The endpoint is there." if made.secret else "It was there already."}
 
 
 async def _rotate(of: site.Site, request: requests.Request, form: forms.Form) -> sections.Told:
@@ -69,7 +70,7 @@ async def _rotate(of: site.Site, request: requests.Request, form: forms.Form) ->
         webhook_endpoint_id=forms.text(form, "id"), secret_version=forms.whole(form, "version")
     )
     made = await of.ask(request, "webhooks.RotateWebhookSecret", asked)
-    return {"shown": made.secret, "said": "The secret is new; for 24 hours everything is signed with both."}
+    return {"shown": made.secret, "did": "The secret is new; for 24 hours everything is signed with both."}
 
 
 async def _test(of: site.Site, request: requests.Request, form: forms.Form) -> sections.Told:
