@@ -76,17 +76,16 @@ def poster(path: Path, recipe: Film, target: Path) -> None:
     """Write the first key picture of the first scene that shows something, as JPEG."""
     pictures = _key_pictures(path, recipe, recipe.chapters[0], 0)
     picture = next((picture for picture in pictures if _contrast(picture) > _FLAT), None)
-    picture = picture or _clearest(path, recipe, recipe.chapters[0], _decoded(path, recipe, 0))
+    picture = picture or _clearest(path, recipe, recipe.chapters[0])
     picture.save(target, "JPEG", quality=_QUALITY, optimize=True)
 
 
 def scenes(path: Path, recipe: Film, size: tuple[int, int]) -> Iterator[Image.Image]:
     """For each scene the key picture before its middle, or its clearest, not larger than `size`."""
     for chapter in recipe.chapters:
-        middle = chapter.start + chapter.frames // 2
-        picture = next(_key_pictures(path, recipe, chapter, middle), None) or _decoded(path, recipe, middle)
-        if _contrast(picture) <= _FLAT:
-            picture = _clearest(path, recipe, chapter, picture)
+        picture = next(_key_pictures(path, recipe, chapter, chapter.start + chapter.frames // 2), None)
+        if picture is None or _contrast(picture) <= _FLAT:
+            picture = _clearest(path, recipe, chapter)
         picture.thumbnail(size, Image.Resampling.HAMMING)  # a third of the time of the best, and hard to tell
         yield picture
 
@@ -103,8 +102,9 @@ def small(path: Path, recipe: Film, frames: Sequence[int], size: tuple[int, int]
             yield Image.fromarray(shown.to_ndarray())
 
 
-def _clearest(path: Path, recipe: Film, chapter: Chapter, otherwise: Image.Image) -> Image.Image:
-    return max(_key_pictures(path, recipe, chapter, chapter.start), key=_contrast, default=otherwise)
+def _clearest(path: Path, recipe: Film, chapter: Chapter) -> Image.Image:
+    found = max(_key_pictures(path, recipe, chapter, chapter.start), key=_contrast, default=None)
+    return found or _decoded(path, recipe, chapter.start + chapter.frames // 2)
 
 
 def _decoded(path: Path, recipe: Film, frame: int) -> Image.Image:
