@@ -10,22 +10,12 @@ from rushes.job.v1 import job_pb2
 from rushes.job.v1 import job_service_pb2 as jobs
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as boards
-from services.studio.pages import site
+from services.studio.pages import site, strip
 from services.studio.rest import refusals
 
 _MOST_TAKES = 200
 _LOOKED_AT = 3
 """How many productions are looked through for what is being made, or failed."""
-_RUNNING = {
-    "SENDING": "submitting",
-    "ACCEPTED": "generating",
-    "UNKNOWN": "unconfirmed",
-    "UNRESOLVED": "unconfirmed",
-    "PROVIDER_DONE": "fetching",
-    "FETCHING": "fetching",
-    "PARKED": "retry_wait",
-}
-_Job = job_pb2.Job
 
 
 class Candidate(NamedTuple):
@@ -120,11 +110,7 @@ async def digests(of: site.Site, request: requests.Request, board: storyboard_pb
 
 def state(job: job_pb2.Job) -> str:
     """How a job without a take stands, as one of words.STATES; empty when it needs no showing."""
-    if job.state == _Job.STATE_WAITING:
-        return "waiting_link" if job.wait_reason == _Job.WAIT_REASON_SEAM else "queued"
-    if job.state in (_Job.STATE_RUNNING, _Job.STATE_CANCELING):
-        return _RUNNING.get(job.submission_state, "queued")
-    return {_Job.STATE_FAILED: "failed", _Job.STATE_CANCELED: "cancelled"}.get(job.state, "")
+    return "" if job.state == job_pb2.Job.STATE_SUCCEEDED else strip.of_job(job)
 
 
 def _attempts(scene_id: str, numbered: list[Candidate], made: Iterable[job_pb2.Production]) -> list[Attempt]:

@@ -6,16 +6,9 @@ from typing import NamedTuple
 from rushes.job.v1 import job_pb2
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.type.v1 import clip_pb2
+from services.studio.pages import strip
 
-_RUNNING = {
-    "SENDING": "submitting",
-    "ACCEPTED": "generating",
-    "UNKNOWN": "unconfirmed",
-    "UNRESOLVED": "unconfirmed",
-    "PROVIDER_DONE": "fetching",
-    "FETCHING": "fetching",
-    "PARKED": "retry_wait",
-}
+_Job = job_pb2.Job
 _LINKS = {clip_pb2.SEAM_LAST_FRAME: "last", clip_pb2.SEAM_SHARED_KEYFRAME: "still"}
 _DRIFTS_AFTER = 3
 """Faces drift after three or four scenes that each start on the last frame of the one before."""
@@ -76,14 +69,10 @@ def _state(takes: Sequence[job_pb2.Take], job: job_pb2.Job | None, digest: str) 
 
 
 def _of_job(job: job_pb2.Job) -> tuple[str, str] | None:
-    if job.state == job_pb2.Job.STATE_WAITING:
-        waits = job.wait_reason == job_pb2.Job.WAIT_REASON_SEAM
-        return ("waiting_link", "") if waits else ("queued", "")
-    if job.state in (job_pb2.Job.STATE_RUNNING, job_pb2.Job.STATE_CANCELING):
-        return _RUNNING.get(job.submission_state, "queued"), job.parked.message
-    if job.state == job_pb2.Job.STATE_FAILED:
-        return "failed", job.error.message
-    return ("cancelled", "") if job.state == job_pb2.Job.STATE_CANCELED else None
+    if job.state == _Job.STATE_SUCCEEDED:
+        return None
+    under_way = job.parked.message if job.state in (_Job.STATE_RUNNING, _Job.STATE_CANCELING) else ""
+    return strip.of_job(job), job.error.message if job.state == _Job.STATE_FAILED else under_way
 
 
 def _link(before: storyboard_pb2.Scene | None, scene: storyboard_pb2.Scene) -> str:
