@@ -52,7 +52,8 @@ async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Cons
 
     async with visit.visiting(wanted.home, say, wanted.keep) as of, client.connect(of) as services:
         asked = await _asked(services, wanted.edit)
-        with runs.claim(wanted.home, b"cut " + asked.SerializeToString(deterministic=True)) as run:
+        with runs.claim(wanted.home, b"cut " + asked.edit_list.SerializeToString(deterministic=True)) as run:
+            asked.request_id = run.request_id("film")
             film_id = await _begun(services, run, wanted.edit, asked)
             say(f"Film {film_id}")
             film = await reels.followed(services, film_id, err)
@@ -84,13 +85,10 @@ async def _listed(services: client.Client, of: str) -> edit_list_pb2.EditList:
     return await _listed(services, production.film_id) if production.film_id else edit_list.of_scenes(production)
 
 
-async def _begun(
-    services: client.Client, run: runs.Run, edit: edit_file.EditFile, asked: edit_list_pb2.EditList
-) -> str:
+async def _begun(services: client.Client, run: runs.Run, edit: edit_file.EditFile, asked: pb.CreateFilmRequest) -> str:
     """The id of the film; a repeat of the run finds the one that was begun. Raises Refused or Faulty."""
-    request = pb.CreateFilmRequest(request_id=run.request_id("film"), edit_list=asked)
     try:
-        film_id: str = (await services.call(services.films.CreateFilm, request)).film.id
+        film_id: str = (await services.call(services.films.CreateFilm, asked)).film.id
     except client.Refused as refused:
         if refused.is_definite:
             run.finish()
@@ -98,25 +96,34 @@ async def _begun(
     return film_id
 
 
-async def _asked(services: client.Client, edit: edit_file.EditFile) -> edit_list_pb2.EditList:
-    """The edit list of the file, its takes found and its sounds uploaded. Raises Refused or Faulty."""
-    takes = await _takes(services, edit)
+async def _asked(services: client.Client, edit: edit_file.EditFile) -> pb.CreateFilmRequest:
+    """The film of the file, its takes found and its sounds uploaded: a cut of the storyboard that all takes are of.
+
+    Raises Refused or Faulty.
+    """
+    takes, storyboards = await _takes(services, edit)
     sounds = {}
     for sound in [*([edit.edit.music] if edit.edit.music else []), *edit.edit.narrations]:
         if sound.file and sound.file not in sounds:
             sounds[sound.file] = await _uploaded(services, edit.sound(sound))
-    return edit_list.write(edit.edit, takes, sounds)
+    whose = storyboards.pop() if len(storyboards) == 1 else ""
+    return pb.CreateFilmRequest(edit_list=edit_list.write(edit.edit, takes, sounds), storyboard_id=whose)
 
 
-async def _takes(services: client.Client, edit: edit_file.EditFile) -> dict[str, edit_list_pb2.Cut]:
-    """A cut of each take that the file names alone. Raises Refused, and Faulty for all that are not there."""
+async def _takes(services: client.Client, edit: edit_file.EditFile) -> tuple[dict[str, edit_list_pb2.Cut], set[str]]:
+    """A cut of each take that the file names alone, and the storyboards they are of.
+
+    Raises Refused, and Faulty for all that are not there.
+    """
     wanted = {cut.take: f"cuts[{number}].take" for number, cut in enumerate(edit.edit.cuts) if not cut.clip}
-    found, missing, few = {}, [], asyncio.Semaphore(_TAKES_AT_ONCE)
+    found: dict[str, edit_list_pb2.Cut] = {}
+    storyboards, missing, few = set(), [], asyncio.Semaphore(_TAKES_AT_ONCE)
 
     async def find(take_id: str, place: str) -> None:
         async with few:
             try:
-                found[take_id] = await _cut_of(services, take_id)
+                found[take_id], storyboard_id = await _cut_of(services, take_id)
+                storyboards.add(storyboard_id)
             except client.Refused as refused:
                 if refused.code is not exits.Code.NOT_FOUND:
                     raise
@@ -125,15 +132,15 @@ async def _takes(services: client.Client, edit: edit_file.EditFile) -> dict[str,
     await asyncio.gather(*(find(take_id, place) for take_id, place in wanted.items() if take_id))
     if missing:
         raise edit.refuse(missing)
-    return found
+    return found, storyboards
 
 
-async def _cut_of(services: client.Client, take_id: str) -> edit_list_pb2.Cut:
+async def _cut_of(services: client.Client, take_id: str) -> tuple[edit_list_pb2.Cut, str]:
     asked = job_service_pb2.GetTakeRequest(take_id=take_id)
     take: job_pb2.Take = (await services.call(services.jobs.GetTake, asked)).take
     whose = job_service_pb2.GetJobRequest(job_id=take.job_id)
     job: job_pb2.Job = (await services.call(services.jobs.GetJob, whose)).job
-    return edit_list.cut_of(take, job, hashlib.sha256(job.spec.prompt.encode()).hexdigest())
+    return edit_list.cut_of(take, job, hashlib.sha256(job.spec.prompt.encode()).hexdigest()), take.storyboard_id
 
 
 async def _uploaded(services: client.Client, path: Path) -> media_pb2.Blob:

@@ -63,6 +63,7 @@ def make(
 @film_app.command("list")
 def list_all(
     production: Annotated[str, typer.Option(metavar="ID", help="Only those of one production.")] = "",
+    storyboard: Annotated[str, typer.Option(metavar="ID", help="Only the cuts of one storyboard.")] = "",
     count: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
     home: Home = None,
     as_json: AsJson = False,
@@ -70,7 +71,7 @@ def list_all(
     """Show films, newest first."""
     from services.cli import reels
 
-    reels.list_all(_folder(home), production, count, as_json, out)
+    reels.list_all(_folder(home), production, storyboard, count, as_json, out)
 
 
 @film_app.command()

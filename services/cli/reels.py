@@ -38,9 +38,11 @@ def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
     return asyncio.run(call())
 
 
-def list_all(home: Path, production: str, count: int, as_json: bool, out: rich.console.Console) -> None:
+def list_all(
+    home: Path, production: str, storyboard: str, count: int, as_json: bool, out: rich.console.Console
+) -> None:
     """Print films."""
-    request = pb.ListFilmsRequest(production_id=production, page_size=count)
+    request = pb.ListFilmsRequest(production_id=production, storyboard_id=storyboard, page_size=count)
     gateway.show(ask(home, pb.ListFilmsResponse, request), lambda one: map(line, one.films), as_json, out)
 
 
@@ -96,6 +98,8 @@ def line(of: film_pb2.Film) -> str:
         parts.append(f"{of.duration.ToNanoseconds() / 1e9:.2f} s, {picture}")
     if of.error.message:
         parts.append(of.error.message.rstrip("."))
+    if of.cut_number:
+        parts.append(f"cut {of.cut_number} of {of.storyboard_id}")
     if of.production_id:
         parts.append(of.production_id)
     return "; ".join([*parts, f"asked for {wire.clock(of.create_time)}"])

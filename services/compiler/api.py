@@ -32,11 +32,11 @@ class CompilerApi(uploads.Uploads):
         """Write the film down; a worker finds it there."""
         tenant_id = auth.caller().tenant_id
         wire.check_create_film(request, tenant_id)
-        trace = telemetry.traceparent()
-        film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock(), trace)
+        whose, trace = request.storyboard_id, telemetry.traceparent()
+        film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock(), trace, whose)
         async with self._database.tenant(tenant_id) as conn:
             kept = await store.insert_film_once(conn, film, request.request_id)
-        if kept.edit_list != film.edit_list:
+        if (kept.edit_list, kept.storyboard_id) != (film.edit_list, film.storyboard_id):
             raise domain.RequestIdReused(request_id=request.request_id)
         return compiler_service_pb2.CreateFilmResponse(film=self._seen(kept))
 
@@ -50,10 +50,11 @@ class CompilerApi(uploads.Uploads):
         self, request: compiler_service_pb2.ListFilmsRequest, context: Context
     ) -> compiler_service_pb2.ListFilmsResponse:
         """Newest first, without addresses."""
-        page = paging.by_id(request.page_size, request.page_token, f"films {request.production_id}")
+        only = {"production_id": request.production_id, "storyboard_id": request.storyboard_id}
+        page = paging.by_id(request.page_size, request.page_token, f"films {' '.join(only.values())}")
         tenant_id = auth.caller().tenant_id
         async with self._database.tenant(tenant_id) as conn:
-            found = await store.list_films(conn, tenant_id, request.production_id, page.below, page.most)
+            found = await store.list_films(conn, tenant_id, only, page.below, page.most)
         shown, more = page.cut(found)
         messages = [wire.to_film(film, None, self._clock()) for film in shown]
         return compiler_service_pb2.ListFilmsResponse(films=messages, next_page_token=more)

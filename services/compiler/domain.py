@@ -156,7 +156,7 @@ class Film:
 
     `edit_list` is the protobuf message as bytes; `next_action_at` is when a worker may look, None at the end.
     `address` is that of its recipe, empty before it is planned; `seconds_left` is measured while it runs; `traceparent`
-    is the trace that asked for it.
+    is the trace that asked for it. `cut_number` counts the films of its storyboard, from 1; the store gives it.
     """
 
     id: str
@@ -178,6 +178,8 @@ class Film:
     fault: Fault | None = None
     ended_at: datetime | None = None
     traceparent: str = ""
+    storyboard_id: str = ""
+    cut_number: int = 0
 
 
 def fault_of(error: errors.Error) -> Fault:

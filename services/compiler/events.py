@@ -14,7 +14,13 @@ async def on_film_requested(conn: AsyncConnection, event: FilmRequested) -> None
     """Write the film down, once; a list that nobody could cut has failed from the start, and its asker is told."""
     now = await store.now(conn)
     film = wire.new_film(
-        event.edit_list, event.tenant_id, event.production_id, ids.new("film"), now, telemetry.traceparent()
+        event.edit_list,
+        event.tenant_id,
+        event.production_id,
+        ids.new("film"),
+        now,
+        telemetry.traceparent(),
+        event.storyboard_id,
     )
     if found := edit_rules.violations(event.edit_list, event.tenant_id):
         film = domain.failed(film, domain.fault_of(wire.BadRequest(found)), now)

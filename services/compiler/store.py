@@ -1,6 +1,7 @@
 """The tables of films and of the pieces they wait for, and every query on films."""
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,8 @@ FILMS = sa.Table(
     sa.Column("lease_epoch", sa.BigInteger, nullable=False),
     sa.Column("lease_until", _TIME),
     sa.Column("traceparent", sa.Text, nullable=False),
+    sa.Column("storyboard_id", sa.Text, nullable=False),
+    sa.Column("cut_number", sa.Integer, nullable=False),
 )
 
 WANTED = sa.Table(
@@ -66,11 +69,26 @@ async def now(conn: AsyncConnection) -> datetime:
 
 
 async def insert_film_once(conn: AsyncConnection, film: domain.Film, request_id: str) -> domain.Film:
-    """Insert the film; when the request_id has one already nothing is written, and that one is returned."""
-    insert = pg.insert(FILMS).values(_row(film) | {"request_id": request_id, "steps": 0}).on_conflict_do_nothing()
-    await conn.execute(insert)
+    """Insert the film; when the request_id has one already nothing is written, and that one is returned.
+
+    A cut gets the number after the last of its storyboard.
+    """
+    values = _row(film) | {"request_id": request_id, "steps": 0}
+    if film.storyboard_id:
+        values["cut_number"] = await _next_cut(conn, film)
+    insert = pg.insert(FILMS).values(values)
+    await conn.execute(insert.on_conflict_do_nothing(index_elements=["tenant_id", "request_id"]))
     query = sa.select(FILMS).where(FILMS.c.tenant_id == film.tenant_id, FILMS.c.request_id == request_id)
     return _film((await conn.execute(query)).mappings().one())
+
+
+async def _next_cut(conn: AsyncConnection, film: domain.Film) -> int:
+    """The number, which nobody else is given before this transaction ends."""
+    key = sa.func.hashtextextended(f"{film.tenant_id} {film.storyboard_id}", 0)
+    await conn.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    cuts = sa.and_(FILMS.c.tenant_id == film.tenant_id, FILMS.c.storyboard_id == film.storyboard_id)
+    last = await conn.execute(sa.select(sa.func.max(FILMS.c.cut_number)).where(cuts))
+    return (last.scalar_one() or 0) + 1
 
 
 async def get_film(conn: AsyncConnection, tenant_id: str, film_id: str) -> domain.Film:
@@ -84,12 +102,11 @@ async def lock_film(conn: AsyncConnection, tenant_id: str, film_id: str) -> doma
 
 
 async def list_films(
-    conn: AsyncConnection, tenant_id: str, production_id: str, below: str | None, most: int
+    conn: AsyncConnection, tenant_id: str, only: Mapping[str, str], below: str | None, most: int
 ) -> list[domain.Film]:
-    """Films, newest first, whose id is below the one given."""
+    """Films, newest first, whose id is below the one given; `only` those with these values, where one is told."""
     query = sa.select(FILMS).where(FILMS.c.tenant_id == tenant_id)
-    if production_id:
-        query = query.where(FILMS.c.production_id == production_id)
+    query = query.where(*(FILMS.c[name] == value for name, value in only.items() if value))
     if below:
         query = query.where(FILMS.c.id < below)
     rows = await conn.execute(query.order_by(FILMS.c.id.desc()).limit(most))

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
-from libs import errors
+from libs import errors, ids
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
 from services.compiler import domain, edit, edit_rules, film, manifest, orders
@@ -33,6 +33,8 @@ def check_create_film(request: compiler_service_pb2.CreateFilmRequest, tenant_id
         uuid.UUID(request.request_id)
     except ValueError:
         found.append(errors.Violation("request_id", "should be a UUID that you choose once for this film"))
+    if request.storyboard_id and not ids.valid(request.storyboard_id, "sb"):
+        found.append(errors.Violation("storyboard_id", "should be the id of a storyboard, sb_…, or empty"))
     found += edit_rules.violations(request.edit_list, tenant_id)
     if found:
         raise BadRequest(found)
@@ -45,6 +47,7 @@ def new_film(
     film_id: str,
     now: datetime,
     traceparent: str = "",
+    storyboard_id: str = "",
 ) -> domain.Film:
     """A film that waits for a worker for the trace that asks for it."""
     return domain.Film(
@@ -56,6 +59,7 @@ def new_film(
         updated_at=now,
         next_action_at=now,
         traceparent=traceparent,
+        storyboard_id=storyboard_id,
     )
 
 
@@ -178,6 +182,8 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
         create_time=time(value.created_at),
         update_time=time(value.updated_at),
         end_time=time(value.ended_at),
+        storyboard_id=value.storyboard_id,
+        cut_number=value.cut_number,
     )
     if value.seconds_left is not None:
         message.time_left.FromMilliseconds(round(value.seconds_left * 1000))

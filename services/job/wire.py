@@ -116,6 +116,7 @@ def film_requested(
         production_id=production.id,
         request_id=production.id,
         edit_list=edit_list,
+        storyboard_id=production.storyboard_id,
     )
 
 

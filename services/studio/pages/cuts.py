@@ -1,4 +1,4 @@
-"""The films of a storyboard, its cuts: numbered by age; and the takes that the next one is made of."""
+"""The films of a storyboard, its cuts; and the takes that the next one is made of."""
 
 import asyncio
 import hashlib
@@ -18,16 +18,20 @@ from services.studio.pages import site
 from services.studio.rest import refusals
 
 _PAGE, _MOST_PAGES = 25, 8
-"""So many films are looked through: each carries its edit list, and an answer holds 4 MB."""
+"""So many cuts are shown: each carries its edit list, and an answer holds 4 MB."""
 _TAKES = 200
 ENDS = (film_pb2.Film.STATE_COMPLETED, film_pb2.Film.STATE_FAILED, film_pb2.Film.STATE_CANCELED)
 
 
 class Cut(NamedTuple):
-    """A film of the storyboard; its number counts from 1, the oldest first."""
+    """A film of the storyboard."""
 
-    number: int
     film: film_pb2.Film
+
+    @property
+    def number(self) -> int:
+        """Counts from 1, the oldest first, and stays."""
+        return self.film.cut_number
 
     @property
     def is_done(self) -> bool:
@@ -68,20 +72,12 @@ class Reel(NamedTuple):
 async def reel(of: site.Site, request: requests.Request, storyboard_id: str) -> Reel:
     """All of it. Raises AioRpcError."""
     asked = boards.GetStoryboardRequest(storyboard_id=storyboard_id)
-    listed = jobs.ListProductionsRequest(storyboard_id=storyboard_id, page_size=200)
-    board, films, picked, made = await asyncio.gather(
+    board, films, picked = await asyncio.gather(
         of.ask(request, "boards.GetStoryboard", asked),
-        _films(of, request),
+        _films(of, request, storyboard_id),
         _picked(of, request, storyboard_id),
-        of.ask(request, "jobs.ListProductions", listed),
     )
-    productions = {one.id for one in made.productions}
-    scenes = {scene.id for scene in board.storyboard.scenes}
-    ours = [
-        one for one in films if one.production_id in productions or scenes & {it.scene_id for it in one.edit_list.cuts}
-    ]
-    numbered = [Cut(len(ours) - place, one) for place, one in enumerate(ours)]
-    return Reel(board.storyboard, numbered, picked)
+    return Reel(board.storyboard, [Cut(one) for one in films], picked)
 
 
 async def sources(of: site.Site, request: requests.Request, told: Reel) -> dict[str, edit_list_pb2.Cut]:
@@ -110,11 +106,11 @@ def _source(take: job_pb2.Take, prompt: str) -> edit_list_pb2.Cut:
     return edit_list_pb2.Cut(take_id=take.id, clip=take.clip, provenance=made_by)
 
 
-async def _films(of: site.Site, request: requests.Request) -> Sequence[film_pb2.Film]:
+async def _films(of: site.Site, request: requests.Request, storyboard_id: str) -> Sequence[film_pb2.Film]:
     found: list[film_pb2.Film] = []
     token = ""
     for _ in range(_MOST_PAGES):
-        asked = compiler.ListFilmsRequest(page_size=_PAGE, page_token=token)
+        asked = compiler.ListFilmsRequest(storyboard_id=storyboard_id, page_size=_PAGE, page_token=token)
         told = await of.ask(request, "compiler.ListFilms", asked)
         found += told.films
         token = told.next_page_token

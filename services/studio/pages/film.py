@@ -46,7 +46,7 @@ def routes(of: site.Site) -> fastapi.APIRouter:
         wanted = cutting.edit_list(told.board, takes, cutting.read(form), _rate(told.shown("")))
         if known := cuts.same(told, wanted):
             return responses.RedirectResponse(f"{request.url.path}?film={known.film.id}&same=1", 303)
-        asked = compiler.CreateFilmRequest(request_id=_key(form, wanted), edit_list=wanted)
+        asked = compiler.CreateFilmRequest(request_id=_key(form, wanted), edit_list=wanted, storyboard_id=storyboard_id)
         made = (await of.ask(request, "compiler.CreateFilm", asked)).film
         return responses.RedirectResponse(f"{request.url.path}?film={made.id}", 303)
 
@@ -91,7 +91,7 @@ def _of_cut(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> dict[str,
         "absent": shown.absent(told, cut, made),
         "news": shown.news(told, newest) if newest else (),
         "newest": newest,
-        "next": len(told.cuts) + 1,
+        "next": told.cuts[0].number + 1 if told.cuts else 1,
         "key": str(uuid.uuid4()),
         "settings": chosen,
         "choices": cutting,

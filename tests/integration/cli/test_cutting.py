@@ -99,6 +99,8 @@ def test_from_a_film_to_another_cut_of_it(run: Run, folder: Path, tmp_path: Path
     assert [film["id"] for film in told(run, "film", "list", "--production", first["production_id"])["films"]] == [
         first["film_id"]
     ]
+    cuts = told(run, "film", "list", "--storyboard", first["storyboard_id"])["films"]
+    assert [(film["id"], film["cut_number"]) for film in cuts] == [(newest["id"], 2), (first["film_id"], 1)]
     assert run("film", "watch", newest["id"]) == (0, "", "done\n")
     code, _, err = run("film", "cancel", newest["id"])
     assert (code, newest["id"] in err) == (5, True)

@@ -60,6 +60,11 @@ class Compiler:
         answer = await self("CreateFilm", tenant, request_id=str(uuid.uuid4()), edit_list=edit_list(*keys, **fields))
         return answer.film
 
+    async def cut(self, storyboard_id: str, *keys: str) -> Any:
+        """A new cut of a storyboard."""
+        asked = {"request_id": str(uuid.uuid4()), "edit_list": edit_list(*keys), "storyboard_id": storyboard_id}
+        return (await self("CreateFilm", **asked)).film
+
     async def create_long(self) -> Any:
         """A film that takes a few seconds to cut."""
         profile = edit_list_pb2.OutputProfile(size=media_pb2.FrameSize(width=1280, height=720))

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -13,6 +14,7 @@ from libs import ids
 from rushes.compiler.v1 import compiler_service_pb2 as pb
 from rushes.compiler.v1 import compiler_service_pb2_grpc as pb_grpc
 from rushes.compiler.v1 import events_pb2, film_pb2
+from services.compiler import store
 from tests.integration.compiler.conftest import Compiler, edit_list
 
 KEY = "t/acme/clips/1.mp4"
@@ -80,6 +82,34 @@ async def test_films_come_in_pages_newest_first(compiler: Compiler) -> None:
         compiler("ListFilms", production_id="prod_1", page_token=first.next_page_token),
         grpc.StatusCode.INVALID_ARGUMENT,
     )
+
+
+async def test_the_cuts_of_a_storyboard_are_counted_and_found_whatever_else_is_cut(compiler: Compiler) -> None:
+    board, other, request = ids.new("sb"), ids.new("sb"), {"request_id": str(uuid.uuid4())}
+    again = [compiler("CreateFilm", **request, edit_list=edit_list(KEY), storyboard_id=board) for _ in range(3)]
+    first, *repeats = [answer.film for answer in await asyncio.gather(*again)]
+    assert (first.storyboard_id, first.cut_number, *repeats) == (board, 1, first, first)
+    await asyncio.gather(compiler.create(KEY), compiler.cut(other, KEY), *(compiler.cut(board, KEY) for _ in range(4)))
+    pages = [await compiler("ListFilms", storyboard_id=board, page_size=3)]
+    pages.append(await compiler("ListFilms", storyboard_id=board, page_size=3, page_token=pages[0].next_page_token))
+    assert sorted(film.cut_number for page in pages for film in page.films) == [1, 2, 3, 4, 5]
+    assert [film.cut_number for film in (await compiler("ListFilms", storyboard_id=other)).films] == [1]
+    assert not (await compiler("ListFilms", "other", storyboard_id=board)).films
+    reused = compiler("CreateFilm", **request, edit_list=edit_list(KEY), storyboard_id=other)
+    assert (await refused(reused, grpc.StatusCode.FAILED_PRECONDITION)).reason == "REQUEST_ID_REUSED"
+    no_board = compiler.cut("prod_1", KEY)
+    found = await refused(no_board, grpc.StatusCode.INVALID_ARGUMENT, error_details_pb2.BadRequest)
+    assert [violation.field for violation in found.field_violations] == ["storyboard_id"]
+
+
+async def test_the_other_cuts_keep_their_numbers_when_one_is_gone(compiler: Compiler) -> None:
+    board = ids.new("sb")
+    first, second, third = [await compiler.cut(board, KEY) for _ in range(3)]
+    async with compiler.database.house() as conn:
+        await conn.execute(sa.delete(store.FILMS).where(store.FILMS.c.id == second.id))
+    assert (await compiler.cut(board, KEY)).cut_number == 4
+    left = (await compiler("ListFilms", storyboard_id=board)).films
+    assert [(film.id, film.cut_number) for film in left[1:]] == [(third.id, 3), (first.id, 1)]
 
 
 async def test_cancelling(compiler: Compiler) -> None:

@@ -13,10 +13,12 @@ async def hear(compiler: Compiler, event: FilmRequested) -> None:
 
 async def test_a_request_is_one_film_however_often_it_comes(compiler: Compiler) -> None:
     key = await compiler.clip()
-    event = FilmRequested(tenant_id="acme", production_id="prod_1", request_id="prod_1", edit_list=edit_list(key))
+    whose = {"tenant_id": "acme", "production_id": "prod_1", "storyboard_id": "sb_1"}
+    event = FilmRequested(**whose, request_id="prod_1", edit_list=edit_list(key))
     for _ in range(3):
         await hear(compiler, event)
     (film,) = (await compiler("ListFilms", production_id="prod_1")).films
+    assert (film.storyboard_id, film.cut_number) == ("sb_1", 1)
     await compiler.tick()
     *_, news = await compiler.said()
     assert isinstance(news, events_pb2.FilmCompleted)

@@ -31,8 +31,13 @@ class CreateFilmRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EDIT_LIST_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """request_id is a UUID chosen by the caller; the same id returns the same film."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard that the film is a cut of, "sb_…"; empty for none. The compiler knows no
+    storyboards, and believes it.
+    """
     @_builtins.property
     def edit_list(self) -> _edit_list_pb2.EditList:
         """edit_list is what to cut."""
@@ -42,10 +47,11 @@ class CreateFilmRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         edit_list: _edit_list_pb2.EditList | None = ...,
+        storyboard_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["edit_list", b"edit_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_list", b"edit_list", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_list", b"edit_list", "request_id", b"request_id", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -130,22 +136,26 @@ class ListFilmsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     PRODUCTION_ID_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """page_size is how many at most; 0 means 50, more than 200 is read as 200."""
     page_token: _builtins.str
     """page_token of the answer before; empty for the first page."""
     production_id: _builtins.str
     """production_id keeps only films of one production; empty for all."""
+    storyboard_id: _builtins.str
+    """storyboard_id keeps only the cuts of one storyboard; empty for all."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         production_id: _builtins.str = ...,
+        storyboard_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "production_id", b"production_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "production_id", b"production_id", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from rushes.type.v1 import clip_pb2 as rushes_dot_type_dot_v1_dot_clip__pb2
 from rushes.type.v1 import edit_list_pb2 as rushes_dot_type_dot_v1_dot_edit__list__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arushes/job/v1/events.proto\x12\rrushes.job.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17rushes/job/v1/job.proto\x1a\x19rushes/type/v1/clip.proto\x1a\x1erushes/type/v1/edit_list.proto\"\xd8\x01\n\rClipRequested\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x15\n\rproduction_id\x18\x04 \x01(\t\x12\x15\n\rstoryboard_id\x18\x05 \x01(\t\x12\x10\n\x08scene_id\x18\x06 \x01(\t\x12\x10\n\x08quote_id\x18\x07 \x01(\t\x12&\n\x04spec\x18\x08 \x01(\x0b\x32\x18.rushes.type.v1.ClipSpec\x12\x19\n\x11last_frame_wanted\x18\t \x01(\x08\"4\n\x0f\x43\x61ncelRequested\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"z\n\rFilmRequested\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x15\n\rproduction_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12+\n\tedit_list\x18\x04 \x01(\x0b\x32\x18.rushes.type.v1.EditList\"p\n\nJobChanged\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1f\n\x03job\x18\x02 \x01(\x0b\x32\x12.rushes.job.v1.Job\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x11ProductionChanged\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12-\n\nproduction\x18\x02 \x01(\x0b\x32\x19.rushes.job.v1.Production\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1arushes/job/v1/events.proto\x12\rrushes.job.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17rushes/job/v1/job.proto\x1a\x19rushes/type/v1/clip.proto\x1a\x1erushes/type/v1/edit_list.proto\"\xd8\x01\n\rClipRequested\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x15\n\rproduction_id\x18\x04 \x01(\t\x12\x15\n\rstoryboard_id\x18\x05 \x01(\t\x12\x10\n\x08scene_id\x18\x06 \x01(\t\x12\x10\n\x08quote_id\x18\x07 \x01(\t\x12&\n\x04spec\x18\x08 \x01(\x0b\x32\x18.rushes.type.v1.ClipSpec\x12\x19\n\x11last_frame_wanted\x18\t \x01(\x08\"4\n\x0f\x43\x61ncelRequested\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"\x91\x01\n\rFilmRequested\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x15\n\rproduction_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12+\n\tedit_list\x18\x04 \x01(\x0b\x32\x18.rushes.type.v1.EditList\x12\x15\n\rstoryboard_id\x18\x05 \x01(\t\"p\n\nJobChanged\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1f\n\x03job\x18\x02 \x01(\x0b\x32\x12.rushes.job.v1.Job\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x11ProductionChanged\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12-\n\nproduction\x18\x02 \x01(\x0b\x32\x19.rushes.job.v1.Production\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,10 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLIPREQUESTED']._serialized_end=379
   _globals['_CANCELREQUESTED']._serialized_start=381
   _globals['_CANCELREQUESTED']._serialized_end=433
-  _globals['_FILMREQUESTED']._serialized_start=435
-  _globals['_FILMREQUESTED']._serialized_end=557
-  _globals['_JOBCHANGED']._serialized_start=559
-  _globals['_JOBCHANGED']._serialized_end=671
-  _globals['_PRODUCTIONCHANGED']._serialized_start=674
-  _globals['_PRODUCTIONCHANGED']._serialized_end=807
+  _globals['_FILMREQUESTED']._serialized_start=436
+  _globals['_FILMREQUESTED']._serialized_end=581
+  _globals['_JOBCHANGED']._serialized_start=583
+  _globals['_JOBCHANGED']._serialized_end=695
+  _globals['_PRODUCTIONCHANGED']._serialized_start=698
+  _globals['_PRODUCTIONCHANGED']._serialized_end=831
 # @@protoc_insertion_point(module_scope)

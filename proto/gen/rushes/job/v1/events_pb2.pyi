@@ -112,12 +112,15 @@ class FilmRequested(_message.Message):
     PRODUCTION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EDIT_LIST_FIELD_NUMBER: _builtins.int
+    STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """tenant_id of the production."""
     production_id: _builtins.str
     """production_id names the production."""
     request_id: _builtins.str
     """request_id makes the request unique: the same id is the same film."""
+    storyboard_id: _builtins.str
+    """storyboard_id names the storyboard that the production films."""
     @_builtins.property
     def edit_list(self) -> _edit_list_pb2.EditList:
         """edit_list is what to cut."""
@@ -129,10 +132,11 @@ class FilmRequested(_message.Message):
         production_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
         edit_list: _edit_list_pb2.EditList | None = ...,
+        storyboard_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["edit_list", b"edit_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_list", b"edit_list", "production_id", b"production_id", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit_list", b"edit_list", "production_id", b"production_id", "request_id", b"request_id", "storyboard_id", b"storyboard_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
