@@ -29,6 +29,8 @@ ROLES = frozenset({"owner", "editor", "viewer", "operator", "service"})
 """What a token may name; other words in its claim `roles` are the issuer's own business."""
 GUEST = "guest"
 """The role of those who have no token of an issuer, and so none that a token may name."""
+CLIENT = "rushes-client"
+"""The metadata in which a program says what it is."""
 _SCOPE = "rushes:"
 _CLAIMS = ["exp", "iat", "iss", "aud", "sub"]
 _LEEWAY_S = 10
@@ -58,7 +60,8 @@ class KeysUnavailable(errors.Unavailable):
 class Caller:
     """Who is asking, as the token says: everything done for them stays inside their tenant.
 
-    `scopes` are the calls that the token is good for: None for all that the roles allow.
+    `scopes` are the calls that the token is good for: None for all that the roles allow. `client` is the program they
+    ask by, as that says itself: it is for people to read, and gives no right.
     """
 
     tenant_id: str
@@ -66,6 +69,7 @@ class Caller:
     roles: frozenset[str] = frozenset()
     token: str = field(default="", repr=False)
     scopes: frozenset[str] | None = None
+    client: str = "api"
 
 
 _caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")

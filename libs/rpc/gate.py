@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
+import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -21,6 +23,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 UNARY_DEADLINE_S = 15.0
 _HEAR_OUT_S = 1.0
 _AT_ITS_END_S = 0.25  # a caller's clock began earlier than ours: it takes its call back before our deadline has come
+_CLIENT = re.compile("[a-z][a-z0-9.-]{0,29}")
 _OPEN = "/grpc."  # health and reflection need no token
 
 
@@ -116,7 +119,7 @@ class Gate(grpc.aio.ServerInterceptor):
                 caller = await self._verifier.verify(_token(headers))
                 rule.check(caller)
                 await self._counted(rule, f"{caller.tenant_id}/{caller.subject}")
-                with auth.acting_as(caller):
+                with auth.acting_as(_by_client(caller, headers)):
                     yield
             except access.RoleMissing as error:
                 log.warning("access_denied", extra={"method": method.path, "role": error.facts["role"]})
@@ -156,6 +159,11 @@ def _address(peer: str) -> str:
 def _token(headers: dict[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _by_client(caller: auth.Caller, headers: Mapping[str, str]) -> auth.Caller:
+    told = headers.get(auth.CLIENT, "")
+    return dataclasses.replace(caller, client=told) if _CLIENT.fullmatch(told) else caller
 
 
 @contextlib.contextmanager

@@ -24,12 +24,12 @@ _STATES = {
 }
 
 
-def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
-    """Ask, and return the answer. Raises Ended, which names what clashes and with whom."""
+def ask(home: Path, kind: type[Answer], request: message.Message, name: str = "cli") -> Answer:
+    """Ask as a client of this name, and return the answer. Raises Ended, which names what clashes and with whom."""
     of, verb = gateway.running(home), kind.DESCRIPTOR.name.removesuffix("Response")
 
     async def call() -> Answer:
-        async with client.connect(of) as services:
+        async with client.connect(of, name) as services:
             answer: Answer = await services.call(getattr(services.storyboards, verb), request)
             return answer
 

@@ -97,7 +97,7 @@ def decide(
         gateway.show(answer, lambda it: _changes(it.changes), as_json, out)
         return
     kind: Any = pb.UpdateStoryboardResponse if isinstance(answer, pb.ProposeScenesResponse) else pb.UpdateSceneResponse
-    board: storyboard_pb2.Storyboard = board_calls.ask(home, kind, answer.update).storyboard
+    board: storyboard_pb2.Storyboard = board_calls.ask(home, kind, answer.update, "proposal").storyboard
     gateway.show(board, lambda it: [*_changes(answer.changes), board_lines.brief(it)], as_json, out)
 
 

@@ -50,7 +50,8 @@ def revision(of: pb.Revision) -> str:
     """One revision in one line."""
     same = f", back to {of.same_as}" if of.same_as else ""
     name = f' "{of.name}"' if of.name else ""
-    return f"{of.number}{name}: {of.origin}{same} by {of.author}, {wire.clock(of.create_time)}"
+    client = f" ({of.client})" if of.client else ""
+    return f"{of.number}{name}: {of.origin}{same} by {of.author}{client}, {wire.clock(of.create_time)}"
 
 
 def changes(answer: service_pb.DiffRevisionsResponse) -> Iterator[str]:

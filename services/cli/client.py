@@ -12,7 +12,7 @@ from google.protobuf import any_pb2, message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from libs import rpc
+from libs import auth, rpc
 from rushes.access.v1 import session_service_pb2_grpc
 from rushes.compiler.v1 import compiler_service_pb2, compiler_service_pb2_grpc, film_pb2
 from rushes.job.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
@@ -80,6 +80,7 @@ class Client:
     films: compiler_service_pb2_grpc.CompilerServiceStub
     sessions: session_service_pb2_grpc.SessionServiceStub
     token: str = dataclasses.field(repr=False)
+    name: str = "cli"
 
     async def call(self, method: Callable[..., Any], request: Any, within_s: float = _CALL_S) -> Any:
         """One call; repeated while the service, or one it needs, is away for a moment. Raises Refused."""
@@ -87,7 +88,8 @@ class Client:
         give_up = loop.time() + _PATIENCE_S
         while True:
             try:
-                return await method(request, timeout=within_s, metadata=rpc.bearer(self.token), wait_for_ready=True)
+                told = (*rpc.bearer(self.token), (auth.CLIENT, self.name))
+                return await method(request, timeout=within_s, metadata=told, wait_for_ready=True)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _PASSING or loop.time() > give_up:
                     raise Refused(error) from None
@@ -125,8 +127,8 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connect(of: house.House) -> AsyncIterator[Client]:
-    """A client with the token of the house."""
+async def connect(of: house.House, name: str = "cli") -> AsyncIterator[Client]:
+    """A client with the token of the house; `name` is what the history says that changes came by."""
     async with contextlib.AsyncExitStack() as channels:
 
         async def channel(service: str) -> grpc.aio.Channel:
@@ -140,6 +142,7 @@ async def connect(of: house.House) -> AsyncIterator[Client]:
             jobs=job_service_pb2_grpc.JobServiceStub(await channel("job")),
             films=compiler_service_pb2_grpc.CompilerServiceStub(await channel("compiler")),
             token=of.token.read_text(encoding="utf-8").strip(),
+            name=name,
         )
 
 

@@ -200,7 +200,7 @@ def revision_of(etag: str) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """What the history tells of an immutable version: who made it, when, and by which verb.
+    """What the history tells of an immutable version: who made it, when, by which verb, and by which program.
 
     `same_as` is the older one that Undo or Redo brought back by it.
     """
@@ -212,6 +212,21 @@ class Revision:
     name: str
     created_at: datetime
     same_as: int | None = None
+
+    @property
+    def verb(self) -> str:
+        """The verb that made it."""
+        return self.origin.partition(" ")[0]
+
+    @property
+    def client(self) -> str:
+        """The program it came by; empty where that was not told yet."""
+        return self.origin.partition(" ")[2]
+
+
+def origin(verb: str, client: str) -> str:
+    """Where a revision is from, as it is kept: its verb, and the program."""
+    return f"{verb} {client}"
 
 
 def created(

@@ -200,7 +200,8 @@ def from_revision(revision: domain.Revision, content: domain.Content | None = No
         storyboard_id=revision.storyboard_id,
         number=revision.number,
         author=revision.author,
-        origin=revision.origin,
+        origin=revision.verb,
+        client=revision.client,
         name=revision.name,
         same_as=revision.same_as or 0,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from starlette import datastructures, requests, responses, types
 
+from libs import auth
 from services.studio import door
 
 TOKEN, AWAY = "rushes_session", "rushes_signin"
@@ -12,7 +13,8 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def admit(scope: types.Scope, by: door.Door) -> types.Scope:
-    """The request as the services should see it: with the cookie's token as its bearer token, if it brings no other.
+    """The request as the services should see it: with the cookie's token as its bearer token, if it brings no other,
+    and as the studio's.
 
     A request that changes something brings the cookie from our own pages only: another site's is left without it.
     """
@@ -20,7 +22,8 @@ def admit(scope: types.Scope, by: door.Door) -> types.Scope:
     token = _kept(headers.getlist("cookie"), _name(TOKEN, is_secure(scope, by)))
     if not token or "authorization" in headers or is_foreign(scope, by):
         return scope
-    return {**scope, "headers": [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]}
+    brought = [(b"authorization", f"Bearer {token}".encode()), (auth.CLIENT.encode(), b"studio")]
+    return {**scope, "headers": [*scope["headers"], *brought]}
 
 
 def is_foreign(scope: types.Scope, by: door.Door) -> bool:

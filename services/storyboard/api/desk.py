@@ -39,12 +39,13 @@ class Desk:
         self._database, self._default_model, self._clock = database, default_model, clock
         self._blobs, self._guests, self._writer = media, visitors, author
 
-    async def _create(self, content: domain.Content, origin: str, request_id: str, digest: str) -> domain.Storyboard:
+    async def _create(self, content: domain.Content, verb: str, request_id: str, digest: str) -> domain.Storyboard:
         """A new storyboard of the caller, or what the same request made before. Raises RequestIdReused."""
         caller = auth.caller()
         now = self._clock()
         expires_at = now + guests.KEPT if guests.is_guest(caller.tenant_id) else None
         board = domain.created(content, caller.tenant_id, ids.new, now, expires_at)
+        origin = domain.origin(verb, caller.client)
         async with self._database.tenant(caller.tenant_id) as conn:
             return await store.insert_once(conn, board, caller.subject, origin, request_id, digest)
 
@@ -66,18 +67,18 @@ class Desk:
             except merge.Clash as clash:
                 raise await _changed(conn, newest, etag, clash) from None
             after = domain.revised(newest, content, self._clock())
-            await store.save(conn, newest, after, caller.subject, verb)
+            await store.save(conn, newest, after, caller.subject, domain.origin(verb, caller.client))
         return after
 
     async def _change(
-        self, storyboard_id: str, origin: str, decide: Callable[[domain.Storyboard], domain.Storyboard]
+        self, storyboard_id: str, verb: str, decide: Callable[[domain.Storyboard], domain.Storyboard]
     ) -> domain.Storyboard:
         """Load, decide and save; nobody else changes it in between."""
         caller = auth.caller()
         async with self._database.tenant(caller.tenant_id) as conn:
             before = await store.lock(conn, caller.tenant_id, asks.storyboard_id(storyboard_id))
             after = decide(before)
-            await store.save(conn, before, after, caller.subject, origin)
+            await store.save(conn, before, after, caller.subject, domain.origin(verb, caller.client))
         return after
 
 

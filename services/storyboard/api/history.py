@@ -94,5 +94,5 @@ class History(desk.Desk):
                 raise nothing(storyboard_id=board.id)
             _, content = await store.get_revision(conn, caller.tenant_id, board.id, number)
             after = domain.revised(board, content, self._clock())
-            await store.save(conn, board, after, caller.subject, verb, number)
+            await store.save(conn, board, after, caller.subject, domain.origin(verb, caller.client), number)
         return after

@@ -17,10 +17,16 @@ _VERBS = {
     "Redo": "Done again",
     "UploadReference": "Picture added",
 }
+_CLIENTS = {
+    "studio": "in the studio",
+    "cli": "at the command line",
+    "api": "by the API",
+    "proposal": "proposed by the writer",
+}
 
 
 class Burst(NamedTuple):
-    """Revisions of one author with less than half a minute between them, newest first."""
+    """Revisions of one author by one program, with less than half a minute between them, newest first."""
 
     revisions: Sequence[storyboard_pb2.Revision]
 
@@ -39,6 +45,12 @@ class Burst(NamedTuple):
         """How it was done, when it was no edit."""
         return _VERBS.get(self.newest.origin, "")
 
+    @property
+    def place(self) -> str:
+        """Where it was done; empty when nobody said."""
+        client = self.newest.client
+        return _CLIENTS.get(client, f"by {client}" if client else "")
+
 
 def group(revisions: Iterable[storyboard_pb2.Revision]) -> list[Burst]:
     """The bursts, newest first; what has a name, or was no edit, stands alone."""
@@ -54,4 +66,4 @@ def group(revisions: Iterable[storyboard_pb2.Revision]) -> list[Burst]:
 def _is_same(later: storyboard_pb2.Revision, one: storyboard_pb2.Revision) -> bool:
     apart = later.create_time.ToDatetime() - one.create_time.ToDatetime()
     alone = any(it.name or it.origin in _VERBS for it in (later, one))
-    return not alone and later.author == one.author and apart < _PAUSE
+    return not alone and (later.author, later.client) == (one.author, one.client) and apart < _PAUSE

@@ -11,7 +11,7 @@ import grpc.aio
 from google.protobuf import message
 from starlette import requests, responses
 
-from libs import blobs, telemetry
+from libs import auth, blobs, telemetry
 from services.studio.rest import binding, problems, refusals, routes, shapes
 
 CALL_S = 15.0
@@ -131,10 +131,15 @@ def dumped(told: Any) -> bytes:
 
 
 def bearer(request: requests.Request) -> tuple[tuple[str, str], ...]:
-    """Call metadata: the caller's own token, whoever that is, and the trace we are in."""
-    told = request.headers.get("authorization", "")
-    printable = told if told.isascii() and told.isprintable() else "Bearer ?"
-    return (("authorization", printable),) * bool(told) + tuple(telemetry.current().items())
+    """Call metadata: the caller's own token, whoever that is, what they ask by, and the trace we are in."""
+    told, client = request.headers.get("authorization", ""), request.headers.get(auth.CLIENT, "")
+    named = ((auth.CLIENT, client),) * (bool(client) and _is_plain(client))
+    printable = told if _is_plain(told) else "Bearer ?"
+    return (("authorization", printable),) * bool(told) + named + tuple(telemetry.current().items())
+
+
+def _is_plain(told: str) -> bool:
+    return told.isascii() and told.isprintable()
 
 
 def _is_stale(refused: refusals.Refusal) -> bool:

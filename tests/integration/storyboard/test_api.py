@@ -174,6 +174,7 @@ async def test_revisions_and_restore(client):
     await renamed(client, made, "The answer")
     first = (await client("GetRevision", storyboard_id=made.id, number=1)).revision
     assert (first.author, first.origin, first.storyboard.name) == ("ada", "CreateStoryboard", "The letter")
+    assert first.client == "api"
     assert first.storyboard.scenes == made.scenes
     answer = await client("RestoreRevision", subject="bo", storyboard_id=made.id, number=1)
     assert (answer.storyboard.name, answer.storyboard.revision) == ("The letter", 3)

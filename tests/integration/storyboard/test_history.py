@@ -7,7 +7,9 @@ import grpc
 import pytest
 from google.protobuf import json_format
 
+from libs import auth
 from rushes.storyboard.v1 import storyboard_pb2 as pb
+from rushes.storyboard.v1 import storyboard_service_pb2 as client_pb
 from tests.integration.refusals import refused
 from tests.unit.storyboard import boards
 
@@ -154,3 +156,25 @@ async def test_undo_at_once_from_two_sides_goes_two_steps(client, board):
         await renamed(client, board, name)
     await asyncio.gather(*(client("Undo", storyboard_id=board.id) for _ in range(2)))
     assert (await client("GetStoryboard", storyboard_id=board.id)).storyboard.name == "The letter"
+
+
+async def test_a_revision_says_which_program_it_came_by(client, board):
+    async def rename(name, told):
+        request = client_pb.UpdateStoryboardRequest(
+            storyboard=pb.Storyboard(id=board.id, name=name), update_mask={"paths": ["name"]}
+        )
+        metadata = (*client.issuer.bearer(), *((auth.CLIENT, word) for word in told))
+        await client.stub.UpdateStoryboard(request, metadata=metadata, timeout=10)
+
+    await rename("One", ["studio"])
+    await rename("Two", ["our-importer.2"])
+    await rename("Three", ["No such name; it's a sentence"])
+    await client("Undo", storyboard_id=board.id)
+    history = (await client("ListRevisions", storyboard_id=board.id)).revisions
+    assert [(it.origin, it.client) for it in history] == [
+        ("Undo", "api"),
+        ("UpdateStoryboard", "api"),
+        ("UpdateStoryboard", "our-importer.2"),
+        ("UpdateStoryboard", "studio"),
+        ("CreateStoryboard", "api"),
+    ]

@@ -53,12 +53,13 @@ def test_a_scene_shows_the_most_pressing_of_its_states():
 
 
 def test_changes_in_one_go_stand_together():
-    def revision(number, seconds, author="ada", origin="UpdateScene", name=""):
-        one = pb.Revision(number=number, author=author, origin=origin, name=name)
+    def revision(number, seconds, author="ada", origin="UpdateScene", name="", client="studio"):
+        one = pb.Revision(number=number, author=author, origin=origin, name=name, client=client)
         one.create_time.FromDatetime(START + datetime.timedelta(seconds=seconds))
         return one
 
     told = [
+        revision(8, 205, client="cli"),
         revision(7, 200),
         revision(6, 190, author="bo"),
         revision(5, 180, name="Final"),
@@ -68,8 +69,9 @@ def test_changes_in_one_go_stand_together():
         revision(1, 0, origin="CreateStoryboard"),
     ]
     grouped = bursts.group(told)
-    assert [[it.number for it in burst.revisions] for burst in grouped] == [[7], [6], [5], [4, 3], [2], [1]]
-    assert [burst.before for burst in grouped] == [6, 5, 4, 2, 1, 0]
+    assert [[it.number for it in burst.revisions] for burst in grouped] == [[8], [7], [6], [5], [4, 3], [2], [1]]
+    assert [burst.before for burst in grouped] == [7, 6, 5, 4, 2, 1, 0]
+    assert [burst.place for burst in grouped[:2]] == ["at the command line", "in the studio"]
 
 
 def test_two_revisions_are_told_apart_by_words():

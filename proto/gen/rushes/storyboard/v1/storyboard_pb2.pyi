@@ -377,6 +377,7 @@ class Revision(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     STORYBOARD_FIELD_NUMBER: _builtins.int
     SAME_AS_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
     storyboard_id: _builtins.str
     """storyboard_id names the storyboard."""
     number: _builtins.int
@@ -389,6 +390,11 @@ class Revision(_message.Message):
     """name given by a person with NameRevision; empty for most."""
     same_as: _builtins.int
     """same_as is the older revision that this one brought back by Undo or Redo; 0 on all others."""
+    client: _builtins.str
+    """client is the program that the change came by, as it calls itself in the metadata `rushes-client`: "studio", "cli",
+    "proposal" for a change that the language model proposed and a person took; "api" when it says nothing. Up to 30
+    characters. Empty on revisions from before clients were told, and on what a guest begins with.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """create_time is when it was accepted."""
@@ -408,10 +414,11 @@ class Revision(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         storyboard: Global___Storyboard | None = ...,
         same_as: _builtins.int = ...,
+        client: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "storyboard", b"storyboard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "name", b"name", "number", b"number", "origin", b"origin", "same_as", b"same_as", "storyboard", b"storyboard", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "client", b"client", "create_time", b"create_time", "name", b"name", "number", b"number", "origin", b"origin", "same_as", b"same_as", "storyboard", b"storyboard", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
