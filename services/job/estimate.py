@@ -6,8 +6,8 @@ from datetime import datetime
 
 from services.job import domain, planning
 
-FEWEST_SAMPLES = 5
-_LEAST, _MOST = 0.1, 0.9
+FEWEST_SAMPLES = 3
+_LEAST, _MIDDLE, _MOST = 0.1, 0.5, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,25 @@ class Left:
     least_s: float
     most_s: float
     samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What half of a model's clips took at most, and nine of ten, in seconds."""
+
+    model: str
+    p50_s: float
+    p90_s: float
+    samples: int
+
+
+def paces(measured: Mapping[str, Sequence[float]]) -> list[Pace]:
+    """Of each model that was measured often enough."""
+    return [
+        Pace(model, _quantile(seconds, _MIDDLE), _quantile(seconds, _MOST), len(seconds))
+        for model, seconds in measured.items()
+        if len(seconds) >= FEWEST_SAMPLES
+    ]
 
 
 def left(lines: Sequence[Line], measured: Mapping[str, Sequence[float]], now: datetime) -> Left | None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.job import domain, tables
 
-_NEWEST = 50
+_NEWEST = 20
 
 
 async def seconds(conn: AsyncConnection, tenant_id: str, models: Collection[str]) -> dict[str, list[float]]:

@@ -1,8 +1,8 @@
-"""The query on the jobs that are not finished: how many wait and run, and since when."""
+"""The queries on what waits and runs, and on what has ended in the last hour."""
 
 import enum
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,7 @@ from services.job import domain, lifecycle, tables
 
 _JOBS = tables.JOBS
 _MOST = 1000
+_RECENT, _SHARES = timedelta(hours=1), {"p50_s": 0.5, "p95_s": 0.95}
 
 
 class OperatorNeeded(errors.Denied):
@@ -27,15 +28,19 @@ class GroupBy(enum.StrEnum):
 
 
 class Line(NamedTuple):
-    """What waits and runs of one key."""
+    """What waits and runs of one key, and what has ended in the last hour: p50 and p95 in seconds, None of nothing."""
 
     key: str
-    waiting: int
-    parked: int
-    running: int
-    oldest_waiting: datetime | None
-    oldest_running: datetime | None
-    stuck: int
+    waiting: int = 0
+    parked: int = 0
+    running: int = 0
+    oldest_waiting: datetime | None = None
+    oldest_running: datetime | None = None
+    stuck: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    p50_s: float | None = None
+    p95_s: float | None = None
 
 
 _KEYS: dict[GroupBy, sa.ColumnElement[str]] = {
@@ -47,25 +52,55 @@ _KEYS: dict[GroupBy, sa.ColumnElement[str]] = {
 
 async def lines(conn: AsyncConnection, tenant_id: str | None, by: GroupBy, now: datetime) -> list[Line]:
     """One for each key, the longest queue first; of all tenants when none is named."""
+    ended = {row.key: row._asdict() for row in await conn.execute(_scoped(_ended(by, now), tenant_id))}
+    held = {row.key: row._asdict() for row in await conn.execute(_scoped(_open(by, now), tenant_id))}
+    return [Line(**held.get(key, {}) | ended.get(key, {})) for key in {**held, **ended}][:_MOST]
+
+
+def _open(by: GroupBy, now: datetime) -> sa.Select[*tuple[Any, ...]]:
     waits = _JOBS.c.state == domain.JobState.WAITING
     parked = sa.and_(~waits, _JOBS.c.submission_state == "PARKED")
     runs = sa.and_(~waits, _JOBS.c.submission_state != "PARKED")
+    silent = _JOBS.c.updated_at < now - lifecycle.STUCK_AFTER
     count = sa.func.count()
-    query = (
+    return (
         sa.select(
             _KEYS[by].label("key"),
-            count.filter(waits),
-            count.filter(parked),
-            count.filter(runs),
-            sa.func.min(_JOBS.c.created_at).filter(sa.or_(waits, parked)),
-            sa.func.min(_JOBS.c.created_at).filter(runs),
-            count.filter(runs, _JOBS.c.parked.is_(None), _JOBS.c.updated_at < now - lifecycle.STUCK_AFTER),
+            count.filter(waits).label("waiting"),
+            count.filter(parked).label("parked"),
+            count.filter(runs).label("running"),
+            sa.func.min(_JOBS.c.created_at).filter(sa.or_(waits, parked)).label("oldest_waiting"),
+            sa.func.min(_JOBS.c.created_at).filter(runs).label("oldest_running"),
+            count.filter(runs, _JOBS.c.parked.is_(None), silent).label("stuck"),
         )
         .where(_JOBS.c.ended_at.is_(None))
         .group_by(sa.text("key"))
         .order_by(count.desc(), sa.text("key"))
         .limit(_MOST)
     )
-    if tenant_id is not None:
-        query = query.where(_JOBS.c.tenant_id == tenant_id)
-    return [Line(*row) for row in await conn.execute(query)]
+
+
+def _ended(by: GroupBy, now: datetime) -> sa.Select[Any]:
+    done = _JOBS.c.state == domain.JobState.SUCCEEDED
+    took = sa.extract("epoch", _JOBS.c.ended_at - _JOBS.c.accepted_at)
+    return (
+        sa.select(
+            _KEYS[by].label("key"),
+            sa.func.count().filter(done).label("succeeded"),
+            sa.func.count().filter(_JOBS.c.state == domain.JobState.FAILED).label("failed"),
+            *(_quantile(took, share).filter(done).label(name) for name, share in _SHARES.items()),
+        )
+        .where(_JOBS.c.ended_at > now - _RECENT)
+        .group_by(sa.text("key"))
+        .order_by(sa.text("key"))
+        .limit(_MOST)
+    )
+
+
+def _quantile(of: sa.ColumnElement[Any], share: float) -> Any:
+    """The least value that so large a share does not exceed."""
+    return sa.func.percentile_disc(share).within_group(sa.cast(of, sa.Float))
+
+
+def _scoped(query: sa.Select[Any], tenant_id: str | None) -> sa.Select[Any]:
+    return query if tenant_id is None else query.where(_JOBS.c.tenant_id == tenant_id)

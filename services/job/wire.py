@@ -12,7 +12,7 @@ from rushes.job.v1 import events_pb2, job_pb2, job_service_pb2
 from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2
 from rushes.type.v1 import clip_pb2, edit_list_pb2, fault_pb2, media_pb2, money_pb2
-from services.job import domain, lifecycle
+from services.job import domain, estimate, lifecycle
 
 
 class BadRequest(errors.Invalid):
@@ -135,7 +135,6 @@ def production(
     cost_micros: int,
     jobs: Sequence[job_pb2.Job] = (),
     slots: Iterable[domain.Slot] = (),
-    left: job_pb2.TimeLeft | None = None,
 ) -> job_pb2.Production:
     """A production as callers see it."""
     message = job_pb2.Production(
@@ -156,12 +155,21 @@ def production(
         scenes=[_scene(slot) for slot in slots],
         version=value.version,
         auto_pick=job_pb2.AutoPick.Value(f"AUTO_PICK_{value.auto_pick}"),
-        time_left=left,
         approved_by=value.approved_by,
     )
     if value.film_progress is not None:
         message.film_progress = value.film_progress
     return message
+
+
+def time_left(value: estimate.Left) -> job_pb2.TimeLeft:
+    """How long it still takes."""
+    return job_pb2.TimeLeft(least=length(value.least_s), most=length(value.most_s), samples=value.samples)
+
+
+def pace(value: estimate.Pace) -> job_pb2.Pace:
+    """How long a model takes."""
+    return job_pb2.Pace(model=value.model, p50=length(value.p50_s), p90=length(value.p90_s), samples=value.samples)
 
 
 def _scene(slot: domain.Slot) -> job_pb2.ProductionScene:
@@ -203,6 +211,7 @@ def job(value: domain.Job, now: datetime | None = None) -> job_pb2.Job:
         held=money(value.quoted_micros if lifecycle.holds_money(value) else None, value.currency),
         account=value.account,
         stuck=now is not None and lifecycle.is_stuck(value, now),
+        accept_time=time(value.accepted_at),
     )
 
 

@@ -54,19 +54,21 @@ class Desk:
         jobs = await store.jobs_of(conn, production)
         slots = (await takes.slots(conn, [production.id])).values()
         cost, now = sum(job.cost_micros or 0 for job in jobs), self.clock()
+        measured = await measures.seconds(conn, production.tenant_id, {job.model for job in jobs if not job.ended_at})
         lines = [] if lifecycle.is_held(production) else estimate.lines_of(jobs)
-        left = await self.time_left(conn, production.tenant_id, lines, now)
-        return wire.production(production, cost, [wire.job(job, now) for job in jobs], slots, left)
+        message = wire.production(production, cost, [wire.job(job, now) for job in jobs], slots)
+        message.paces.extend(map(wire.pace, estimate.paces(measured)))
+        if found := estimate.left(lines, measured, now):
+            message.time_left.CopyFrom(wire.time_left(found))
+        return message
 
     async def time_left(
         self, conn: AsyncConnection, tenant_id: str, lines: Sequence[estimate.Line], now: datetime
     ) -> job_pb2.TimeLeft | None:
         """How long these lines take, as measured before; None while that is not known."""
         models = {step.model for line in lines for step in line}
-        found = estimate.left(lines, await measures.seconds(conn, tenant_id, models), now) if models else None
-        if found is None:
-            return None
-        return job_pb2.TimeLeft(least=wire.length(found.least_s), most=wire.length(found.most_s), samples=found.samples)
+        found = estimate.left(lines, await measures.seconds(conn, tenant_id, models), now)
+        return wire.time_left(found) if found else None
 
     @contextlib.asynccontextmanager
     async def holding(self, production_id: str) -> AsyncIterator[tuple[AsyncConnection, follow.Held]]:

@@ -1,4 +1,4 @@
-"""The verb that counts what waits and runs."""
+"""The verb that counts what waits and runs, and what has just ended."""
 
 from libs import auth, dead_letters
 from rushes.job.v1 import job_service_pb2 as pb
@@ -34,4 +34,8 @@ def _line(one: queues.Line) -> queue_pb2.QueueLine:
         oldest_waiting_time=wire.time(one.oldest_waiting),
         oldest_running_time=wire.time(one.oldest_running),
         stuck=one.stuck,
+        succeeded=one.succeeded,
+        failed=one.failed,
+        p50=wire.length(one.p50_s) if one.p50_s is not None else None,
+        p95=wire.length(one.p95_s) if one.p95_s is not None else None,
     )

@@ -43,6 +43,9 @@ async def test_no_time_is_told_while_a_person_is_waited_for(crew):
     for kind in (news.moved, news.stored):
         await crew.hear(*map(kind, measured))
     (job,) = await crew.begin(False)
+    (pace,) = (await state(crew, job.production_id)).paces
+    assert (pace.model, pace.samples) == ("sandbox/reel-1", 5)
+    assert not (await crew("ListProductions")).productions[0].paces
     told = [(await state(crew, job.production_id)).HasField("time_left")]
     for verb in ("PauseProduction", "ResumeProduction"):
         told.append((await crew(verb, production_id=job.production_id)).production.HasField("time_left"))

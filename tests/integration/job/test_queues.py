@@ -1,5 +1,7 @@
 """What waits and runs, counted from the rows of jobs."""
 
+import datetime
+
 import grpc
 import pytest
 
@@ -39,6 +41,21 @@ async def test_what_has_ended_is_not_counted(busy):
     await busy.hear(news.stored(jobs[0]))
     (line,) = await stats(busy)
     assert (line.waiting, line.running) == (0, 1)  # the take that came has unlocked the job that waited for it
+
+
+async def test_what_has_just_ended_is_counted_and_how_long_it_took(crew, clock):
+    made = await crew.begin(*[False] * 5)
+    await crew.hear(*map(news.moved, made))
+    told = [news.stored(job) for job in made[:4]] + [news.failed(made[4])]
+    for minute, one in enumerate(told, 1):
+        one.event_time.CopyFrom(news.at(news.NOW + datetime.timedelta(minutes=minute)))
+    await crew.hear(*told)
+    (line,) = await stats(crew, group_by=BY.GROUP_BY_PROVIDER)
+    assert (line.key, line.running, line.succeeded, line.failed) == ("sandbox", 0, 4, 1)
+    assert (line.p50.seconds, line.p95.seconds) == (120, 240)
+    assert not await stats(crew, "other")
+    clock.forward(minutes=66)
+    assert not await stats(crew)
 
 
 async def test_only_an_operator_counts_every_tenant(busy):

@@ -14,7 +14,7 @@ def left(*lines: list[estimate.Step], measured: dict[str, list[float]] | None = 
 
 
 def test_nothing_is_said_before_there_are_samples() -> None:
-    assert left([estimate.Step("a")], measured={"a": [1.0] * 4}) is None
+    assert left([estimate.Step("a")], measured={"a": [1.0] * 2}) is None
     assert left([estimate.Step("a")], measured={"b": [1.0] * 9}) is None
     assert left() is None
     assert left([estimate.Step("a")], [estimate.Step("never")]) is None

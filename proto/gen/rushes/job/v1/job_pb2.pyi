@@ -126,6 +126,7 @@ class Production(_message.Message):
     AUTO_PICK_FIELD_NUMBER: _builtins.int
     TIME_LEFT_FIELD_NUMBER: _builtins.int
     APPROVED_BY_FIELD_NUMBER: _builtins.int
+    PACES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the production, "prod_…"; assigned by the server."""
     storyboard_id: _builtins.str
@@ -186,6 +187,12 @@ class Production(_message.Message):
         for approval, and once nothing is under way.
         """
 
+    @_builtins.property
+    def paces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pace]:
+        """paces of the models that its unfinished jobs are made with, as far as they were measured; absent in lists and in
+        changes that a watch sends.
+        """
+
     def __init__(
         self,
         *,
@@ -209,16 +216,55 @@ class Production(_message.Message):
         auto_pick: Global___AutoPick.ValueType = ...,
         time_left: Global___TimeLeft | None = ...,
         approved_by: _builtins.str = ...,
+        paces: _abc.Iterable[Global___Pace] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_progress", b"film_progress", "most_you_can_pay", b"most_you_can_pay", "time_left", b"time_left", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "approved_by", b"approved_by", "auto_pick", b"auto_pick", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_id", b"film_id", "film_progress", b"film_progress", "id", b"id", "jobs", b"jobs", "most_you_can_pay", b"most_you_can_pay", "quote_id", b"quote_id", "revision", b"revision", "scenes", b"scenes", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "approved_by", b"approved_by", "auto_pick", b"auto_pick", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_id", b"film_id", "film_progress", b"film_progress", "id", b"id", "jobs", b"jobs", "most_you_can_pay", b"most_you_can_pay", "paces", b"paces", "quote_id", b"quote_id", "revision", b"revision", "scenes", b"scenes", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__film_progress: _TypeAlias = _typing.Literal["film_progress"]  # noqa: Y015
     _WhichOneofArgType__film_progress: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__film_progress) -> _WhichOneofReturnType__film_progress | None: ...
 
 Global___Production: _TypeAlias = Production  # noqa: Y015
+
+@_typing.final
+class Pace(_message.Message):
+    """Pace is how long a model takes for a clip of the tenant, from the provider's yes to the stored clip."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    P50_FIELD_NUMBER: _builtins.int
+    P90_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """model it is of."""
+    samples: _builtins.int
+    """samples it was measured from: the newest clips, at least 3, at most 20."""
+    @_builtins.property
+    def p50(self) -> _duration_pb2.Duration:
+        """p50 is what half of the clips took at most."""
+
+    @_builtins.property
+    def p90(self) -> _duration_pb2.Duration:
+        """p90 is what nine of ten took at most."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        p50: _duration_pb2.Duration | None = ...,
+        p90: _duration_pb2.Duration | None = ...,
+        samples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["p50", b"p50", "p90", b"p90"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "p50", b"p50", "p90", b"p90", "samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pace: _TypeAlias = Pace  # noqa: Y015
 
 @_typing.final
 class ProductionScene(_message.Message):
@@ -512,7 +558,7 @@ class TimeLeft(_message.Message):
     MOST_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     samples: _builtins.int
-    """samples it was measured from, of the model with the fewest; at least 5."""
+    """samples it was measured from, of the model with the fewest; at least 3, at most 20."""
     @_builtins.property
     def least(self) -> _duration_pb2.Duration:
         """least it takes when all goes as the quickest tenth did."""
@@ -640,6 +686,7 @@ class Job(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     STUCK_FIELD_NUMBER: _builtins.int
+    ACCEPT_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the job, "job_…"; assigned by the server."""
     production_id: _builtins.str
@@ -710,6 +757,10 @@ class Job(_message.Message):
     def held(self) -> _money_pb2.Money:
         """held is the money that is set aside for it, or in suspense; absent when there is none."""
 
+    @_builtins.property
+    def accept_time(self) -> _timestamp_pb2.Timestamp:
+        """accept_time is when the provider first said yes; absent before."""
+
     def __init__(
         self,
         *,
@@ -737,10 +788,11 @@ class Job(_message.Message):
         held: _money_pb2.Money | None = ...,
         account: _builtins.str = ...,
         stuck: _builtins.bool = ...,
+        accept_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "held", b"held", "parked", b"parked", "quoted", b"quoted", "spec", b"spec", "take", b"take", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "held", b"held", "parked", b"parked", "quoted", b"quoted", "spec", b"spec", "take", b"take", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "held", b"held", "id", b"id", "parked", b"parked", "production_id", b"production_id", "quoted", b"quoted", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "spec", b"spec", "state", b"state", "stuck", b"stuck", "submission_id", b"submission_id", "submission_state", b"submission_state", "take", b"take", "take_number", b"take_number", "update_time", b"update_time", "version", b"version", "wait_reason", b"wait_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "account", b"account", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "held", b"held", "id", b"id", "parked", b"parked", "production_id", b"production_id", "quoted", b"quoted", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "spec", b"spec", "state", b"state", "stuck", b"stuck", "submission_id", b"submission_id", "submission_state", b"submission_state", "take", b"take", "take_number", b"take_number", "update_time", b"update_time", "version", b"version", "wait_reason", b"wait_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1502,7 +1502,7 @@ Global___GetQueueStatsRequest: _TypeAlias = GetQueueStatsRequest  # noqa: Y015
 
 @_typing.final
 class GetQueueStatsResponse(_message.Message):
-    """GetQueueStatsResponse is what waits and runs."""
+    """GetQueueStatsResponse is what waits and runs, and what has ended in the last hour."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

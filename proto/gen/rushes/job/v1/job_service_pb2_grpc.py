@@ -317,7 +317,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQueueStats(self, request, context):
-        """GetQueueStats counts the jobs that are not finished. Fails with OPERATOR_NEEDED.
+        """GetQueueStats counts the jobs that are not finished, and those that ended in the last hour. Fails with
+        OPERATOR_NEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -80,7 +80,9 @@ class JobServiceStub:
     GetCosts: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetCostsRequest, _job_service_pb2.GetCostsResponse]
     """GetCosts adds up what jobs were quoted, were charged and hold."""
     GetQueueStats: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetQueueStatsRequest, _job_service_pb2.GetQueueStatsResponse]
-    """GetQueueStats counts the jobs that are not finished. Fails with OPERATOR_NEEDED."""
+    """GetQueueStats counts the jobs that are not finished, and those that ended in the last hour. Fails with
+    OPERATOR_NEEDED.
+    """
     ListJobHistory: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListJobHistoryRequest, _job_service_pb2.ListJobHistoryResponse]
     """ListJobHistory returns what happened to a job, oldest first. Fails with JOB_NOT_FOUND."""
 
@@ -282,7 +284,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.GetQueueStatsRequest,
         context: _aio.ServicerContext[_job_service_pb2.GetQueueStatsRequest, _abc.Awaitable[_job_service_pb2.GetQueueStatsResponse]],
     ) -> _abc.Awaitable[_job_service_pb2.GetQueueStatsResponse]:
-        """GetQueueStats counts the jobs that are not finished. Fails with OPERATOR_NEEDED."""
+        """GetQueueStats counts the jobs that are not finished, and those that ended in the last hour. Fails with
+        OPERATOR_NEEDED.
+        """
 
     @_abc_1.abstractmethod
     def ListJobHistory(

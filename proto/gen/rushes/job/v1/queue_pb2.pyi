@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 import builtins as _builtins
@@ -19,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class QueueLine(_message.Message):
-    """QueueLine counts the jobs of one provider, model or tenant that are not finished."""
+    """QueueLine counts the jobs of one provider, model or tenant that are not finished, and those that ended in the last hour."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -30,6 +31,10 @@ class QueueLine(_message.Message):
     OLDEST_WAITING_TIME_FIELD_NUMBER: _builtins.int
     OLDEST_RUNNING_TIME_FIELD_NUMBER: _builtins.int
     STUCK_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    P50_FIELD_NUMBER: _builtins.int
+    P95_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key is the provider, such as "sandbox", the model, such as "sandbox/reel-1", or the tenant."""
     waiting: _builtins.int
@@ -40,6 +45,10 @@ class QueueLine(_message.Message):
     """running jobs have been asked for, those that are being cancelled as well."""
     stuck: _builtins.int
     """stuck are those of the running ones of which nothing was heard for 15 minutes."""
+    succeeded: _builtins.int
+    """succeeded jobs of the last hour."""
+    failed: _builtins.int
+    """failed jobs of the last hour."""
     @_builtins.property
     def oldest_waiting_time(self) -> _timestamp_pb2.Timestamp:
         """oldest_waiting_time is when the first of the waiting or parked ones was ordered; absent without any."""
@@ -47,6 +56,16 @@ class QueueLine(_message.Message):
     @_builtins.property
     def oldest_running_time(self) -> _timestamp_pb2.Timestamp:
         """oldest_running_time is when the first of the running ones was ordered; absent without any."""
+
+    @_builtins.property
+    def p50(self) -> _duration_pb2.Duration:
+        """p50 is how long half of the succeeded ones took at most, from the provider's yes to the stored clip; absent without
+        any.
+        """
+
+    @_builtins.property
+    def p95(self) -> _duration_pb2.Duration:
+        """p95 is what nineteen of twenty took at most."""
 
     def __init__(
         self,
@@ -58,10 +77,14 @@ class QueueLine(_message.Message):
         oldest_waiting_time: _timestamp_pb2.Timestamp | None = ...,
         oldest_running_time: _timestamp_pb2.Timestamp | None = ...,
         stuck: _builtins.int = ...,
+        succeeded: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        p50: _duration_pb2.Duration | None = ...,
+        p95: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time", "p50", b"p50", "p95", b"p95"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time", "parked", b"parked", "running", b"running", "stuck", b"stuck", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "key", b"key", "oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time", "p50", b"p50", "p95", b"p95", "parked", b"parked", "running", b"running", "stuck", b"stuck", "succeeded", b"succeeded", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
