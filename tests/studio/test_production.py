@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.studio import browser
+from tests.studio import browser, scenery
 from tests.studio.conftest import BOARD, Studio
 
 _LOOKS = [("dark", "desk"), ("light", "phone")]
@@ -125,12 +125,14 @@ def test_a_lost_answer_is_checked_and_never_sent_twice(window: browser.Window, s
 
 
 def test_what_went_wrong_says_what_it_cost_and_what_to_do(window: browser.Window, studio: Studio) -> None:
+    scenery.film_of(studio, studio.project()["id"])  # three takes say how long one takes
     project = studio.project(scenes=scenes("A boat [[refused]]", "A boat [[slow(600)]]"))
     page = window.page
     page.goto(f"/p/{project['id']}/quote")
     generate(page)
     expect(line(page, 1)).to_contain_text("The provider refused these words or pictures")
     expect(line(page, 2)).to_contain_text("Generating")
+    expect(line(page, 2).locator(".usual")).to_have_text("slower than usual", timeout=60_000)
     page.keyboard.press("5")
     expect(page).to_have_url(re.compile("show=failed"))
     expect(line(page, 2)).to_be_hidden()

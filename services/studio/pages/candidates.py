@@ -10,7 +10,7 @@ from rushes.job.v1 import job_pb2
 from rushes.job.v1 import job_service_pb2 as jobs
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as boards
-from services.studio.pages import site, strip
+from services.studio.pages import site, standing
 from services.studio.rest import refusals
 
 _MOST_TAKES = 200
@@ -85,7 +85,10 @@ async def of_scene(of: site.Site, request: requests.Request, storyboard_id: str,
 def numbers(takes: Iterable[job_pb2.Take], told: Mapping[str, str]) -> list[Candidate]:
     """The takes of one scene, oldest first; `told` is the digest of what each scene says now."""
     aged = sorted(takes, key=lambda take: (take.create_time.ToNanoseconds(), take.id))
-    return [Candidate(number, take, _changed(take, told.get(take.scene_id, ""))) for number, take in enumerate(aged, 1)]
+    return [
+        Candidate(number, take, standing.changed(take, told.get(take.scene_id, "")))
+        for number, take in enumerate(aged, 1)
+    ]
 
 
 async def productions(
@@ -110,7 +113,7 @@ async def digests(of: site.Site, request: requests.Request, board: storyboard_pb
 
 def state(job: job_pb2.Job) -> str:
     """How a job without a take stands, as one of words.STATES; empty when it needs no showing."""
-    return "" if job.state == job_pb2.Job.STATE_SUCCEEDED else strip.of_job(job)
+    return "" if job.state == job_pb2.Job.STATE_SUCCEEDED else standing.of_job(job)[0]
 
 
 def _attempts(scene_id: str, numbered: list[Candidate], made: Iterable[job_pb2.Production]) -> list[Attempt]:
@@ -118,9 +121,3 @@ def _attempts(scene_id: str, numbered: list[Candidate], made: Iterable[job_pb2.P
     theirs = [job for one in made for job in one.jobs if job.scene_id == scene_id and not job.HasField("take")]
     shown = [job for job in theirs if not job.end_time.seconds or job.end_time.ToNanoseconds() > newest]
     return [Attempt(job, told) for job in reversed(shown) if (told := state(job))]
-
-
-def _changed(take: job_pb2.Take, digest: str) -> str:
-    if digest and take.digest and take.digest != digest:
-        return "You edited the scene after this take"
-    return "It starts on a take that is no longer picked" if take.stale else ""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rushes.job.v1 import job_pb2
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.type.v1 import clip_pb2
-from services.studio.pages import strip
+from services.studio.pages import standing
 
 _Job = job_pb2.Job
 _LINKS = {clip_pb2.SEAM_LAST_FRAME: "last", clip_pb2.SEAM_SHARED_KEYFRAME: "still"}
@@ -63,7 +63,7 @@ def _state(takes: Sequence[job_pb2.Take], job: job_pb2.Job | None, digest: str) 
     take = best(takes)
     if take is None:
         return "draft", "No take yet"
-    if take.stale or (digest and take.digest and take.digest != digest):
+    if standing.changed(take, digest):
         return "changed", "since its take was made"
     return ("picked", "") if take.picked else ("done", "No take is picked")
 
@@ -72,7 +72,7 @@ def _of_job(job: job_pb2.Job) -> tuple[str, str] | None:
     if job.state == _Job.STATE_SUCCEEDED:
         return None
     under_way = job.parked.message if job.state in (_Job.STATE_RUNNING, _Job.STATE_CANCELING) else ""
-    return strip.of_job(job), job.error.message if job.state == _Job.STATE_FAILED else under_way
+    return standing.of_job(job)[0], job.error.message if job.state == _Job.STATE_FAILED else under_way
 
 
 def _link(before: storyboard_pb2.Scene | None, scene: storyboard_pb2.Scene) -> str:

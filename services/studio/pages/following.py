@@ -45,6 +45,7 @@ class Following:
     def _turn(self, production: job_pb2.Production) -> None:
         """What a change leaves out stays as it was."""
         production.scenes.extend(self.production.scenes)
+        production.paces.extend(self.production.paces)
         if self.production.HasField("time_left"):
             production.time_left.CopyFrom(self.production.time_left)
         self.production, self._head = production, True

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from google.protobuf import timestamp_pb2
+
 from rushes.job.v1 import job_pb2
 from rushes.type.v1 import money_pb2
-from services.studio.pages import ways
+from services.studio.pages import standing, ways, words
 
 _Job, _Production, _Scene = job_pb2.Job, job_pb2.Production, job_pb2.ScenePlan
 ENDS = (_Production.STATE_SUCCEEDED, _Production.STATE_FAILED, _Production.STATE_CANCELED)
@@ -32,26 +34,14 @@ _GROUPS = {
     "unconfirmed": "you",
     "failed": "failed",
 }
-_SENT = {
-    "": ("queued", "Asked for"),
-    "INTENT": ("queued", "Money set aside; it is sent next"),
-    "PARKED": ("queued", "Waits at the provider's door"),
-    "SENDING": ("submitting", "Sending to {model}"),
-    "ACCEPTED": ("generating", "At {model}"),
-    "UNKNOWN": (
-        "unconfirmed",
-        "We sent it and the answer got lost. It is never bought twice, and we find out by ourselves.",
-    ),
-    "PROVIDER_DONE": ("fetching", "Made and paid; downloading it next"),
-    "FETCHING": ("fetching", "Downloading and checking it"),
-}
-_BETWEEN = ("retry_wait", "Nothing was charged for the try before; trying once more")
-_WAITS = {
-    _Job.WAIT_REASON_SEAM: ("waiting_link", "Starts from the last frame of scene {before:03}"),
-    _Job.WAIT_REASON_APPROVAL: ("queued", "Waits for the owner's yes"),
-    _Job.WAIT_REASON_PAUSED: ("queued", "The production is paused"),
-}
 _FOR_YOU = (_Job.WAIT_REASON_BUDGET, _Job.WAIT_REASON_SWITCH, _Job.WAIT_REASON_APPROVAL)
+
+
+class Usual(NamedTuple):
+    """How long the model takes, from half of its clips to nine of ten; who takes more seconds is slow."""
+
+    told: str
+    slow_s: float
 
 
 class Row(NamedTuple):
@@ -66,6 +56,7 @@ class Row(NamedTuple):
     sentence: str
     groups: tuple[str, ...]
     since: str
+    usual: Usual | None
     cost: money_pb2.Money | None
     most: money_pb2.Money
     is_open: bool
@@ -113,7 +104,7 @@ def rows(production: job_pb2.Production, jobs: Mapping[str, job_pb2.Job]) -> lis
 
 def of_job(production: job_pb2.Production, job: job_pb2.Job) -> Row:
     """One job."""
-    state, sentence = _state(production, job)
+    state, sentence = standing.of_job(job)
     return Row(
         id=job.id,
         number=job.scene_number,
@@ -123,7 +114,8 @@ def of_job(production: job_pb2.Production, job: job_pb2.Job) -> Row:
         word=f"Waits for {job.scene_number - 1:03}" if state == "waiting_link" else "",
         sentence=sentence,
         groups=_groups(production, job, state),
-        since=job.update_time.ToJsonString() if state in ("submitting", "generating", "fetching") else "",
+        since=_since(job).ToJsonString() if state in ("submitting", "generating", "fetching") else "",
+        usual=_usual(production, job) if state == "generating" else None,
         cost=job.cost if job.HasField("cost") else None,
         most=job.quoted,
         is_open=job.state in OPEN,
@@ -135,27 +127,18 @@ def of_job(production: job_pb2.Production, job: job_pb2.Job) -> Row:
     )
 
 
-def _state(production: job_pb2.Production, job: job_pb2.Job) -> tuple[str, str]:
-    facts = {"model": job.spec.model, "before": job.scene_number - 1}
-    if job.state == _Job.STATE_SUCCEEDED:
-        return ("picked", "In the film") if job.take.picked else ("done", "A take to pick from")
-    if job.state == _Job.STATE_CANCELED:
-        return "cancelled", "You stopped it"
-    if job.state == _Job.STATE_FAILED:
-        if job.error.reason == "OUTCOME_UNKNOWN" and not job.HasField("cost"):
-            return "unconfirmed", "Nobody could tell us what became of it; the money stays held, and we look on."
-        return "failed", ways.short(job.error)
-    if job.state == _Job.STATE_WAITING:
-        state, sentence = _WAITS.get(job.wait_reason, ("queued", "In line"))
-        return state, sentence.format_map(facts)
-    state, sentence = _SENT.get(job.submission_state, _BETWEEN)
-    if job.HasField("parked"):
-        sentence = ways.short(job.parked)
-    elif job.stuck:
-        sentence = "Nothing was heard of it for 15 minutes"
-    elif job.state == _Job.STATE_CANCELING:
-        sentence = "Stopping; what is paid is finished and kept"
-    return state, sentence.format_map(facts)
+def _since(job: job_pb2.Job) -> timestamp_pb2.Timestamp:
+    """When the provider said yes, while it generates; else the last that was heard."""
+    accepted = job.submission_state == "ACCEPTED" and job.HasField("accept_time")
+    return job.accept_time if accepted else job.update_time
+
+
+def _usual(production: job_pb2.Production, job: job_pb2.Job) -> Usual | None:
+    pace = next((it for it in production.paces if it.model == job.spec.model), None)
+    if pace is None:
+        return None
+    least, most = words.timecode(pace.p50), words.timecode(pace.p90)
+    return Usual(least if least == most else f"{least} to {most}", pace.p90.ToMilliseconds() / 1000)
 
 
 def _groups(production: job_pb2.Production, job: job_pb2.Job, state: str) -> tuple[str, ...]:
@@ -181,6 +164,7 @@ def _reused(scene: job_pb2.ProductionScene) -> Row:
         sentence=said,
         groups=("done",),
         since="",
+        usual=None,
         cost=None,
         most=money_pb2.Money(),
         is_open=False,

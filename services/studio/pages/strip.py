@@ -5,20 +5,8 @@ from typing import NamedTuple
 
 from rushes.job.v1 import job_pb2
 from rushes.storyboard.v1 import storyboard_pb2
-from services.studio.pages import words
+from services.studio.pages import standing, words
 
-_J = job_pb2.Job
-_ENDED = {_J.STATE_SUCCEEDED: "done", _J.STATE_FAILED: "failed", _J.STATE_CANCELED: "cancelled"}
-_ASKED = {
-    "SENDING": "submitting",
-    "ACCEPTED": "generating",
-    "UNKNOWN": "unconfirmed",
-    "UNRESOLVED": "unconfirmed",
-    "PARKED": "retry_wait",
-    "PROVIDER_DONE": "fetching",
-    "FETCHING": "fetching",
-    "STORED": "fetching",
-}
 _BUSY = "unconfirmed generating fetching submitting retry_wait queued waiting_link".split()
 """States of what is not ended yet; of several jobs of a scene the first of these is shown."""
 
@@ -31,15 +19,6 @@ class Frame(NamedTuple):
     state: str
 
 
-def of_job(job: job_pb2.Job) -> str:
-    """The state of one job, by its name in words.STATES."""
-    if job.state in _ENDED:
-        return _ENDED[job.state]
-    if job.state == _J.STATE_WAITING:
-        return "waiting_link" if job.wait_reason == _J.WAIT_REASON_SEAM else "queued"
-    return _ASKED.get(job.submission_state, "queued")
-
-
 def frames(
     board: storyboard_pb2.Storyboard,
     picked: Mapping[str, job_pb2.Take],
@@ -49,20 +28,20 @@ def frames(
     """The board's scenes; `digests` are those of their prompts now, empty when nothing can have changed."""
     states: dict[str, set[str]] = {}
     for job in jobs:
-        states.setdefault(job.scene_id, set()).add(of_job(job))
+        states.setdefault(job.scene_id, set()).add(standing.of_job(job)[0])
     return [
-        Frame(number, scene.title, _state(picked.get(scene.id), states.get(scene.id, ()), digests.get(scene.id)))
+        Frame(number, scene.title, _state(picked.get(scene.id), states.get(scene.id, ()), digests.get(scene.id, "")))
         for number, scene in enumerate(board.scenes, 1)
     ]
 
 
-def _state(take: job_pb2.Take | None, jobs: Collection[str], digest: str | None) -> str:
+def _state(take: job_pb2.Take | None, jobs: Collection[str], digest: str) -> str:
     busy = next((state for state in _BUSY if state in jobs), None)
     if busy:
         return busy
     if take:
-        return "changed" if digest and take.digest and take.digest != digest else "picked"
-    return next((state for state in ("done", "failed", "cancelled") if state in jobs), "draft")
+        return "changed" if standing.changed(take, digest) else "picked"
+    return next((state for state in ("picked", "done", "failed", "cancelled") if state in jobs), "draft")
 
 
 def told(of: Iterable[Frame]) -> str:

@@ -4,7 +4,7 @@ import datetime
 
 from rushes.job.v1 import job_pb2
 from rushes.storyboard.v1 import storyboard_pb2 as pb
-from services.studio.pages import bursts, differences, importing, prose, shelf, strip
+from services.studio.pages import bursts, differences, importing, prose, reel, shelf, standing, strip
 
 START = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
 _J = job_pb2.Job
@@ -50,6 +50,34 @@ def test_a_scene_shows_the_most_pressing_of_its_states():
     states = ["unconfirmed", "failed", "waiting_link", "changed", "picked", "draft"]
     assert [it.state for it in frames] == states
     assert strip.told(frames).startswith("6 scenes: 1 Not started, 1 Waits for another")
+
+
+def test_a_job_stands_the_same_on_every_page():
+    running = {"state": _J.STATE_RUNNING, "scene_id": "a"}
+    lost = {"scene_id": "a", "state": _J.STATE_FAILED, "error": {"reason": "OUTCOME_UNKNOWN"}}
+    told = {
+        "fetching": _J(**running, submission_state="STORED"),
+        "queued": _J(**running, submission_state="PARKED"),
+        "retry_wait": _J(**running, submission_state="PROVIDER_FAILED"),
+        "unconfirmed": _J(**lost),
+        "failed": _J(**lost, cost={"micros": 1}),
+    }
+    board = pb.Storyboard(scenes=[pb.Scene(id="a")])
+    for state, job in told.items():
+        assert standing.of_job(job)[0] == state
+        assert reel.of_job(job_pb2.Production(), job).state == state
+        assert strip.frames(board, {}, [job], {})[0].state == state
+
+
+def test_a_take_under_way_is_told_beside_what_is_usual():
+    pace = job_pb2.Pace(model="m", p50={"seconds": 70}, p90={"seconds": 120}, samples=3)
+    job = _J(
+        state=_J.STATE_RUNNING, submission_state="ACCEPTED", accept_time={"seconds": 60}, update_time={"seconds": 90}
+    )
+    job.spec.model = "m"
+    row = reel.of_job(job_pb2.Production(paces=[pace]), job)
+    assert (row.since, row.usual) == ("1970-01-01T00:01:00Z", reel.Usual("1:10 to 2:00", 120))
+    assert reel.of_job(job_pb2.Production(), job).usual is None
 
 
 def test_changes_in_one_go_stand_together():
