@@ -7,6 +7,7 @@ from typing import Any
 
 import fastapi
 import grpc.aio
+from google.protobuf import message
 from starlette import datastructures, requests, responses
 
 from services.studio.pages import site
@@ -15,6 +16,27 @@ from services.studio.rest import problems, refusals
 Told = dict[str, Any]
 Read = Callable[[site.Site, requests.Request], Awaitable[Told]]
 Act = Callable[[site.Site, requests.Request, datastructures.FormData], Awaitable[str | Told]]
+
+
+def turning(call: str, asked: type[message.Message], thing: str, state: int, word: str) -> Act:
+    """An act that brings a thing into a state, unless it is another one than the form was shown with."""
+
+    async def turn(of: site.Site, request: requests.Request, form: datastructures.FormData) -> str:
+        changed = {"id": str(form.get("id", "")), "etag": str(form.get("etag", "")), "state": state}
+        await of.ask(request, call, asked(**{thing: changed, "update_mask": {"paths": ["state"]}}))
+        return word
+
+    return turn
+
+
+def naming(call: str, asked: type[message.Message], field: str, word: str) -> Act:
+    """An act on one thing, of which the call asks nothing but its id, in this field."""
+
+    async def name(of: site.Site, request: requests.Request, form: datastructures.FormData) -> str:
+        await of.ask(request, call, asked(**{field: str(form.get("id", ""))}))
+        return word
+
+    return name
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import itertools
 import uuid
 
 import grpc.aio
-from google.protobuf import field_mask_pb2
 from starlette import requests
 
 from rushes.ops.v1 import audit_service_pb2 as audit
@@ -15,6 +14,7 @@ from services.studio.pages import forms, sections, site
 
 _MOST = 200
 _SCOPES = ledger_pb2.SpendSwitch.Scope
+_UPDATE = ("gateway.UpdateCredential", pb.UpdateCredentialRequest, "credential")
 
 
 async def read(of: site.Site, request: requests.Request) -> sections.Told:
@@ -86,22 +86,6 @@ async def _replace(of: site.Site, request: requests.Request, form: forms.Form) -
     return "replaced"
 
 
-def _turning(state: credential_pb2.Credential.State.ValueType, word: str) -> sections.Act:
-    async def turn(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-        changed = credential_pb2.Credential(id=forms.text(form, "id"), etag=forms.text(form, "etag"), state=state)
-        asked = pb.UpdateCredentialRequest(credential=changed, update_mask=field_mask_pb2.FieldMask(paths=["state"]))
-        await of.ask(request, "gateway.UpdateCredential", asked)
-        return word
-
-    return turn
-
-
-async def _remove(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-    asked = pb.DeleteCredentialRequest(credential_id=forms.text(form, "id"))
-    await of.ask(request, "gateway.DeleteCredential", asked)
-    return "removed"
-
-
 async def throw(of: site.Site, request: requests.Request, form: forms.Form) -> str:
     """Stop buying; the field `what` is a scope and its target, such as "SCOPE_ENDPOINT fal"."""
     scope, _, target = forms.text(form, "what").partition(" ")
@@ -112,11 +96,8 @@ async def throw(of: site.Site, request: requests.Request, form: forms.Form) -> s
     return "stopped"
 
 
-async def release(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-    """Let buying go on."""
-    asked = pb.ReleaseSpendSwitchRequest(spend_switch_id=forms.text(form, "id"))
-    await of.ask(request, "gateway.ReleaseSpendSwitch", asked)
-    return "released"
+release = sections.naming("gateway.ReleaseSpendSwitch", pb.ReleaseSpendSwitchRequest, "spend_switch_id", "released")
+"""Let buying go on."""
 
 
 SECTION = sections.Section(
@@ -127,9 +108,9 @@ SECTION = sections.Section(
         "install": _install,
         "verify": _verify,
         "replace": _replace,
-        "disable": _turning(credential_pb2.Credential.STATE_DISABLED, "disabled"),
-        "enable": _turning(credential_pb2.Credential.STATE_ENABLED, "enabled"),
-        "remove": _remove,
+        "disable": sections.turning(*_UPDATE, credential_pb2.Credential.STATE_DISABLED, "disabled"),
+        "enable": sections.turning(*_UPDATE, credential_pb2.Credential.STATE_ENABLED, "enabled"),
+        "remove": sections.naming("gateway.DeleteCredential", pb.DeleteCredentialRequest, "credential_id", "removed"),
         "throw": throw,
         "release": release,
     },

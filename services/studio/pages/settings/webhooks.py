@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from google.protobuf import field_mask_pb2
 from starlette import requests
 
 from rushes.job.v1 import job_pb2, webhook_pb2
@@ -13,6 +12,7 @@ from rushes.job.v1 import webhook_service_pb2 as pb
 from services.studio.pages import forms, sections, site
 
 _SHOWN = 50
+_UPDATE = ("webhooks.UpdateWebhookEndpoint", pb.UpdateWebhookEndpointRequest, "webhook_endpoint")
 
 
 def _types(kind: str, states: Iterable[str]) -> list[str]:
@@ -78,24 +78,6 @@ async def _test(of: site.Site, request: requests.Request, form: forms.Form) -> s
     return {"delivery": (await of.ask(request, "webhooks.TestWebhookEndpoint", asked)).webhook_delivery}
 
 
-def _turning(state: webhook_pb2.WebhookEndpoint.State.ValueType, word: str) -> sections.Act:
-    async def turn(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-        changed = webhook_pb2.WebhookEndpoint(id=forms.text(form, "id"), etag=forms.text(form, "etag"), state=state)
-        asked = pb.UpdateWebhookEndpointRequest(
-            webhook_endpoint=changed, update_mask=field_mask_pb2.FieldMask(paths=["state"])
-        )
-        await of.ask(request, "webhooks.UpdateWebhookEndpoint", asked)
-        return word
-
-    return turn
-
-
-async def _remove(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-    asked = pb.DeleteWebhookEndpointRequest(webhook_endpoint_id=forms.text(form, "id"))
-    await of.ask(request, "webhooks.DeleteWebhookEndpoint", asked)
-    return "removed"
-
-
 async def _replay(of: site.Site, request: requests.Request, form: forms.Form) -> str:
     asked = pb.ReplayWebhookDeliveriesRequest(
         webhook_endpoint_id=forms.text(form, "id"), webhook_delivery_id=forms.text(form, "delivery")
@@ -112,9 +94,11 @@ SECTION = sections.Section(
         "add": _add,
         "rotate": _rotate,
         "test": _test,
-        "pause": _turning(webhook_pb2.WebhookEndpoint.STATE_PAUSED, "paused"),
-        "enable": _turning(webhook_pb2.WebhookEndpoint.STATE_ENABLED, "enabled"),
-        "remove": _remove,
+        "pause": sections.turning(*_UPDATE, webhook_pb2.WebhookEndpoint.STATE_PAUSED, "paused"),
+        "enable": sections.turning(*_UPDATE, webhook_pb2.WebhookEndpoint.STATE_ENABLED, "enabled"),
+        "remove": sections.naming(
+            "webhooks.DeleteWebhookEndpoint", pb.DeleteWebhookEndpointRequest, "webhook_endpoint_id", "removed"
+        ),
         "replay": _replay,
     },
     says={
