@@ -158,6 +158,8 @@ def test_the_past_is_compared_named_and_brought_back(window: browser.Window, stu
     page.keyboard.press("Control+Shift+Z")
     expect(page.locator("#toasts")).to_contain_text("The words are changed again.")
     expect(page.locator(".now .slate")).to_have_text("5")
+    expect(page.locator(".now .said")).to_contain_text("local, in the studio")
+    expect(page.locator(".bursts .said").last).to_contain_text("local, by the API")
 
 
 def test_undo_leaves_takes_alone_and_says_so(window: browser.Window, filmed: dict[str, Any]) -> None:
