@@ -221,6 +221,18 @@ def test_a_link_ends_by_itself(studio: Studio, film: Any) -> None:
     assert views(studio, share) == seen
 
 
+def test_a_program_that_only_looks_is_told_the_same_and_counts_as_no_view(studio: Studio, film: Any) -> None:
+    place, share = shared(studio, film)
+    locked, _ = shared(studio, film, passphrase=WORDS)
+    for link, status in ((place, 200), (locked, 200), ("/s/nothing", 404)):
+        answer = httpx.head(studio.url + link)
+        assert (answer.status_code, answer.content) == (status, b"")
+        assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+    assert views(studio, share) == 0
+    studio.rest("DELETE", f"/v1/shares/{share['id']}")
+    assert httpx.head(studio.url + place).status_code == 410
+
+
 def test_what_is_no_link_is_not_there(studio: Studio) -> None:
     for secret in ("rushes_share_" + "0" * 32, "..%2f..", "x" * 3000, "%00"):
         answer = httpx.get(f"{studio.url}/s/{secret}")

@@ -18,6 +18,7 @@ from services.studio.rest import binding, calls, problems, refusals
 
 _SIGNED_S = 600
 _MOST_BYTES = 4096
+_NO_TICKET = "none"
 _HEADERS = {"cache-control": "private, no-cache", "x-robots-tag": "noindex, nofollow"}
 _STATUSES = {"SHARE_UNKNOWN": 404, "SHARE_ENDED": 410, "PASSPHRASE_NEEDED": 200}
 _SENTENCES = {
@@ -37,6 +38,10 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     @router.get("")
     async def look(secret: str) -> responses.Response:
         return await shown.page(secret)
+
+    @router.head("")
+    async def glance(secret: str) -> responses.Response:
+        return await shown.glimpse(secret)
 
     @router.post("")
     async def enter(request: requests.Request, secret: str) -> responses.Response:
@@ -68,11 +73,23 @@ class _Shown:
         place = f"/s/{urllib.parse.quote(secret, safe='')}"
         return self._written("shared.html", {"view": opened.view, "place": place, "query": query})
 
+    async def glimpse(self, secret: str) -> responses.Response:
+        """What `page` would answer, without a body, and without a view: programs look so before somebody does."""
+        status = 200
+        try:
+            await self._open(pb.OpenShareRequest(secret=secret, ticket=_NO_TICKET))
+        except refusals.Refusal as refused:
+            if refused.reason != "TICKET_INVALID":  # which says that there is a link, and that it is open
+                status = _status(refused)
+        response = responses.HTMLResponse("", status, _HEADERS)
+        del response.headers["content-length"]  # the page's own is not known
+        return response
+
     async def part(self, secret: str, part: str, ticket: str) -> responses.Response:
         """A file of it: its address, signed anew, for whoever has opened the page."""
         try:
             # Without a ticket it would be a view; this one is refused as any other wrong one.
-            view = (await self._open(pb.OpenShareRequest(secret=secret, ticket=ticket or "none"))).view
+            view = (await self._open(pb.OpenShareRequest(secret=secret, ticket=ticket or _NO_TICKET))).view
         except refusals.Refusal as refused:
             return responses.PlainTextResponse(f"{said(refused)}\n", _status(refused), _HEADERS)
         found = {"video": view.video, "poster": view.poster, "captions": view.captions}
