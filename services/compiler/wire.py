@@ -169,8 +169,11 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
     )
 
 
-def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Film:
-    """A film as callers see it; with addresses of its files when there is somebody to sign them."""
+def to_film(value: domain.Film, sign: Sign | None, now: datetime, title: str = "") -> film_pb2.Film:
+    """A film as callers see it; with addresses of its files when there is somebody to sign them.
+
+    The files are called by `title`, or by the film's own.
+    """
     wanted = edit_list(value)
     message = film_pb2.Film(
         id=value.id,
@@ -193,7 +196,7 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
     if value.result:
         _add_result(message, value.result)
         if sign:
-            _add_files(message, value.result, wanted.title, sign, now)
+            _add_files(message, value.result, title or wanted.title, sign, now)
     return message
 
 

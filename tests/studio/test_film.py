@@ -176,7 +176,11 @@ def test_an_export_is_made_when_it_is_asked_for(window: browser.Window, filmed: 
     assert taken.value.suggested_filename == "The Letter.edl"
     with page.expect_download() as taken:
         page.get_by_role("link", name="Film, MP4").click()
-    assert taken.value.suggested_filename == "The Letter.mp4"
+    assert taken.value.suggested_filename == "The Letter - cut 1 - 720p.mp4"
+    page.goto(filmed.takes)
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Download take 1").click()
+    assert taken.value.suggested_filename == "The Letter - scene 001 - take 1.mp4"
 
 
 def test_another_cut_is_made_and_the_same_one_is_not(window: browser.Window, filmed: Filmed) -> None:
@@ -213,7 +217,7 @@ def test_the_film_page_needs_no_scripts(windows: Callable[..., browser.Window], 
     page = windows(java_script_enabled=False).page
     page.goto(f"{filmed.page}?film={filmed.film_id}")
     expect(page.locator("video[controls]")).to_be_visible()
-    expect(page.get_by_role("link", name="The Letter.mp4")).to_be_visible()
+    expect(page.get_by_role("link", name="The Letter - cut 1 - 720p.mp4")).to_be_visible()
     page.goto(filmed.takes)
     page.get_by_role("button", name="Pick take 2").click()
     expect(page.get_by_role("button", name="Picked take 2")).to_be_visible()

@@ -34,7 +34,7 @@ def routes(of: site.Site) -> fastapi.APIRouter:
         )
         cut = told.shown(film)
         if cut:
-            cut = cut._replace(film=await _film(of, request, cut.film.id))
+            cut = cut._replace(film=await _film(of, request, cut.film.id, cut.file_title))
         page = {"reel": told, "cut": cut, "same": same, "same_origin": _is_ours(of, request)}
         return of.show(request, "film.html", page | _of_cut(told, cut, made))
 
@@ -54,7 +54,7 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     async def making(request: requests.Request, storyboard_id: str, film_id: str) -> responses.Response:
         film = await _film(of, request, film_id)
         place, ended = f"/p/{storyboard_id}/film?film={film_id}", film.state in cuts.ENDS
-        if ended and not site.wants_fragment(request):
+        if not site.wants_fragment(request):
             return responses.RedirectResponse(place, 303)
         if ended and _awaits(request, film_id):
             return responses.Response(status_code=200, headers={"hx-redirect": place})
@@ -73,8 +73,9 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     return router
 
 
-async def _film(of: site.Site, request: requests.Request, film_id: str) -> film_pb2.Film:
-    film: film_pb2.Film = (await of.ask(request, "compiler.GetFilm", compiler.GetFilmRequest(film_id=film_id))).film
+async def _film(of: site.Site, request: requests.Request, film_id: str, title: str = "") -> film_pb2.Film:
+    asked = compiler.GetFilmRequest(film_id=film_id, title=title)
+    film: film_pb2.Film = (await of.ask(request, "compiler.GetFilm", asked)).film
     return film
 
 

@@ -21,7 +21,7 @@ FILM_PARTS = {
 }
 TAKE_PARTS = ("mp4", "poster", "last_frame")
 _GOOD_FOR_S = 3600
-_POSTER_PIXELS = 640
+_POSTER_PIXELS, _LONGEST_TITLE = 640, 200
 
 
 async def of_film(asked: calls.Asked) -> responses.Response:
@@ -43,7 +43,8 @@ async def of_take(asked: calls.Asked) -> responses.Response:
     if wanted == "last_frame" and not take.HasField("last_frame"):
         raise _absent(f"The last frame of the take {take.id} was not kept.")
     blob = take.last_frame if wanted == "last_frame" else take.clip
-    return led(signed(asked.services, blob, f"scene {take.scene_number:03} {take.scene_title}".strip()))
+    title = asked.request.query_params.get("title") or f"scene {take.scene_number:03} {take.scene_title}".strip()
+    return led(signed(asked.services, blob, title[:_LONGEST_TITLE]))
 
 
 def signed(services: calls.Services, blob: Any, title: str) -> media_pb2.Media:

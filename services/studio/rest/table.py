@@ -15,6 +15,9 @@ _HOOK = "/v1/webhooks/{webhook_endpoint_id}"
 _MADE_BOARD, _MADE_PRODUCTION = "/v1/storyboards/{id}", "/v1/productions/{id}"
 
 
+_TITLE = {"type": "string", "maxLength": 200, "default": "", "description": "What the file is saved as."}
+
+
 def _parts(*names: str) -> dict[str, Any]:
     return {"format": {"type": "string", "enum": list(names), "default": names[0]}}
 
@@ -160,7 +163,7 @@ _FILMING = [
         do=media.of_take,
         status=307,
         answers="rushes.type.v1.Media",
-        query=_parts(*media.TAKE_PARTS),
+        query={**_parts(*media.TAKE_PARTS), "title": _TITLE},
         summary="Leads to the clip of a take, or to a still of it.",
     ),
     Route(method="POST", path=_TAKE + ":pick", call="jobs.PickTake"),
