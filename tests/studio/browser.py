@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,11 @@ class Window:
         return [fault for fault in self.faults if not any(word in fault for word in self.allowed)]
 
 
-def axe(page: sync_api.Page) -> list[str]:
+def axe(page: sync_api.Page, rules: Sequence[str] = _TAGS) -> list[str]:
     """What axe finds wrong with the page as it is now: rule, place, and what to do."""
-    page.evaluate(AXE.read_text())
-    found: Any = page.evaluate("(tags) => axe.run({runOnly: tags})", _TAGS)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    found: Any = page.evaluate("(rules) => axe.run({runOnly: rules})", rules)
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
         for rule in found["violations"]

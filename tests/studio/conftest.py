@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from playwright import sync_api
 
 from services.cli import house, visit
 from tests import homes
-from tests.studio import browser
+from tests.studio import browser, pages
 
 BOARD = {
     "name": "The Letter",
@@ -50,6 +50,12 @@ class Studio:
         return made
 
 
+Furnished = tuple[Studio, Mapping[str, str]]
+_LATER_MS = 400
+"""So long after a page come the parts that it asks for by itself."""
+Show = Callable[..., sync_api.Page]
+
+
 def let_in(context: sync_api.BrowserContext, studio: Studio) -> None:
     """Sign in as the owner."""
     host = urllib.parse.urlsplit(studio.url).hostname or ""
@@ -77,9 +83,51 @@ def studio() -> Iterator[Studio]:
 
 
 @pytest.fixture(scope="session")
+def furnished() -> Iterator[Furnished]:
+    """A house of its own that is filled with whatever a page can show, and the ids that pages are about."""
+    from tests.studio import scenery  # which fills what is made here
+
+    with living() as lived_in:
+        yield lived_in, scenery.furnish(lived_in)
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[sync_api.Browser]:
     with browser.opened() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def readers(furnished: Furnished, chromium: sync_api.Browser) -> Iterator[Mapping[bool, sync_api.BrowserContext]]:
+    """Whoever is signed in to the furnished house, and a stranger; both keep what they have fetched."""
+    studio, _ = furnished
+    with contextlib.ExitStack() as both:
+        found = {known: both.enter_context(chromium.new_context(base_url=studio.url)) for known in (True, False)}
+        let_in(found[True], studio)
+        yield found
+
+
+@pytest.fixture
+def show(furnished: Furnished, readers: Mapping[bool, sync_api.BrowserContext]) -> Iterator[Show]:
+    """`show(one of pages)` shows it in a window of this size."""
+    opened: list[browser.Window] = []
+
+    def shown(told: pages.Page | pages.Opened, size: tuple[int, int] = browser.SIZES["desk"]) -> sync_api.Page:
+        window = browser.Window(readers[not isinstance(told, pages.Page) or told.signed_in])
+        window.allow(*("404",) if told.name in pages.REFUSED else ())
+        opened.append(window)
+        window.page.set_viewport_size({"width": size[0], "height": size[1]})
+        window.page.goto(told.address.format_map(furnished[1]))
+        if isinstance(told, pages.Opened):
+            told.open(window.page)
+        window.page.wait_for_timeout(_LATER_MS)
+        return window.page
+
+    yield shown
+    complaints = [complaint for one in opened for complaint in one.complaints()]
+    for one in opened:
+        one.page.close()
+    assert complaints == []
 
 
 @pytest.fixture

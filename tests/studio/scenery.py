@@ -16,6 +16,7 @@ from tests.contract import rooms
 from tests.studio import conftest
 
 EXAMPLE = rooms.ROOT / "docs/examples/the-letter.yaml"
+PASSPHRASE = "rain on the pier"
 KEY = "sk-secret-key-that-is-never-shown-4F2A"
 LOST = {"model": "sandbox/openrouter-reel", "subject": "A man in a long coat [[drop_reply]] [[webhook_none]]"}
 """A scene whose answer is lost, sold by one who has no list and does not call back: it stays unknown."""
@@ -33,10 +34,18 @@ def furnish(studio: conftest.Studio) -> dict[str, str]:
     film = film_of(studio, letter)["film_id"]
     pier = studio.project(name="Pier", scenes=_PIER)["id"]
     production = film_of(studio, pier, takes=2)["id"]
-    begin(studio, studio.project(name="Harbour at night", scenes=_HARBOUR)["id"])
+    harbour = studio.project(name="Harbour at night", scenes=_HARBOUR)["id"]
+    begin(studio, harbour)
     bury(studio)
-    told = {"letter": letter, "film": film, "pier": pier, "production": production, "hook": office(studio)}
-    return told | {"scene": _twice(studio, pier), "share": _share(studio, film)}
+    boards = {
+        "letter": letter,
+        "pier": pier,
+        "harbour": harbour,
+        "empty": studio.project(name="Blank", scenes=[])["id"],
+    }
+    links = {"share": _share(studio, film), "closed": _share(studio, film, passphrase=PASSPHRASE)}
+    told = {"film": film, "production": production, "hook": office(studio), "scene": _twice(studio, pier)}
+    return boards | links | told | {"job": _failed(studio, production)}
 
 
 def begin(studio: conftest.Studio, board: str, **options: Any) -> dict[str, Any]:
@@ -122,9 +131,15 @@ def _twice(studio: conftest.Studio, board: str) -> str:
     return max(scenes, key=scenes.count)
 
 
-def _share(studio: conftest.Studio, film: str) -> str:
+def _failed(studio: conftest.Studio, production: str) -> str:
+    """A job of it that came to nothing."""
+    jobs = studio.rest("GET", f"/v1/jobs?{urlencode({'production_id': production})}")["jobs"]
+    return next(str(it["id"]) for it in jobs if it["state"] == "STATE_FAILED")
+
+
+def _share(studio: conftest.Studio, film: str, **terms: Any) -> str:
     """The secret of a link to it."""
-    told: str = studio.rest("POST", f"/v1/films/{film}/shares", {"allow_download": True})["secret"]
+    told: str = studio.rest("POST", f"/v1/films/{film}/shares", {"allow_download": True, **terms})["secret"]
     return told
 
 

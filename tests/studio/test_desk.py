@@ -204,20 +204,6 @@ def test_keys_lead_everywhere_and_never_write(window: browser.Window, studio: St
     expect(page).to_have_title("Projects · Rushes")
 
 
-@pytest.mark.timeout(600)
-def test_every_page_of_the_desk_is_accessible_in_every_dress(window: browser.Window, filmed: dict[str, Any]) -> None:
-    home = f"/p/{filmed['id']}"
-    places = ("/", "/?show=deleted", "/new", "/import", f"{home}/history?from=0&to=2", f"{home}/shots", "/house")
-    for place in places:
-        window.page.goto(place)
-        for theme in ("dark", "light"):
-            for size in ("phone", "desk"):
-                browser.wear(window.page, theme, size)
-                assert browser.axe(window.page) == [], (place, theme, size)
-                wide = window.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                assert wide <= 0, (place, theme, size)
-
-
 def test_without_scripts_projects_are_made_brought_and_deleted(
     windows: Callable[..., browser.Window], studio: Studio
 ) -> None:

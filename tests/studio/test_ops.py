@@ -29,13 +29,8 @@ def trouble(studio: Studio) -> str:
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_every_tab_is_fit_to_be_read_and_says_how_to_ask_it(page: Page, tab: str, trouble: str) -> None:
+def test_every_tab_says_how_to_ask_it(page: Page, tab: str, trouble: str) -> None:
     page.goto(f"/ops/{tab}")
-    for theme in ("dark", "light"):
-        for size in ("desk", "phone"):
-            browser.wear(page, theme, size)
-            assert browser.axe(page) == [], f"{theme} {size}"
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
     lines = [line for text in page.locator("pre.line").all_text_contents() for line in text.splitlines()]
     assert lines
     for line in lines:

@@ -2,7 +2,6 @@
 
 import datetime
 import html
-import itertools
 import re
 import time
 import urllib.parse
@@ -101,19 +100,6 @@ def test_a_stranger_watches_a_film_by_its_link(windows: Windows, studio: Studio,
     until(page, "document.querySelector('video').textTracks[0].cues?.length === 3")
     assert page.context.cookies() == []
     assert views(studio, share) == 1, "what the player fetches is no view"
-
-
-def test_whatever_is_shown_to_strangers_can_be_read_by_everybody(windows: Windows, studio: Studio, film: Any) -> None:
-    open_to_all, _ = shared(studio, film, allow_download=True)
-    closed, _ = shared(studio, film, passphrase=WORDS)
-    window = windows(signed_in=False)
-    window.allow("404")
-    for place in (open_to_all, closed, "/s/nothing"):
-        window.page.goto(place)
-        for theme, size in itertools.product(("dark", "light"), browser.SIZES):
-            browser.wear(window.page, theme, size)
-            assert browser.axe(window.page) == [], (place, theme, size)
-            assert window.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_nothing_of_the_tenant_is_told(studio: Studio, film: Any) -> None:

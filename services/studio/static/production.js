@@ -25,7 +25,7 @@ async function turn(form) {
 /** Show a job in the drawer, at an address of its own. */
 async function open(href, focus) {
   await htmx.ajax("GET", href, { target: "#drawer", swap: "outerHTML", headers: { "HX-Request-Type": "partial" } });
-  if (focus) $("drawer")?.focus({ preventScroll: true });
+  if (focus) $("drawer")?.focus();
 }
 
 function close() {
