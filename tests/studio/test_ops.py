@@ -12,7 +12,7 @@ from services.studio.rest import routes
 from tests.studio import browser, scenery
 from tests.studio.conftest import Studio
 
-TABS = ("queues", "dead-letters", "money", "providers", "services?settings=job", "audit?verify=1")
+TABS = ("queues", "dead-letters", "money", "providers", "services?settings=job", "webhooks", "audit?verify=1")
 
 
 @pytest.fixture
@@ -58,6 +58,31 @@ def test_a_queue_is_held_back_and_goes_on(page: Page, trouble: str) -> None:
     expect(row).to_contain_text("Paused")
     row.get_by_role("button", name="Go on").click()
     expect(row).to_contain_text("Moves")
+
+
+def test_queues_are_looked_at_again_while_somebody_sees_them(page: Page, studio: Studio, trouble: str) -> None:
+    page.goto("/ops/queues")
+    row = page.locator("tr", has_text="sandbox/openrouter-reel")
+    expect(row).to_contain_text("Moves")
+    expect(page.locator("tr", has_text="sandbox/").filter(has_text="95 of 100 within")).not_to_have_count(0)
+    stop = {"scope": "SCOPE_MODEL", "target": "sandbox/openrouter-reel", "reason": "held by another window"}
+    switch = studio.rest("POST", "/v1/spend_switches", stop)["id"]
+    expect(row).to_contain_text("held by another window", timeout=30_000)
+    page.evaluate("Object.defineProperty(document, 'hidden', {configurable: true, get: () => true})")
+    studio.rest("DELETE", f"/v1/spend_switches/{switch}")
+    page.wait_for_timeout(6000)
+    expect(row).to_contain_text("held by another window")
+    page.evaluate("delete document.hidden")
+    expect(row).to_contain_text("Moves", timeout=30_000)
+
+
+def test_what_a_service_has_said_is_said_again(page: Page, trouble: str) -> None:
+    page.goto("/ops/services")
+    page.get_by_label("Replay outbox of job").click()
+    page.get_by_label("Say again what it said in the last").and_(page.locator("#back-job")).select_option("hour")
+    page.locator("form", has=page.locator("#back-job")).get_by_role("button", name="Replay outbox").click()
+    expect(page.get_by_role("status").first).to_contain_text(re.compile(r"job says \d+ events? again"))
+    expect(page.locator("pre.line", has_text="OpsService/ReplayOutbox")).to_contain_text("from_time")
 
 
 def test_a_dead_letter_is_looked_at_tried_again_and_discarded(page: Page, trouble: str) -> None:

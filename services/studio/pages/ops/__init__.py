@@ -4,7 +4,7 @@ import fastapi
 from starlette import responses
 
 from services.studio.pages import site
-from services.studio.pages.ops import audit, letters, money, providers, queues, services
+from services.studio.pages.ops import audit, letters, money, providers, queues, services, webhooks
 
 
 def routes(of: site.Site) -> fastapi.APIRouter:
@@ -15,6 +15,6 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     async def first() -> responses.RedirectResponse:
         return responses.RedirectResponse("/ops/queues", 303)
 
-    for tab in (queues, letters, money, providers, services, audit):
+    for tab in (queues, letters, money, providers, services, webhooks, audit):
         tab.SECTION.attach(router, of)
     return router

@@ -1,6 +1,7 @@
 """Services: how each process does, what it was told, what it logs."""
 
 import asyncio
+import datetime
 from typing import Any
 
 from google.protobuf import duration_pb2
@@ -12,6 +13,8 @@ from services.studio.pages.ops import frame
 
 _LOUD_S = 600
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+BACK = {600: "ten minutes", 3600: "hour", 86400: "day", 604800: "7 days, all that is kept"}
+"""From how many seconds ago events can be said again."""
 
 
 async def read(of: site.Site, request: requests.Request) -> sections.Told:
@@ -27,6 +30,8 @@ async def read(of: site.Site, request: requests.Request) -> sections.Told:
         "chosen": chosen,
         "settings": settings,
         "levels": LEVELS,
+        "back": BACK,
+        "line": "",
     }
 
 
@@ -35,16 +40,32 @@ async def _settings(of: site.Site, request: requests.Request, name: str) -> Any:
 
 
 async def _log(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-    name = forms.text(form, "service")
     asked = pb.SetLogLevelRequest(level=forms.text(form, "level"), lifetime=duration_pb2.Duration(seconds=_LOUD_S))
-    await of.ask(request, f"ops@{name if name in frame.PROCESSES else frame.PROCESSES[0]}.SetLogLevel", asked)
+    await of.ask(request, f"ops@{_service(form)}.SetLogLevel", asked)
     return "level"
+
+
+async def _replay(of: site.Site, request: requests.Request, form: forms.Form) -> sections.Told:
+    name = _service(form)
+    asked = pb.ReplayOutboxRequest()
+    asked.from_time.FromDatetime(of.services.clock() - datetime.timedelta(seconds=forms.whole(form, "seconds")))
+    answer = await frame.asked(of, request, f"ops@{name}.ReplayOutbox", asked)
+    events = f"{answer.told.events} event{'s' * (answer.told.events != 1)}"
+    return {
+        "did": f"{name} says {events} again; who has handled one before does nothing about it.",
+        "line": answer.line,
+    }
+
+
+def _service(form: forms.Form) -> str:
+    told = forms.text(form, "service")
+    return told if told in frame.PROCESSES else frame.PROCESSES[0]
 
 
 SECTION = sections.Section(
     "/ops/services",
     "ops/services.html",
     frame.tab(read),
-    acts={"log": _log},
+    acts={"log": _log, "replay": _replay},
     says={"level": "That process logs so for ten minutes."},
 )
