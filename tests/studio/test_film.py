@@ -199,17 +199,23 @@ def test_another_cut_is_made_and_the_same_one_is_not(window: browser.Window, fil
 
 
 def test_an_address_that_has_ended_is_asked_for_again(window: browser.Window, filmed: Filmed) -> None:
+    """It fails before the player is there to hear of it, as it does where scripts come late."""
     window.allow("404")
     page = window.page
     asked: list[str] = []
+    late: list[Any] = []
 
     def ended(route: Any) -> None:
         asked.append(route.request.url)
         route.fulfill(status=404) if len(asked) == 1 else route.continue_()
 
     page.route(re.compile(r"/v1/takes/[^/]+:media$"), ended)
-    page.goto(filmed.takes)
-    page.wait_for_function("() => document.querySelector('.player video').readyState >= 2")
+    page.route("**/player.js", late.append)
+    page.goto(filmed.takes, wait_until="commit")
+    page.wait_for_function("() => document.querySelector('.player video')?.error")
+    assert len(asked) == 1
+    late[0].continue_()
+    page.wait_for_function("() => document.querySelector('.player video').readyState >= 2", timeout=120_000)
     assert len(asked) > 1
 
 

@@ -232,8 +232,7 @@ export class Player {
   /** Signed addresses end: one that fails is asked for again, and goes on where it was. */
   #renew(video) {
     let tries = 0;
-    video.addEventListener("playing", () => { tries = 0; });
-    video.addEventListener("error", () => {
+    const again = () => {
       if (tries++ >= TRIES) return;
       const place = video.currentTime, played = !video.paused;
       setTimeout(() => {
@@ -241,7 +240,10 @@ export class Player {
         video.currentTime = place;
         if (played) this.play();
       }, 500 * tries);
-    });
+    };
+    video.addEventListener("playing", () => { tries = 0; });
+    video.addEventListener("error", again);
+    if (video.error) again();  // it failed before anybody listened
   }
 }
 

@@ -20,11 +20,13 @@ film.addEventListener("timeupdate", () => {
 });
 
 /* The video's own address is good for ten minutes: ours leads to another, unless the link has ended meanwhile. */
-film.addEventListener("error", () => {
+function again() {
   if (++failures > 2) return void (document.querySelector("[data-ended]").hidden = false);
   left ??= { at: film.currentTime, plays: !film.paused };
   film.load();
-});
+}
+film.addEventListener("error", again);
+if (film.error) again();  // it failed before anybody listened
 film.addEventListener("loadedmetadata", () => {
   if (!left) return;
   film.currentTime = left.at;
