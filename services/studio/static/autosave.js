@@ -1,7 +1,9 @@
 /* Saves what is typed: kept in this browser until the service has it, and never said to be saved before. */
+import { signedOut } from "./door.js";
 import { merge } from "./merge.js";
 
 const IDLE_MS = 800, AGAIN_MS = 4000;
+const AWAY = ["offline", "out"];
 const board = document.getElementById("editor").dataset.storyboard;
 const JOURNAL = `unsent ${board} `;
 const mine = JOURNAL + Math.random().toString(36).slice(2);
@@ -58,21 +60,22 @@ export function settle(etag) {
 
 /** The one line of the head. */
 export function say() {
-  const state = clashes.length ? "clash" : [...pending.values()].some((it) => it.refused) ? "refused" : pending.size ? (said.dataset.state === "offline" ? "offline" : "saving") : "saved";
+  const state = clashes.length ? "clash" : [...pending.values()].some((it) => it.refused) ? "refused" : !pending.size ? "saved" : AWAY.includes(said.dataset.state) ? said.dataset.state : "saving";
   tell(state);
 }
 
 function tell(state) {
   const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short" }).format(new Date());
   const words = { saving: "Saving…", saved: `Saved ${time}`, offline: "Not saved: offline, kept in this browser",
-    clash: "Somebody changed this too", refused: "Not saved: a field needs you" };
+    out: "Not saved: you were signed out", clash: "Somebody changed this too", refused: "Not saved: a field needs you" };
   if (said.dataset.state === state && state !== "saved") return;
   said.ariaLive = state === "saving" || state === "saved" ? "off" : "polite";
   said.dataset.state = state;
   said.textContent = words[state];
-  if (state !== "clash") return;
-  const button = Object.assign(document.createElement("button"), { className: "btn", textContent: words.clash, type: "button" });
-  button.addEventListener("click", () => merge(clashes, settled));
+  const act = { clash: () => merge(clashes, settled), out: () => signedOut() }[state];
+  if (!act) return;
+  const button = Object.assign(document.createElement("button"), { className: "btn", textContent: words[state], type: "button" });
+  button.addEventListener("click", act);
   said.replaceChildren(button);
 }
 
@@ -118,7 +121,9 @@ async function sendAll() {
   let sent = false;
   for (let next; (next = [...pending.values()].find((it) => !it.refused)); sent = true) {
     const group = [...pending].filter(([, it]) => it.url === next.url && it.etag === next.etag && !it.refused);
-    if (!(await send(next, group))) { timer = setTimeout(flush, AGAIN_MS); return; }
+    if (await send(next, group)) continue;
+    if (said.dataset.state !== "out") timer = setTimeout(flush, AGAIN_MS);
+    return;
   }
   say();
   if (sent && !pending.size) document.dispatchEvent(new Event("editor:saved"));
@@ -133,7 +138,8 @@ async function send({ url, etag }, group) {
     answer = await fetch(url, { method: "PATCH", headers, body, keepalive: body.length < 60000 });
     told = await answer.json();
   } catch { return tell("offline"), false; }
-  if (answer.status === 401 || answer.status === 429 || answer.status >= 500) return tell("offline"), false;
+  if (answer.status === 401) return tell("out"), signedOut(true), false;
+  if (answer.status === 429 || answer.status >= 500) return tell("offline"), false;
   if (answer.ok) accept(group, told.etag);
   else if (answer.status === 412 || answer.status === 404) clash(group, answer.status === 404 ? [] : told.errors);
   else refuse(group, told);
@@ -219,6 +225,7 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("change", ({ target }) => { if (target.form?.dataset.save && target.matches("select")) note(target), flush(); });
 document.addEventListener("focusout", ({ target }) => { if (target.form?.dataset.save && pending.size) flush(); });
 document.addEventListener("visibilitychange", () => { if (document.hidden && pending.size) flush(); });
+document.addEventListener("signed-in", () => { if (pending.size) flush(); });
 addEventListener("online", () => { if (pending.size) flush(); });
 addEventListener("offline", () => { if (pending.size) tell("offline"); });
 

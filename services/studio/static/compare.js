@@ -1,4 +1,5 @@
 /* Two takes in step: side by side, with a wipe, or flipped by holding x; 1-9 and Shift 1-9 choose, p picks. */
+import { signedOut } from "./door.js";
 import { Player, isOurs } from "./player.js";
 import { toast } from "./toast.js";
 
@@ -38,6 +39,7 @@ async function pick(/** @type {HTMLElement | null} */ figure) {
   if (!form) return;
   const [, scene, take, verb] = form.action.match(/(.*)\/takes\/([^/]+)\/(pick|unpick)/);
   const answer = await fetch(`/v1/takes/${take}:${verb}`, { method: "POST" });
+  if (answer.status === 401) return signedOut();
   if (!answer.ok) return toast((await answer.json()).detail);
   for (const one of root.querySelectorAll("figure")) draw(one, one.contains(form) && verb === "pick");
   const said = `Take ${form.closest("figure").querySelector(".no").textContent} is ${verb === "pick" ? "" : "not "}in the film.`;

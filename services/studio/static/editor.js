@@ -1,5 +1,6 @@
 /* The storyboard editor: what is chosen is an address, keys press the buttons that are there, and what others do arrives. */
 import { pending, flush, flash, settle } from "./autosave.js";
+import { signedOut } from "./door.js";
 import { carry } from "./reorder.js";
 import { toast } from "./toast.js";
 
@@ -35,6 +36,7 @@ async function post(verb) {
   await flush();
   const place = `/p/${editor().dataset.storyboard}/${verb}`;
   const answer = await fetch(place, { method: "POST", headers: { accept: "application/json" } });
+  if (answer.status === 401) return signedOut();
   if (!answer.ok) return toast(answer.status === 409 ? `There is nothing to ${verb}.` : "That did not work; try again in a moment.");
   const { said } = await answer.json();
   await refresh();
