@@ -4,6 +4,8 @@ import { toast } from "./toast.js";
 
 const $ = (id) => document.getElementById(id);
 const HTMX = { "HX-Request": "true" };
+const place = () => location.pathname + location.search;
+let shown = place();
 
 /** Post a form and say what came of it; a refusal stays on the page. */
 async function turn(form) {
@@ -37,6 +39,7 @@ function close() {
   const here = new URL(location.href);
   here.searchParams.delete("job");
   history.pushState(history.state, "", here.pathname + here.search);
+  shown = place();
   row?.querySelector("a")?.focus();
 }
 
@@ -56,9 +59,10 @@ document.addEventListener("click", (event) => {
   const show = new URL(location.href).searchParams.get("show");
   if (show) here.searchParams.set("show", show);
   history.pushState(history.state, "", here.pathname + here.search);
+  shown = place();
   open(here.href, true);
 });
-addEventListener("popstate", () => location.reload());
+addEventListener("popstate", () => { if (shown !== place()) location.reload(); });
 
 /* A job that has moved is shown anew, unless its clip is being looked at. */
 document.addEventListener("htmx:after:swap", () => {
