@@ -17,7 +17,7 @@ function named(event) {
   return [(event.ctrlKey || event.metaKey) && "Control", event.altKey && "Alt", shift && "Shift", key].filter(Boolean).join("+");
 }
 
-const answering = () => [...document.querySelectorAll("[data-keys]")].filter((it) => !it.disabled && !it.closest("[hidden], .pay"));
+const answering = () => [...document.querySelectorAll("[data-keys]")].filter((it) => !it.disabled && !it.closest("[hidden], button.pay"));
 
 /** @param {HTMLElement} element */
 function press(element) {
