@@ -44,7 +44,7 @@ class CompilerApi(uploads.Uploads):
         self, request: compiler_service_pb2.GetFilmRequest, context: Context
     ) -> compiler_service_pb2.GetFilmResponse:
         """The film as it stands."""
-        return compiler_service_pb2.GetFilmResponse(film=self._seen(await self._film(request.film_id), request.title))
+        return compiler_service_pb2.GetFilmResponse(film=self._seen(await self._film(request.film_id)))
 
     async def ListFilms(
         self, request: compiler_service_pb2.ListFilmsRequest, context: Context
@@ -125,8 +125,8 @@ class CompilerApi(uploads.Uploads):
         async with self._database.tenant(tenant_id) as conn:
             return await store.get_film(conn, tenant_id, film_id)
 
-    def _seen(self, film: domain.Film, title: str = "") -> film_pb2.Film:
-        return wire.to_film(film, self._sign, self._clock(), title)
+    def _seen(self, film: domain.Film) -> film_pb2.Film:
+        return wire.to_film(film, self._sign, self._clock())
 
     def _sign(self, key: str, file_name: str) -> str:
         return self._files.sign(key, wire.SIGNED_S, file_name, self._clock())

@@ -169,11 +169,8 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
     )
 
 
-def to_film(value: domain.Film, sign: Sign | None, now: datetime, title: str = "") -> film_pb2.Film:
-    """A film as callers see it; with addresses of its files when there is somebody to sign them.
-
-    The files are called by `title`, or by the film's own.
-    """
+def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Film:
+    """A film as callers see it; with addresses of its files when there is somebody to sign them."""
     wanted = edit_list(value)
     message = film_pb2.Film(
         id=value.id,
@@ -196,7 +193,7 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime, title: str = "
     if value.result:
         _add_result(message, value.result)
         if sign:
-            _add_files(message, value.result, title or wanted.title, sign, now)
+            _add_files(message, value.result, _file_title(value, wanted.title), sign, now)
     return message
 
 
@@ -220,6 +217,13 @@ def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: 
     for output in orders.OUTPUTS:
         if kept := getattr(result, output.field):
             getattr(message, output.field).CopyFrom(media(kept, orders.file_name(title, output.suffix), sign, expires))
+
+
+def _file_title(value: domain.Film, title: str) -> str:
+    """What its files are saved as, such as `The Letter - cut 3 - 1080p`; lines are those of the shorter side."""
+    if not value.result or not value.cut_number:
+        return title
+    return f"{title} - cut {value.cut_number} - {min(value.result.width, value.result.height)}p"
 
 
 def media(value: domain.Media, file_name: str, sign: Sign, expires: timestamp_pb2.Timestamp | None) -> media_pb2.Media:

@@ -49,11 +49,6 @@ class Cut(NamedTuple):
         return self.film.duration.ToMilliseconds() / 1000
 
     @property
-    def file_title(self) -> str:
-        """What its files are saved as, such as `The Letter - cut 3 - 1080p`."""
-        return file_title(self.film, self.number)
-
-    @property
     def rate(self) -> float:
         """Frames a second."""
         return self.film.profile.frame_rate.numerator / (self.film.profile.frame_rate.denominator or 1)
@@ -72,12 +67,6 @@ class Reel(NamedTuple):
         if film_id and not asked:
             raise refusals.Refusal(404, "FILM_NOT_FOUND", "This project has no such film.")
         return asked or next((cut for cut in self.cuts if cut.is_done), None)
-
-
-def file_title(film: film_pb2.Film, number: int) -> str:
-    """What the files of a cut are saved as; its lines are counted along the shorter side, as people say it."""
-    size = film.profile.size
-    return f"{film.edit_list.title} - cut {number} - {min(size.width, size.height)}p"
 
 
 async def reel(of: site.Site, request: requests.Request, storyboard_id: str) -> Reel:

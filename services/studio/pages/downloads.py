@@ -1,7 +1,6 @@
 """What can be taken home of a film: its files, and exports that are made when they are asked for."""
 
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 import fastapi
 from fastapi import responses
@@ -10,7 +9,7 @@ from starlette import requests
 from rushes.compiler.v1 import compiler_service_pb2 as compiler
 from rushes.compiler.v1 import export_pb2, film_pb2
 from rushes.type.v1 import media_pb2
-from services.studio.pages import cuts, site
+from services.studio.pages import site
 
 _PLACE = "/p/{storyboard_id}/film/{film_id}"
 _FILES = {
@@ -51,20 +50,16 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     router = fastapi.APIRouter()
 
     @router.get(_PLACE + "/downloads")
-    async def downloads(
-        request: requests.Request, storyboard_id: str, film_id: str, cut: int = 1
-    ) -> responses.Response:
-        return await _show(of, request, storyboard_id, film_id, cut)
+    async def downloads(request: requests.Request, storyboard_id: str, film_id: str) -> responses.Response:
+        return await _show(of, request, storyboard_id, film_id)
 
     @router.post(_PLACE + "/exports/{name}")
-    async def export(
-        request: requests.Request, storyboard_id: str, film_id: str, name: str, cut: int = 1
-    ) -> responses.Response:
+    async def export(request: requests.Request, storyboard_id: str, film_id: str, name: str) -> responses.Response:
         kind = _Export.Format.Value(f"FORMAT_{name.upper()}") if name in _EXPORTS else _Export.FORMAT_UNSPECIFIED
         await of.ask(request, "compiler.ExportFilm", compiler.ExportFilmRequest(film_id=film_id, format=kind))
         if site.wants_fragment(request):
-            return await _show(of, request, storyboard_id, film_id, cut)
-        return responses.RedirectResponse(f"/p/{storyboard_id}/film/{film_id}/downloads?cut={cut}", 303)
+            return await _show(of, request, storyboard_id, film_id)
+        return responses.RedirectResponse(f"/p/{storyboard_id}/film/{film_id}/downloads", 303)
 
     @router.get(_PLACE + "/exports/{name}")
     async def fetch(request: requests.Request, storyboard_id: str, film_id: str, name: str) -> responses.Response:
@@ -77,19 +72,17 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     return router
 
 
-async def _show(
-    of: site.Site, request: requests.Request, storyboard_id: str, film_id: str, cut: int
-) -> responses.Response:
+async def _show(of: site.Site, request: requests.Request, storyboard_id: str, film_id: str) -> responses.Response:
     film = (await of.ask(request, "compiler.GetFilm", compiler.GetFilmRequest(film_id=film_id))).film
     told = await of.ask(request, "compiler.ListExports", compiler.ListExportsRequest(film_id=film_id))
-    items = _items(storyboard_id, film, told.exports, cuts.file_title(film, cut))
+    items = _items(storyboard_id, film, told.exports)
     template = "parts/downloads.html" if site.wants_fragment(request) else "downloads.html"
-    return of.show(request, template, {"items": items, "film": film, "id": storyboard_id, "cut": cut})
+    return of.show(request, template, {"items": items, "film": film, "id": storyboard_id})
 
 
-def _items(storyboard_id: str, film: film_pb2.Film, exports: list[export_pb2.Export], called: str) -> list[Item]:
+def _items(storyboard_id: str, film: film_pb2.Film, exports: list[export_pb2.Export]) -> list[Item]:
     files = [
-        Item(title, f"/v1/films/{film.id}:media?{urlencode({'format': part, 'title': called})}", getattr(film, field))
+        Item(title, f"/v1/films/{film.id}:media?format={part}", getattr(film, field))
         for part, (field, title) in _FILES.items()
         if film.HasField(field)  # type: ignore[arg-type]
     ]

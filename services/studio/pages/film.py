@@ -34,7 +34,7 @@ def routes(of: site.Site) -> fastapi.APIRouter:
         )
         cut = told.shown(film)
         if cut:
-            cut = cut._replace(film=await _film(of, request, cut.film.id, cut.file_title))
+            cut = cut._replace(film=await _film(of, request, cut.film.id))
         page = {"reel": told, "cut": cut, "same": same, "same_origin": _is_ours(of, request)}
         return of.show(request, "film.html", page | _of_cut(told, cut, made))
 
@@ -73,9 +73,8 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     return router
 
 
-async def _film(of: site.Site, request: requests.Request, film_id: str, title: str = "") -> film_pb2.Film:
-    asked = compiler.GetFilmRequest(film_id=film_id, title=title)
-    film: film_pb2.Film = (await of.ask(request, "compiler.GetFilm", asked)).film
+async def _film(of: site.Site, request: requests.Request, film_id: str) -> film_pb2.Film:
+    film: film_pb2.Film = (await of.ask(request, "compiler.GetFilm", compiler.GetFilmRequest(film_id=film_id))).film
     return film
 
 

@@ -88,20 +88,16 @@ class GetFilmRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FILM_ID_FIELD_NUMBER: _builtins.int
-    TITLE_FIELD_NUMBER: _builtins.int
     film_id: _builtins.str
     """film_id names it."""
-    title: _builtins.str
-    """title that the file_name of each of its files is made of, such as "The Letter - cut 3 - 1080p"; its own when empty."""
     def __init__(
         self,
         *,
         film_id: _builtins.str = ...,
-        title: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["film_id", b"film_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film_id", b"film_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
