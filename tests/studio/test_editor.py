@@ -137,6 +137,38 @@ def test_what_others_write_arrives_and_leaves_alone_what_is_typed(
     expect(desk.saved).to_have_text(SAVED)
 
 
+def test_a_menu_stays_open_and_what_stands_in_it_too_while_news_arrive(desk: Desk) -> None:
+    desk.field("What happens").fill("She tears it up")
+    desk.page.locator(".tools .menu summary").last.click()
+    desk.field("Move to").fill("3")
+    expect(desk.page.locator("#rows")).to_contain_text("She tears it up")
+    expect(desk.saved).to_have_text(SAVED)
+    expect(desk.field("Move to")).to_be_focused()
+    expect(desk.field("Move to")).to_have_value("3")
+    desk.page.get_by_role("button", name="Move", exact=True).press("Enter")
+    desk.expect_titles("Pier", "The sea", "Kitchen")
+    expect(desk.field("Move to")).to_be_hidden()
+    expect(desk.page.get_by_role("link", name="Kitchen")).to_be_focused()
+
+
+def test_who_leaves_a_drawer_or_a_field_is_where_they_came_from(desk: Desk) -> None:
+    look = desk.page.get_by_role("link", name="Look")
+    look.press("Enter")
+    expect(desk.page.get_by_role("heading", name="Look")).to_be_focused()
+    desk.page.get_by_label("Film noir").press(" ")
+    expect(desk.saved).to_have_text(SAVED)
+    desk.press("Escape")
+    expect(look).to_be_focused()
+    desk.field("Title").press("Escape")
+    expect(desk.page.get_by_role("link", name="Kitchen")).to_be_focused()
+    toast = desk.page.locator("#toasts").get_by_role("button", name="Undo")
+    desk.press("Delete")
+    desk.expect_titles("Pier", "The sea")
+    toast.press("Enter")
+    desk.expect_titles("Kitchen", "Pier", "The sea")
+    assert desk.page.evaluate("document.activeElement !== document.body")
+
+
 def test_a_field_that_is_refused_says_so_and_is_saved_once_it_is_mended(desk: Desk) -> None:
     desk.window.allow("422")
     desk.field("Who or what is seen").fill("")

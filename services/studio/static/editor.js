@@ -8,7 +8,7 @@ const PULSE_MS = 5000;
 const FIELDS = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const editor = () => document.getElementById("editor");
 const here = (...names) => names.map((name) => document.querySelector(name)).find(Boolean);
-let films = null, wanted = null;
+let films = null, wanted = null, opener = null;
 
 /** Show an address: the editor that comes back is morphed into this one, so that focus and players stay. */
 async function go(address, push = true) {
@@ -69,6 +69,13 @@ function cycleLink() {
   toast(`Starts on ${seam.selectedOptions[0].textContent}`);
 }
 
+/** Out of the drawer, or out of a field to its scene in the list, where the keys of scenes count. */
+function back(typing) {
+  const shut = here("[data-shut]");
+  if (shut) shut.click();
+  else if (typing) here("#rows a[aria-current]")?.focus();
+}
+
 /** Leave the scenes that hold what is looked for. */
 function find() {
   const words = here("#find")?.value.toLowerCase().split(/\s+/) ?? [];
@@ -90,7 +97,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches(FIELDS);
   if (held && event.key.toLowerCase() === "s") return event.preventDefault(), flush(), flash();
   if (held && event.key.toLowerCase() === "z" && !typing) return event.preventDefault(), post(event.shiftKey ? "redo" : "undo");
-  if (event.key === "Escape" && !document.querySelector("dialog[open], .menu[open], .carried")) return here("[data-shut]")?.click();
+  if (event.key === "Escape" && !document.querySelector("dialog[open], .menu[open], .carried")) return back(typing);
   if (held || typing || event.defaultPrevented || document.querySelector("dialog[open]") || localStorage.getItem("keys") === "off") return;
   if (event.target.closest(".grip, .menu, video, .takes") && !event.altKey) return;
   const act = KEYS[(event.altKey ? "Alt " : "") + event.key];
@@ -105,7 +112,8 @@ document.addEventListener("click", (event) => {
   if (link.dataset.post) return post(link.dataset.post);
   if (link.dataset.turn) return turn(link);
   flush();
-  go(link.href).then(() => "shut" in link.dataset || here("#drawer-title")?.focus({ preventScroll: true }));
+  if (!link.closest("#drawer")) opener = link;
+  go(link.href).then(() => ("shut" in link.dataset ? opener : here("#drawer-title"))?.focus({ preventScroll: true }));
 });
 
 document.addEventListener("input", (event) => event.target.id === "find" && find());
@@ -126,8 +134,9 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (settle(etag) || posted) htmx.ajax("GET", `/p/${storyboard}/price?revision=${revision}`, { target: "#price", swap: "innerHTML" });
   carry();
   find();
-  if (posted && document.activeElement.matches("body, .menu *, #add *, #place *"))
-    here("#rows a[aria-current]")?.focus();
+  if (!posted) return;
+  if (document.activeElement.matches("body, .menu *, #add *, #place *")) here("#rows a[aria-current]")?.focus();
+  for (const menu of document.querySelectorAll("#editor .menu[open]")) menu.open = false;
 });
 
 /** Others' words, and takes that are made: the page is asked for again when its pulse is another one. */

@@ -1,5 +1,6 @@
 /* What every page does: times in the reader's zone, running clocks, the theme, menus that close, toasts. */
 import "./copy.js";
+import "./focus.js";
 import { show, toast } from "./toast.js";
 
 const THEMES = ["", "dark", "light"];
