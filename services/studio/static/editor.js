@@ -130,7 +130,7 @@ document.addEventListener("htmx:after:request", (event) => {
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx?.target?.id === "price") return;
   const { etag, revision, storyboard } = editor().dataset;
-  const posted = event.detail.ctx?.request?.method === "POST";
+  const posted = event.detail.ctx?.request?.method === "POST" && event.detail.ctx.response.status < 400;
   if (settle(etag) || posted) htmx.ajax("GET", `/p/${storyboard}/price?revision=${revision}`, { target: "#price", swap: "innerHTML" });
   carry();
   find();
