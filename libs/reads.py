@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,34 +17,56 @@ Find = Callable[[AsyncConnection, str, Collection[str]], Awaitable[Mapping[str, 
 """Those of a tenant's rows with these ids that exist, by id."""
 
 
+@dataclass(eq=False)
+class _Batch(Generic[T]):
+    """Rows of a tenant that are read together."""
+
+    ids: set[str] = field(default_factory=set)
+    is_read: asyncio.Event = field(default_factory=asyncio.Event)
+    found: Mapping[str, T] = field(default_factory=dict)
+    fault: Exception | None = None
+    reading: asyncio.Task[None] | None = None
+
+
 class Reads(Generic[T]):
-    """A tenant's rows by their ids: while a transaction is being opened, ids gather for it; nobody waits besides.
+    """A tenant's rows by their ids: while one read is under way, and the next one's transaction is being opened, ids
+    gather for it; nobody waits besides.
 
     The query begins after each of those it answers has asked: whoever has seen a change committed, reads it.
     """
 
     def __init__(self, database: db.Database, find: Find[T]) -> None:
         self._database, self._find = database, find
-        self._gathering = dict[str, tuple[set[str], asyncio.Task[Mapping[str, T]]]]()
+        self._gathering = dict[str, _Batch[T]]()
+        self._turns = weakref.WeakValueDictionary[str, asyncio.Lock]()
 
     async def get(self, tenant_id: str, row_id: str) -> T | None:
         """The row, or None when the tenant has none of this id. Raises DatabaseAway, TextInvalid."""
         if "\0" in row_id:  # the others' read would fail with it
             raise db.TextInvalid
-        ids, reading = self._gathering.get(tenant_id) or self._begin(tenant_id)
-        ids.add(row_id)
-        # Shielded: one of them who leaves does not take the others' read along.
-        return (await asyncio.shield(reading)).get(row_id)
+        batch = self._gathering.get(tenant_id) or self._begin(tenant_id)
+        batch.ids.add(row_id)
+        await batch.is_read.wait()
+        if batch.fault:
+            raise batch.fault
+        return batch.found.get(row_id)
 
-    def _begin(self, tenant_id: str) -> tuple[set[str], asyncio.Task[Mapping[str, T]]]:
-        ids = set[str]()
-        begun = self._gathering[tenant_id] = ids, asyncio.create_task(self._read(tenant_id, ids))
-        return begun
+    def _begin(self, tenant_id: str) -> _Batch[T]:
+        batch = self._gathering[tenant_id] = _Batch[T]()
+        batch.reading = asyncio.create_task(self._read(tenant_id, batch))
+        return batch
 
-    async def _read(self, tenant_id: str, ids: Collection[str]) -> Mapping[str, T]:
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                conn = await stack.enter_async_context(self._database.tenant(tenant_id))
-            finally:  # who comes now comes too late for this one
-                del self._gathering[tenant_id]
-            return await self._find(conn, tenant_id, ids)
+    async def _read(self, tenant_id: str, batch: _Batch[T]) -> None:
+        turn = self._turns.setdefault(tenant_id, asyncio.Lock())
+        try:
+            async with turn, contextlib.AsyncExitStack() as stack:
+                try:
+                    conn = await stack.enter_async_context(self._database.tenant(tenant_id))
+                finally:  # who comes now comes too late for this one
+                    del self._gathering[tenant_id]
+                batch.found = await self._find(conn, tenant_id, batch.ids)
+                batch.is_read.set()
+        except Exception as fault:
+            batch.fault = fault
+        finally:
+            batch.is_read.set()
