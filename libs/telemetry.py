@@ -15,7 +15,7 @@ from importlib import metadata
 from types import MappingProxyType
 
 import prometheus_client
-from opentelemetry import trace
+from opentelemetry import context, trace
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _TRACE_ENDS = len("00-") + 32
@@ -121,14 +121,13 @@ def headers(of: trace.Span) -> dict[str, str]:
     return {"traceparent": f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"} if at.is_valid else {}
 
 
-@contextlib.contextmanager
 def span(
     name: str,
     headers: Mapping[str, str] | None = None,
     kind: Kind = Kind.INTERNAL,
     attributes: Mapping[str, Attribute] = MappingProxyType({}),
     faults: tuple[type[Exception], ...] = (Exception,),
-) -> Iterator[trace.Span]:
+) -> contextlib.AbstractContextManager[trace.Span]:
     """A span around the block: a child of the one in `headers`, else of the running one, else a trace's root.
 
     Of the exceptions that leave the block, `faults` mark it as failed, by their class alone: what they say may hold
@@ -136,8 +135,7 @@ def span(
     processes.
     """
     parent = _carried(headers or {}) or trace.get_current_span()
-    with _running(name, parent, kind, (), faults, attributes) as running:
-        yield running
+    return _running(name, parent, kind, (), faults, attributes)
 
 
 @contextlib.contextmanager
@@ -151,13 +149,12 @@ def beneath() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
 def apart(
     name: str,
     origins: Sequence[Mapping[str, str]],
     kind: Kind = Kind.INTERNAL,
     attributes: Mapping[str, Attribute] = MappingProxyType({}),
-) -> Iterator[trace.Span]:
+) -> contextlib.AbstractContextManager[trace.Span]:
     """As span, but a short trace of its own that is linked to the spans in these headers.
 
     It is for what comes again and again for long, such as polls, and for what serves several traces at once. Where
@@ -166,22 +163,18 @@ def apart(
     carried = [one for one in map(_carried, origins) if one]
     parent = carried[0] if carried and _is_unheard() else trace.INVALID_SPAN
     links = [trace.Link(one.get_span_context()) for one in carried]
-    with _running(name, parent, kind, links, (Exception,), attributes) as running:
-        yield running
+    return _running(name, parent, kind, links, (Exception,), attributes)
 
 
-@contextlib.contextmanager
 def batch(
     name: str,
     heard: Sequence[Mapping[str, str]],
     kind: Kind = Kind.CONSUMER,
     attributes: Mapping[str, Attribute] = MappingProxyType({}),
-) -> Iterator[trace.Span]:
+) -> contextlib.AbstractContextManager[trace.Span]:
     """A span around what is done for several events together: in their trace where they are of one, else apart."""
     traces = {one["traceparent"][:_TRACE_ENDS] if "traceparent" in one else "" for one in heard}
-    alike = span(name, heard[0], kind, attributes) if len(traces) == 1 else apart(name, heard, kind, attributes)
-    with alike as running:
-        yield running
+    return span(name, heard[0], kind, attributes) if len(traces) == 1 else apart(name, heard, kind, attributes)
 
 
 def fail(running: trace.Span, why: str) -> None:
@@ -204,12 +197,15 @@ def _running(
     else:
         within = trace.set_span_in_context(parent)
         running = _tracer(trace.get_tracer_provider()).start_span(name, within, kind, attributes, links)
-    with trace.use_span(running, end_on_exit=True, record_exception=False, set_status_on_exception=False):
-        try:
-            yield running
-        except faults as fault:
-            fail(running, type(fault).__qualname__)
-            raise
+    outside = context.attach(trace.set_span_in_context(running))
+    try:
+        yield running
+    except faults as fault:
+        fail(running, type(fault).__qualname__)
+        raise
+    finally:
+        context.detach(outside)
+        running.end()
 
 
 @functools.cache

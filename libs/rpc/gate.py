@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -50,97 +50,110 @@ class Gate(grpc.aio.ServerInterceptor):
     ) -> None:
         self._verifier, self._domain, self._rules = verifier, domain, rules
         self._deadlines, self._count = deadlines, count
+        self._guarded = dict[str, Any]()
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Wrap the handler of our own methods; health and reflection pass as they are."""
+        """The handler of one of our own methods, wrapped once; health and reflection pass as they are."""
+        if guarded := self._guarded.get(details.method):
+            return guarded
         handler = await continuation(details)
         if handler is None or details.method.startswith(_OPEN):
             return handler
+        guarded = self._guarded[details.method] = self._guard(details.method, handler)
+        return guarded
+
+    def _guard(self, path: str, handler: Any) -> Any:
         asks_many, wire = handler.request_streaming, (handler.request_deserializer, handler.response_serializer)
         if handler.response_streaming:
             behaviour = handler.stream_stream if asks_many else handler.unary_stream
             made = grpc.stream_stream_rpc_method_handler if asks_many else grpc.unary_stream_rpc_method_handler
-            return made(self._stream(details.method, behaviour, asks_many), *wire)
+            return made(self._stream(path, behaviour, asks_many), *wire)
         behaviour = handler.stream_unary if asks_many else handler.unary_unary
         made = grpc.stream_unary_rpc_method_handler if asks_many else grpc.unary_unary_rpc_method_handler
-        return made(self._unary(details.method, behaviour, asks_many), *wire)
+        return made(self._unary(path, behaviour, asks_many), *wire)
 
     def _unary(
         self, path: str, behaviour: Callable[..., Awaitable[Any]], asks_many: bool
     ) -> Callable[..., Awaitable[Any]]:
         most, method = self._deadlines.get(path, UNARY_DEADLINE_S), measures.of(path, asks_many, False)
 
-        async def call(request: Any, context: Context) -> Any:
-            async with self._pass(method, context):
-                remaining = context.time_remaining()
-                async with asyncio.timeout(most if remaining is None else min(remaining, most)):
-                    try:
-                        return await behaviour(request, context)
-                    except errors.Error:
-                        if asks_many:
-                            await _hear_out(request)
-                        raise
+        async def answer(request: Any, context: Context) -> Any:
+            remaining = context.time_remaining()
+            async with asyncio.timeout(most if remaining is None else min(remaining, most)):
+                try:
+                    return await behaviour(request, context)
+                except errors.Error:
+                    if asks_many:
+                        await _hear_out(request)
+                    raise
 
-        return call
+        return self._behind(method, answer)
 
     def _stream(
         self, path: str, behaviour: Callable[..., AsyncGenerator[Any] | Awaitable[None]], asks_many: bool
     ) -> Callable[..., Awaitable[None]]:
-        method = measures.of(path, asks_many, True)
-
         # No generator: when the caller leaves, that would be closed later, in a context that is not this call's.
-        async def call(request: Any, context: Context) -> None:
-            async with self._pass(method, context):
-                with telemetry.beneath():
-                    answering = behaviour(request, context)
-                    if isinstance(answering, Awaitable):  # it writes its answers by itself
-                        await answering
-                        return
-                    async with contextlib.aclosing(answering) as responses:
-                        async for response in responses:
-                            await context.write(response)
+        async def answer(request: Any, context: Context) -> None:
+            with telemetry.beneath():
+                answering = behaviour(request, context)
+                if isinstance(answering, Awaitable):  # it writes its answers by itself
+                    await answering
+                    return
+                async with contextlib.aclosing(answering) as responses:
+                    async for response in responses:
+                        await context.write(response)
+
+        return self._behind(measures.of(path, asks_many, True), answer)
+
+    def _behind(self, method: measures.Method, answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """What answers those who may ask this; what goes wrong is told them as google.rpc.Status."""
+        rule = self._rules[method.path]
+
+        async def call(request: Any, context: Context) -> Any:
+            headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+            with _measured(method, headers, context):
+                try:
+                    if rule.is_open:
+                        await self._counted(rule, _address(context.peer()))
+                        return await answer(request, context)
+                    with auth.acting_as(await self._caller(rule, headers)):
+                        return await answer(request, context)
+                except grpc.aio.AbortError:
+                    raise
+                except Exception as fault:
+                    await status.abort(context, _told(fault, method), self._domain)
 
         return call
 
-    @contextlib.asynccontextmanager
-    async def _pass(self, method: measures.Method, context: Context) -> AsyncIterator[None]:
-        headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        with _measured(method, headers, context):
-            try:
-                rule = self._rules[method.path]
-                if rule.is_open:
-                    await self._counted(rule, _address(context.peer()))
-                    yield
-                    return
-                caller = await self._verifier.verify(_token(headers))
-                rule.check(caller)
-                await self._counted(rule, f"{caller.tenant_id}/{caller.subject}")
-                with auth.acting_as(_by_client(caller, headers)):
-                    yield
-            except access.RoleMissing as error:
-                log.warning("access_denied", extra={"method": method.path, "role": error.facts["role"]})
-                await status.abort(context, error, self._domain)
-            except errors.Error as error:
-                await status.abort(context, error, self._domain)
-            except TimeoutError:
-                await status.abort(context, status.DeadlinePassed(), self._domain)
-            except grpc.aio.AioRpcError as fault:
-                log.warning("service_away", extra={"method": method.path, "code": fault.code().name})
-                await status.abort(context, ServiceAway(), self._domain)
-            except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
-                raise
-            except Exception:
-                error_id = secrets.token_hex(8)
-                log.exception("call_failed", extra={"method": method.path, "error_id": error_id})
-                await status.abort(context, status.Faulty(error_id=error_id), self._domain)
+    async def _caller(self, rule: access.Access, headers: Mapping[str, str]) -> auth.Caller:
+        caller = await self._verifier.verify(_token(headers))
+        rule.check(caller)
+        await self._counted(rule, f"{caller.tenant_id}/{caller.subject}")
+        return _by_client(caller, headers)
 
     async def _counted(self, rule: access.Access, who: str) -> None:
         if self._count and rule.limit:
             await self._count(who, rule.limit)
+
+
+def _told(fault: Exception, method: measures.Method) -> errors.Error:
+    """What a caller hears of it, and the log of what is not theirs to mend."""
+    if isinstance(fault, access.RoleMissing):
+        log.warning("access_denied", extra={"method": method.path, "role": fault.facts["role"]})
+    if isinstance(fault, errors.Error):
+        return fault
+    if isinstance(fault, TimeoutError):
+        return status.DeadlinePassed()
+    if isinstance(fault, grpc.aio.AioRpcError):
+        log.warning("service_away", extra={"method": method.path, "code": fault.code().name})
+        return ServiceAway()
+    error_id = secrets.token_hex(8)
+    log.exception("call_failed", extra={"method": method.path, "error_id": error_id})
+    return status.Faulty(error_id=error_id)
 
 
 async def _hear_out(requests: AsyncIterable[Any]) -> None:
@@ -156,7 +169,7 @@ def _address(peer: str) -> str:
     return peer.rpartition(":")[0]
 
 
-def _token(headers: dict[str, str]) -> str:
+def _token(headers: Mapping[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

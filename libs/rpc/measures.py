@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 import prometheus_client
@@ -70,15 +70,15 @@ class End:
 
     def begun(self, method: Method) -> float:
         """Count a call that begins; returns when it did."""
-        self._started.labels(*method).inc()
+        _child(self._started, *method).inc()
         return time.monotonic()
 
     def ended(self, method: Method, begun: float, code: grpc.StatusCode | int, span: trace.Span | None) -> None:
         """Count a call that has ended, and say in its span how."""
         known = code if isinstance(code, grpc.StatusCode) else _BY_NUMBER[code]
         example = telemetry.exemplar(span) if span else None
-        self._handled.labels(*method, _go_spelling(known)).inc(exemplar=example)
-        self._seconds.labels(*method).observe(time.monotonic() - begun, example)
+        _child(self._handled, *method, _go_spelling(known)).inc(exemplar=example)
+        _child(self._seconds, *method).observe(time.monotonic() - begun, example)
         if span:
             span.set_attribute("rpc.response.status_code", known.name)
         if span and (known in _OURS or (self._is_client and known is not grpc.StatusCode.OK)):
@@ -109,6 +109,12 @@ _TYPES = {
 SERVER, CLIENT = End("server"), End("client")
 
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
+
+
+@functools.cache
+def _child(metric: Any, *labels: str) -> Any:
+    """What `labels` answers, without its lock."""
+    return metric.labels(*labels)
 
 
 @functools.cache
