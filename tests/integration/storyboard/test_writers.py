@@ -1,10 +1,17 @@
-"""Two clients edit one storyboard at random, each from what it last saw: what is accepted stays, and nothing else."""
+"""Two clients edit one storyboard at random, each from what it last saw: what is accepted stays, and nothing else.
+
+With --hypothesis-profile=nights two write at the same time for a minute, five times over.
+"""
 
 import asyncio
+import itertools
 import random
 import uuid
+from collections import Counter
+from typing import Any, NamedTuple
 
 import grpc
+import hypothesis
 import pytest
 
 from rushes.storyboard.v1 import storyboard_pb2 as pb
@@ -12,7 +19,18 @@ from services.storyboard import asks, diff, domain, wire
 from tests.unit.storyboard import boards
 
 STEPS = 60
+NIGHT = hypothesis.settings.get_current_profile_name() == "nights"
+NIGHT_S = 60.0
+"""How long two write at the same time with --hypothesis-profile=nights; by day they take STEPS together."""
 REFUSALS = (grpc.StatusCode.ABORTED, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
+
+
+class Edit(NamedTuple):
+    """What was accepted: the revision that its author had seen, the storyboard it made, and what must now be true."""
+
+    seen: int
+    made: pb.Storyboard
+    truth: dict[Any, Any] | None
 
 
 class Writer:
@@ -20,6 +38,7 @@ class Writer:
 
     def __init__(self, client, name, seen, chance):
         self.client, self.name, self.seen, self.chance = client, name, seen, chance
+        self.refusals = Counter()
 
     async def look(self):
         self.seen = (await self.client("GetStoryboard", storyboard_id=self.seen.id)).storyboard
@@ -32,9 +51,10 @@ class Writer:
         try:
             made, truth = await verb()
         except grpc.aio.AioRpcError as error:
-            if error.code() in REFUSALS:
-                return None
-            raise
+            if error.code() not in REFUSALS:
+                raise
+            self.refusals[error.code()] += 1
+            return None
         return made, truth
 
     def word(self):
@@ -157,6 +177,82 @@ async def replay(client, history):
     newest = (await client("GetStoryboard", storyboard_id=board.id)).storyboard
     assert newest == board
     assert asks.digest(newest) == asks.digest(board)
+
+
+@pytest.mark.parametrize("seed", range(5 if NIGHT else 1))
+async def test_two_who_write_at_the_same_time_lose_nothing(client, seed, record_property):
+    board = await client.create(boards.the_letter())
+    writers = [Writer(client, name, board, random.Random(f"{seed} {name}")) for name in ("ada", "bo")]
+    until = asyncio.get_running_loop().time() + NIGHT_S
+    edits = sorted(
+        itertools.chain(*await asyncio.gather(*(written(writer, until) for writer in writers))),
+        key=lambda edit: edit.made.revision,
+    )
+    history = accounted(board, edits)
+    await replay(client, history)
+    revisions = await all_revisions(client, board.id)
+    assert [it.number for it in revisions] == list(range(len(history), 0, -1))
+    assert {it.author for it in revisions} == {"ada", "bo"}
+    refusals = sum((writer.refusals for writer in writers), Counter())
+    merged = sum(edit.made.revision > edit.seen + 1 for edit in edits)
+    assert merged
+    assert refusals
+    conflicts = ", ".join(f"{times} {code.name}" for code, times in refusals.items())
+    steps = len(edits) + refusals.total()
+    record_property(
+        "figure", f"two writers, seed {seed}: {steps} steps, {len(history)} revisions, {merged} merged, {conflicts}"
+    )
+
+
+async def written(writer, until):
+    """What was accepted of a writer's edits. Nobody is refused for a change of others that is not there."""
+    edits, now = [], asyncio.get_running_loop().time
+    for step in itertools.count():
+        if now() > until if NIGHT else step == STEPS // 2:
+            return edits
+        if writer.chance.random() < 0.3:
+            await writer.look()
+        seen, stale = writer.seen.revision, writer.refusals[grpc.StatusCode.ABORTED]
+        done = await writer.act()
+        if done is None:
+            await writer.look()
+            assert writer.seen.revision > seen or writer.refusals[grpc.StatusCode.ABORTED] == stale
+            continue
+        edits.append(Edit(seen, *done))
+        if writer.chance.random() < 0.5:
+            writer.seen = edits[-1].made
+
+
+def accounted(board, edits):
+    """The storyboard after each edit: every revision is somebody's, and what is true stays true until it is changed.
+
+    Of edits that end at one revision, one made it, and the others found what they wanted there.
+    """
+    history, contents, truths = [board], [content(board)], {}
+    for revision, ended in itertools.groupby(edits, key=lambda edit: edit.made.revision):
+        (made, *same), said = zip(*((edit.made, edit.truth) for edit in ended), strict=True)
+        assert same == [made] * len(same)
+        if None in said:
+            assert content(made) in contents
+            truths = {}
+        for truth in said:
+            truths = overrule(truths, truth or {})
+        holds(made, truths)
+        if revision == history[-1].revision:
+            assert made == history[-1]
+        else:
+            history.append(made)
+            contents.append(content(made))
+    assert [it.revision for it in history] == list(range(1, len(history) + 1))
+    return history
+
+
+async def all_revisions(client, storyboard_id):
+    revisions, token = [], ""
+    while token or not revisions:
+        page = await client("ListRevisions", storyboard_id=storyboard_id, page_token=token)
+        revisions, token = [*revisions, *page.revisions], page.next_page_token
+    return revisions
 
 
 async def test_writers_at_the_same_time_each_keep_their_own_field(client):
