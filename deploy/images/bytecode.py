@@ -4,14 +4,14 @@ The bytecode is never checked against its source, nor written again: what runs i
 foreseen is compiled in memory when it is imported.
 """
 
-import compileall
 import contextlib
 import importlib
 import pathlib
-import py_compile
+import subprocess
 import sys
 
 _APP = pathlib.Path("/app")
+_COMPILE = (sys.executable, "-S", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash")
 
 
 def main(services: list[str]) -> None:
@@ -22,8 +22,9 @@ def main(services: list[str]) -> None:
                 with contextlib.suppress(ModuleNotFoundError):  # rooms of the command that keep a house on one machine
                     importlib.import_module(".".join(path.relative_to(_APP).with_suffix("").parts))
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    for file in sorted(file for file in files if file.startswith("/app/venv/")):
-        compileall.compile_file(file, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    named = "\n".join(sorted(file for file in files if file.startswith("/app/venv/") and file.endswith(".py")))
+    # By another process: what is written depends on what is in memory beside it, and imports leave that as chance has it.
+    subprocess.run((*_COMPILE, "-i", "-"), input=named.encode(), check=True)
 
 
 if __name__ == "__main__":
