@@ -114,6 +114,7 @@ crash: $(VENV)/dev ## Kill, pause and trip the house at every place, and count w
 	$(BIN)/python -m tests.crash.verbs
 	$(BIN)/python -m tests.crash.films
 	$(BIN)/python -m tests.crash.kills
+	$(BIN)/python -m tests.crash.quorum
 
 .PHONY: runbook-test
 runbook-test: $(VENV)/dev $(GRPCURL) protoset ## Type every command of the runbook into a house, with grpcurl

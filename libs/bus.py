@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import bus_measures, db, errors, failpoints, outbox, run, telemetry
+from libs import bus_address, bus_measures, db, errors, failpoints, outbox, run, telemetry
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,7 @@ class Bus:
             error_cb=on_error,
             reconnected_cb=on_return,
             closed_cb=on_close,
+            **bus_address.credentials(url),
         )
         server = client.connected_server_version
         version = server.major, server.minor, server.patch

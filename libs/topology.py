@@ -18,7 +18,7 @@ import yaml
 from nats.js import api
 from nats.js.errors import NotFoundError
 
-from libs import settings, values
+from libs import bus_address, settings, values
 
 FILE = pathlib.Path(__file__).parent.parent / "deploy" / "nats" / "topology.yaml"
 _ACK_WAIT_S = 10.0  # what a killed process held is delivered again after this; one that was only slow loses nothing
@@ -100,7 +100,12 @@ async def _compared(name: str, wanted: Any, asked: Any) -> list[str]:
 @contextlib.asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[Any]:
     client = await nats.connect(
-        url, connect_timeout=5, max_reconnect_attempts=20, reconnect_time_wait=0.25, inbox_prefix=b"_INBOX_topology"
+        url,
+        connect_timeout=5,
+        max_reconnect_attempts=20,
+        reconnect_time_wait=0.25,
+        inbox_prefix=b"_INBOX_topology",
+        **bus_address.credentials(url),
     )
     try:
         yield client.jetstream(timeout=10)

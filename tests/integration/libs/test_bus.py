@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import json
 
 import nats
 import prometheus_client
@@ -101,6 +102,32 @@ async def test_a_server_that_is_too_old_is_refused():
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(RuntimeError, match=r"NATS is 2\.9\.25: should be 2\.12\.0 or newer"):
             await bus.Bus.connect(f"nats://127.0.0.1:{port}", "tests")
+
+
+async def test_a_server_that_is_heard_of_later_is_entered_as_the_same_user():
+    entered, others = asyncio.Queue[dict](), list[str]()
+
+    async def serve(reader, writer):
+        facts = {"server_id": "x", "version": "2.12.0", "max_payload": 1048576, "connect_urls": others}
+        writer.write(b"INFO " + json.dumps(facts).encode() + b"\r\n")
+        entered.put_nowait(json.loads((await reader.readline()).removeprefix(b"CONNECT ")))
+        assert await reader.readline() == b"PING\r\n"
+        writer.write(b"PONG\r\n")
+        if entered.qsize() < 2:  # the first dies as soon as it has said who else there is
+            writer.close()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as one:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as two:
+            first, second = (server.sockets[0].getsockname()[1] for server in (one, two))
+            others.append(f"127.0.0.1:{second}")
+            connected = await bus.Bus.connect(f"nats://job:secret@127.0.0.1:{first}", "tests")
+            one.close()
+            async with asyncio.timeout(30):
+                said = [await entered.get(), await entered.get()]
+            await connected.close()
+    assert [(one["user"], one["pass"]) for one in said] == [("job", "secret")] * 2
 
 
 async def test_every_event_is_handled_once(ends):
