@@ -17,6 +17,8 @@ from types import MappingProxyType
 import prometheus_client
 from opentelemetry import context, trace
 
+from libs import errors
+
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _TRACE_ENDS = len("00-") + 32
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -47,7 +49,11 @@ class JsonFormatter(logging.Formatter):
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; with `trace_id` and `span_id` inside a span, and `exception` and `stack` for an exception."""
+        """The line; with `trace_id` and `span_id` inside a span, and for an exception its type as `exception` and its
+        place as `stack`.
+
+        What it says is left out where it is not of ours: a library's may quote a key, a prompt or an address.
+        """
         line: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -62,8 +68,19 @@ class JsonFormatter(logging.Formatter):
             line["span_id"] = trace.format_span_id(span.span_id)
         if record.exc_info and record.exc_info[0]:
             line["exception"] = record.exc_info[0].__qualname__
-            line["stack"] = "".join(traceback.format_exception(*record.exc_info))
+            line["stack"] = _stack(record.exc_info[1])
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _stack(fault: BaseException | None) -> str:
+    """Where it was raised, and where what it came of was; the words only of our errors and of the system's."""
+    told = list[str]()
+    while fault is not None:
+        words = f": {fault}" if isinstance(fault, errors.Error | OSError) else ""
+        parts = [_stack(one) for one in getattr(fault, "exceptions", ())]
+        told = [*traceback.format_tb(fault.__traceback__), f"{type(fault).__qualname__}{words}\n", *parts, *told]
+        fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+    return "".join(told)
 
 
 def setup(service: str, level: str = "INFO", otlp_endpoint: str | None = None, revision: str = "") -> None:

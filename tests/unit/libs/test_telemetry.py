@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
-from libs import telemetry
+from libs import errors, telemetry
 
 PARENT = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
 
@@ -59,6 +59,24 @@ def test_an_exception_is_told_with_its_stack_in_the_same_line() -> None:
         told = line(exc_info=sys.exc_info())
     assert told["exception"] == "ValueError"
     assert "test_telemetry.py" in str(told["stack"])
+
+
+class Lost(errors.NotFound):
+    """The clip {clip_id} is lost; make it again."""
+
+
+def test_what_a_library_says_of_an_exception_is_not_told() -> None:
+    secret = "".join(["s3", "cret"])
+    try:
+        try:
+            raise LookupError(secret)
+        except LookupError:
+            raise ExceptionGroup(secret, [RuntimeError(secret), Lost(clip_id="clip_1")]) from OSError(28, "Full")
+    except ExceptionGroup:
+        told = str(line(exc_info=sys.exc_info())["stack"])
+    assert secret not in told
+    for word in ("RuntimeError\n", "Lost: The clip clip_1 is lost", "OSError: [Errno 28] Full", "ExceptionGroup\n"):
+        assert word in told, told
 
 
 def test_setup_logs_json_on_stderr_and_quiets_the_chatty() -> None:
