@@ -1,5 +1,6 @@
 """How often somebody may call, counted in the service's database, so that all replicas count together."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -41,7 +42,7 @@ _COUNT = sa.text("""
     INSERT INTO calls AS known VALUES (:caller, :counted_as, clock_timestamp() + :step)
     ON CONFLICT (caller, counted_as) DO UPDATE SET full_until = greatest(known.full_until, clock_timestamp()) + :step
     WHERE known.full_until <= clock_timestamp() + :slack
-    RETURNING full_until""").bindparams(
+    RETURNING extract(epoch FROM full_until - clock_timestamp())""").bindparams(
     sa.bindparam("step", type_=sa.Interval), sa.bindparam("slack", type_=sa.Interval)
 )
 _WAIT = sa.text("""
@@ -53,6 +54,12 @@ _WAIT = sa.text("""
 
 class CallsExhausted(errors.Exhausted):
     """No more than {per_minute} calls in a minute count as `{limit}`; wait and retry."""
+
+
+def said(limit: str, per_minute: int, left: int, until_s: float) -> dict[str, str]:
+    """How many calls are left of so many in a minute, and the seconds until there are more, in HTTP's words."""
+    policy, window = f'"{limit}";q={per_minute};w=60', f'"{limit}";r={left};t={max(1, math.ceil(until_s))}'
+    return {"ratelimit-policy": policy, "ratelimit": window}
 
 
 class Limits:
@@ -69,26 +76,30 @@ class Limits:
         self._database, self._per_minute, self._clock = database, per_minute, clock
         self._full_until = dict[tuple[str, str], float]()
 
-    async def count(self, caller: str, limit: str) -> None:
-        """Count one call. Raises CallsExhausted with the time to wait, or DatabaseAway."""
+    async def count(self, caller: str, limit: str) -> Mapping[str, str]:
+        """Count one call; what is left then, as the headers RateLimit and RateLimit-Policy say it
+        (draft-ietf-httpapi-ratelimit-headers). Raises CallsExhausted with the time to wait, or DatabaseAway.
+        """
         per_minute = self._per_minute.get(limit, 0)
         if not per_minute:
-            return
+            return {}
         who, now = (caller, limit), self._clock()
         wait_s = self._full_until.get(who, now) - now
         if wait_s <= 0:
-            wait_s = await self._count(who, timedelta(minutes=1) / per_minute)
+            wait_s, full_s = await self._count(who, timedelta(minutes=1) / per_minute)
         if wait_s > 0:
             self._refused(who, now + wait_s)
             raise CallsExhausted(retry_after_s=max(0.1, wait_s), limit=limit, per_minute=per_minute)
+        return said(limit, per_minute, int((60 - full_s) * per_minute / 60), full_s)
 
-    async def _count(self, who: tuple[str, str], step: timedelta) -> float:
-        """The seconds to wait until another call counts; 0 for one that was counted."""
+    async def _count(self, who: tuple[str, str], step: timedelta) -> tuple[float, float]:
+        """The seconds until another call counts, 0 for one that was counted; and those until as many count as ever."""
         facts = {"caller": who[0], "counted_as": who[1], "slack": timedelta(minutes=1) - step}
         async with self._database.house() as conn:
-            if (await conn.execute(_COUNT, facts | {"step": step})).first() is not None:
-                return 0.0
-            return max(0.001, float((await conn.execute(_WAIT, facts)).scalar() or 0.0))
+            full_s = (await conn.execute(_COUNT, facts | {"step": step})).scalar()
+            if full_s is not None:
+                return 0.0, float(full_s)
+            return max(0.001, float((await conn.execute(_WAIT, facts)).scalar() or 0.0)), 0.0
 
     def _refused(self, who: tuple[str, str], until: float) -> None:
         """No call of theirs counts before: others that count only put it off."""

@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from libs import auth, errors, telemetry
-from libs.rpc import access, measures, status
+from libs.rpc import access, asides, measures, status
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ class ServiceAway(errors.Unavailable):
     """A service this one depends on is out of reach; retry in a moment."""
 
 
-Count = Callable[[str, str], Awaitable[None]]
-"""Counts a call of somebody towards a limit. Raises Exhausted."""
+Count = Callable[[str, str], Awaitable[Mapping[str, str]]]
+"""Counts a call of somebody towards a limit; answers with what to say of what is left. Raises Exhausted."""
 
 
 class Gate(grpc.aio.ServerInterceptor):
@@ -115,7 +115,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
         async def call(request: Any, context: Context) -> Any:
             headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-            with _measured(method, headers, context):
+            with _measured(method, headers, context), asides.of(context):
                 try:
                     if rule.is_open:
                         await self._counted(rule, _address(context.peer()))
@@ -137,7 +137,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     async def _counted(self, rule: access.Access, who: str) -> None:
         if self._count and rule.limit:
-            await self._count(who, rule.limit)
+            asides.say(await self._count(who, rule.limit))
 
 
 def _told(fault: Exception, method: measures.Method) -> errors.Error:

@@ -43,7 +43,7 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.Error
     The trailer `traceresponse` names the trace in which it went wrong, in the form of W3C Trace Context.
     """
     told = rpc_status.to_status(of(error, domain))
-    trailers = (*told.trailing_metadata, ("traceresponse", telemetry.traceparent()))
+    trailers = (*context.trailing_metadata(), *told.trailing_metadata, ("traceresponse", telemetry.traceparent()))
     await context.abort(told.code, told.details, trailers)
     raise AssertionError("abort returns never")
 

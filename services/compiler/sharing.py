@@ -44,6 +44,8 @@ class ShareApi(pb_grpc.ShareServiceServicer):
         )
         made = await self._kept(wanted, shares.digest(secret), request.request_id)
         is_new = made.id == wanted.id
+        if not is_new:
+            rpc.replayed()
         return pb.CreateShareResponse(share=share_wire.to_share(made), secret=secret if is_new else "")
 
     async def GetShare(self, request: pb.GetShareRequest, context: Context) -> pb.GetShareResponse:

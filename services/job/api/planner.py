@@ -142,6 +142,7 @@ class Planner(desk.Desk):
         production, digest = found
         if digest != wire.digest(request):
             raise domain.RequestIdReused(request_id=request.request_id)
+        rpc.replayed()
         message, _ = await self.snapshot(production.id)
         return message
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import audit, auth, db, ids, paging
+from libs import audit, auth, db, ids, paging, rpc
 from rushes.job.v1 import webhook_pb2, webhook_service_pb2_grpc
 from rushes.job.v1 import webhook_service_pb2 as pb
 from services.job import domain, webhook_sender, webhook_store, webhook_wire, webhooks
@@ -42,6 +42,8 @@ class WebhookApi(webhook_service_pb2_grpc.WebhookServiceServicer):
                 await _note(conn, "webhook_endpoint_created", made)
         if before and before[1] != digest:
             raise domain.RequestIdReused(request_id=request.request_id)
+        if before:
+            rpc.replayed()
         found = before[0] if before else made
         if found.state is webhooks.EndpointState.DELETED:
             raise webhooks.WebhookEndpointNotFound(webhook_endpoint_id=found.id)

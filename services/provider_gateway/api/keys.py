@@ -6,7 +6,7 @@ import logging
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import audit, auth, paging
+from libs import audit, auth, paging, rpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2
 from services.provider_gateway import (
     credential_store,
@@ -46,6 +46,8 @@ class Keys(desk.Desk):
             raise domain.RequestIdReused(request_id=request.request_id)
         if before and before.credential.state is credentials.State.DELETED:
             raise credentials.CredentialNotFound(credential_id=before.credential.id)
+        if before:
+            rpc.replayed()
         message = credential_wire.message(before.credential if before else new)
         return provider_gateway_service_pb2.CreateCredentialResponse(credential=message)
 

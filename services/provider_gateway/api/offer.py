@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from libs import auth, errors, ids
+from libs import auth, errors, ids, rpc
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2, quote_pb2
 from services.provider_gateway import budgets, domain, ledger, models, store, walls, wire
 from services.provider_gateway.api import desk
@@ -106,4 +106,5 @@ class Offer(desk.Desk):
         content, digest = before
         if digest != wire.digest(request):
             raise domain.RequestIdReused(request_id=request.request_id)
+        rpc.replayed()
         return quote_pb2.Quote.FromString(content)

@@ -9,7 +9,7 @@ import grpc.aio
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, blobs, db, errors, ids
+from libs import auth, blobs, db, errors, ids, rpc
 from services.storyboard import asks, diff, domain, guests, merge, store, wire, writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -47,7 +47,10 @@ class Desk:
         board = domain.created(content, caller.tenant_id, ids.new, now, expires_at)
         origin = domain.origin(verb, caller.client)
         async with self._database.tenant(caller.tenant_id) as conn:
-            return await store.insert_once(conn, board, caller.subject, origin, request_id, digest)
+            kept = await store.insert_once(conn, board, caller.subject, origin, request_id, digest)
+        if kept.id != board.id:
+            rpc.replayed()
+        return kept
 
     async def _edit(
         self, storyboard_id: str, etag: str, request: Message, edit: Callable[[domain.Content], domain.Content]

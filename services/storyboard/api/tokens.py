@@ -15,7 +15,7 @@ from libs import api_tokens, audit, auth, db, errors, ids, paging, rpc
 from rushes.access.v1 import token_service_pb2 as pb
 from rushes.access.v1 import token_service_pb2_grpc as pb_grpc
 from rushes.type.v1 import access_pb2
-from services.storyboard import token_store, tokens
+from services.storyboard import domain, token_store, tokens
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -40,7 +40,12 @@ class TokenApi(pb_grpc.TokenServiceServicer):
             made = await token_store.insert_once(conn, wanted, tokens.digest(secret), request.request_id)
             if made.id == wanted.id:
                 await _note(conn, "api_token_created", made)
-        return pb.CreateApiTokenResponse(api_token=_message(made), secret=secret if made.id == wanted.id else "")
+        if made.id == wanted.id:
+            return pb.CreateApiTokenResponse(api_token=_message(made), secret=secret)
+        if _terms(made) != _terms(wanted):
+            raise domain.RequestIdReused(request_id=request.request_id)
+        rpc.replayed()
+        return pb.CreateApiTokenResponse(api_token=_message(made))
 
     async def ListApiTokens(self, request: pb.ListApiTokensRequest, context: Context) -> pb.ListApiTokensResponse:
         """Newest first."""
@@ -98,7 +103,7 @@ def _wanted(request: pb.CreateApiTokenRequest, by: auth.Caller, now: datetime) -
     """Raises Invalid."""
     said = request.api_token
     role = access_pb2.Role.Name(said.role).removeprefix("ROLE_").lower()
-    ends = said.expire_time.ToDatetime(UTC) if said.HasField("expire_time") else now + tokens.LIVES
+    ends = _moment(said.expire_time) if said.HasField("expire_time") else now + tokens.LIVES
     name = said.name.strip()
     rules = {
         "request_id": (_is_uuid(request.request_id), "should be a UUID"),
@@ -118,6 +123,19 @@ def _wanted(request: pb.CreateApiTokenRequest, by: auth.Caller, now: datetime) -
         raise errors.Invalid(wrong)
     scopes = tuple(dict.fromkeys(said.scopes))
     return tokens.ApiToken(ids.new("token"), by.tenant_id, name, role, scopes, by.subject, now, ends)
+
+
+def _terms(of: tokens.ApiToken) -> tuple[object, ...]:
+    """What tells two requests apart: when it expires is counted from now where nothing is said."""
+    return of.name, of.role, of.scopes
+
+
+def _moment(stamp: timestamp_pb2.Timestamp) -> datetime:
+    """The time; of what is none, one that has passed."""
+    try:
+        return stamp.ToDatetime(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _is_uuid(text: str) -> bool:

@@ -110,6 +110,8 @@ async def test_a_secret_is_shown_once_and_kept_nowhere(kept):
     request_id = str(uuid.uuid4())
     made, again = [await kept.make(request_id=request_id) for _ in range(2)]
     assert (again.api_token, again.secret) == (made.api_token, "")
+    other = kept.make(request_id=request_id, name="Another")
+    assert (await refusals.refused(other, grpc.StatusCode.FAILED_PRECONDITION)).reason == "REQUEST_ID_REUSED"
     listed = await kept("ListApiTokens")
     assert list(listed.api_tokens) == [made.api_token]
     assert made.secret not in str(listed)
@@ -162,6 +164,7 @@ async def test_it_ends(kept):
         ({"scopes": ["rushes:job rushes:read"]}, "api_token.scopes"),
         ({"expire_time": timestamp_pb2.Timestamp(seconds=1)}, "api_token.expire_time"),
         ({"expire_time": timestamp_pb2.Timestamp(seconds=1 << 33)}, "api_token.expire_time"),
+        ({"expire_time": timestamp_pb2.Timestamp(seconds=1 << 40)}, "api_token.expire_time"),
         ({"request_id": "one"}, "request_id"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 
 import grpc
 import pytest
@@ -50,14 +51,20 @@ async def call(place, serve, issuer):
         metadata = () if method == "Enter" else rpc.bearer(issuer.token(tenant, subject, ["editor"]))
         channel = doors[door].channel
         ask = channel.unary_unary(f"/{NAME}/{method}", StringValue.SerializeToString, StringValue.FromString)
-        await ask(StringValue(), metadata=metadata, timeout=10)
+        asking = ask(StringValue(), metadata=metadata, timeout=10)
+        await asking
+        return dict(await asking.trailing_metadata())
 
     return make
 
 
 async def test_a_limit_is_shared_by_replicas_and_says_when_to_come_again(call):
     for number in range(3):
-        await call("Make", door=number % 2)
+        told = await call("Make", door=number % 2)
+        assert told["ratelimit-policy"] == '"generate";q=3;w=60'
+        left, seconds = re.fullmatch(r'"generate";r=(\d+);t=(\d+)', told["ratelimit"]).groups()
+        assert (int(left), 0 < int(seconds) <= 20 * (number + 1)) == (2 - number, True)
+    assert "ratelimit" not in await call("Look")
     for door in (0, 1):
         fault = await refusals.fault_of(call("Make", door=door), FULL)
         told = refusals.detail(fault, error_details_pb2.ErrorInfo)
@@ -118,8 +125,8 @@ async def test_time_gives_calls_back_and_no_more_than_a_minute_s(place):
 async def test_a_crowd_at_once_gets_no_more_than_its_share(place):
     counting = limits.Limits(place.database, {"generate": 5})
     ended = await asyncio.gather(*(counting.count("acme/ada", "generate") for _ in range(40)), return_exceptions=True)
-    assert sum(one is None for one in ended) == 5
-    assert {type(one) for one in ended if one is not None} == {limits.CallsExhausted}
+    assert sum(isinstance(one, dict) for one in ended) == 5
+    assert {type(one) for one in ended} == {dict, limits.CallsExhausted}
 
 
 async def test_who_was_refused_costs_no_query_until_their_time_has_come(place):
