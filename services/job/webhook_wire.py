@@ -6,7 +6,7 @@ import re
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf import duration_pb2
@@ -79,8 +79,7 @@ def state(request: pb.UpdateWebhookEndpointRequest) -> webhooks.EndpointState | 
 
 def replay(request: pb.ReplayWebhookDeliveriesRequest) -> webhook_store.Replay:
     """Which deliveries are meant. Raises BadRequest."""
-    since = request.start_time.ToDatetime(UTC) if request.HasField("start_time") else None
-    until = request.end_time.ToDatetime(UTC) if request.HasField("end_time") else None
+    since, until = wire.between(request)
     if not request.webhook_delivery_id and since is None:
         _raise([errors.Violation("start_time", "should be there, or a webhook_delivery_id")])
     return webhook_store.Replay(request.webhook_delivery_id, since, until, request.failed_only)

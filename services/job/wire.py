@@ -3,9 +3,10 @@
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf.message import Message
 
 from libs import errors
 from rushes.job.v1 import events_pb2, job_pb2, job_service_pb2
@@ -295,6 +296,19 @@ def _fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
 def money(micros: int | None, currency: str) -> money_pb2.Money | None:
     """An amount; None stays None."""
     return money_pb2.Money(currency=currency, micros=micros) if micros is not None else None
+
+
+def between(request: Message) -> tuple[datetime | None, datetime | None]:
+    """The `start_time` and `end_time` of a request; None for one that is absent. Raises BadRequest."""
+    told, faults = dict[str, datetime | None](), []
+    for field in ("start_time", "end_time"):
+        try:
+            told[field] = getattr(request, field).ToDatetime(UTC) if request.HasField(field) else None
+        except ValueError:
+            faults.append(errors.Violation(field, "should be a moment between the years 1 and 9999"))
+    if faults:
+        raise BadRequest(faults)
+    return told["start_time"], told["end_time"]
 
 
 def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:

@@ -1,7 +1,5 @@
 """The verb that adds up what things cost."""
 
-from datetime import UTC
-
 from libs import auth
 from rushes.job.v1 import job_service_pb2 as pb
 from services.job import costs, wire
@@ -15,8 +13,7 @@ class Costs(desk.Desk):
         """What jobs were quoted, were charged and hold."""
         name = pb.GetCostsRequest.GroupBy.Name(request.group_by or pb.GetCostsRequest.GROUP_BY_TENANT)
         by = costs.GroupBy(name.removeprefix("GROUP_BY_"))
-        since = request.start_time.ToDatetime(UTC) if request.HasField("start_time") else None
-        until = request.end_time.ToDatetime(UTC) if request.HasField("end_time") else None
+        since, until = wire.between(request)
         tenant_id = auth.caller().tenant_id
         async with self.database.tenant(tenant_id) as conn:
             found = await costs.lines(conn, tenant_id, by, request.storyboard_id, request.production_id, since, until)

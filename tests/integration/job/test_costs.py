@@ -1,6 +1,9 @@
 """What jobs were quoted, were charged and hold, by whatever is asked for."""
 
+from google.protobuf import timestamp_pb2
+
 from rushes.job.v1 import job_service_pb2
+from tests.integration import refusals
 from tests.integration.job import news
 
 By = job_service_pb2.GetCostsRequest
@@ -42,5 +45,8 @@ async def test_every_micro_is_in_one_place(crew):
     day_after = news.at(news.NOW.replace(day=21))
     assert await costs(crew, start_time=day_after) == {}
     assert len(await costs(crew, end_time=day_after)) == 1
+    never = timestamp_pb2.Timestamp(seconds=1 << 40)
+    found = await refusals.violations(crew("GetCosts", start_time=never, end_time=never))
+    assert set(found) == {"start_time", "end_time"}
     (line,) = (await crew("GetCosts", group_by=By.GROUP_BY_TENANT, storyboard_id="sb_2")).costs
     assert line.jobs == 2
