@@ -38,6 +38,8 @@ class CompilerApi(uploads.Uploads):
             kept = await store.insert_film_once(conn, film, request.request_id)
         if (kept.edit_list, kept.storyboard_id) != (film.edit_list, film.storyboard_id):
             raise domain.RequestIdReused(request_id=request.request_id)
+        if kept.id != film.id:
+            rpc.replayed()
         return compiler_service_pb2.CreateFilmResponse(film=self._seen(kept))
 
     async def GetFilm(
@@ -63,7 +65,7 @@ class CompilerApi(uploads.Uploads):
         self, request: compiler_service_pb2.WatchFilmRequest, context: Context
     ) -> AsyncIterator[compiler_service_pb2.WatchFilmResponse]:
         """The film as it is, then after every change, until it can change no more."""
-        seen, quiet_s = 0, 0.0
+        seen, quiet_s = request.after_version, 0.0
         while True:
             film = await self._film(request.film_id)
             if film.version != seen:

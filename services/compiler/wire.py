@@ -184,6 +184,7 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
         end_time=time(value.ended_at),
         storyboard_id=value.storyboard_id,
         cut_number=value.cut_number,
+        version=value.version,
     )
     if value.seconds_left is not None:
         message.time_left.FromMilliseconds(round(value.seconds_left * 1000))

@@ -48,7 +48,7 @@ class Calls(desk.Desk):
         seen = request.after_version
         while True:
             one = await self._submission(request.submission_id)
-            if one.version > seen or one.state in domain.FINAL:
+            if one.version > seen or (one.state in domain.FINAL and one.version != seen):
                 seen = one.version
                 yield pb.WatchSubmissionResponse(submission=wire.submission(one))
             if one.state in domain.FINAL:

@@ -30,7 +30,7 @@ from rushes.type.v1 import edit_list_pb2 as rushes_dot_type_dot_v1_dot_edit__lis
 from rushes.type.v1 import media_pb2 as rushes_dot_type_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)rushes/compiler/v1/compiler_service.proto\x12\x12rushes.compiler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1frushes/compiler/v1/export.proto\x1a\x1drushes/compiler/v1/film.proto\x1a\x1brushes/type/v1/access.proto\x1a\x1erushes/type/v1/edit_list.proto\x1a\x1arushes/type/v1/media.proto\"k\n\x11\x43reateFilmRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\tedit_list\x18\x02 \x01(\x0b\x32\x18.rushes.type.v1.EditList\x12\x15\n\rstoryboard_id\x18\x03 \x01(\t\"<\n\x12\x43reateFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"!\n\x0eGetFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\"9\n\x0fGetFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"g\n\x10ListFilmsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rproduction_id\x18\x03 \x01(\t\x12\x15\n\rstoryboard_id\x18\x04 \x01(\t\"U\n\x11ListFilmsResponse\x12\'\n\x05\x66ilms\x18\x01 \x03(\x0b\x32\x18.rushes.compiler.v1.Film\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x10WatchFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\";\n\x11WatchFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"$\n\x11\x43\x61ncelFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\"<\n\x12\x43\x61ncelFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"\xaf\x01\n\x12UploadSoundRequest\x12=\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32,.rushes.compiler.v1.UploadSoundRequest.FactsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x1a\x41\n\x05\x46\x61\x63ts\x12\x14\n\x0c\x63ontent_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\tB\x07\n\x05piece\":\n\x13UploadSoundResponse\x12#\n\x05sound\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\"W\n\x11\x45xportFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\x12\x31\n\x06\x66ormat\x18\x02 \x01(\x0e\x32!.rushes.compiler.v1.Export.Format\"@\n\x12\x45xportFilmResponse\x12*\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1a.rushes.compiler.v1.Export\"%\n\x12ListExportsRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\"B\n\x13ListExportsResponse\x12+\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1a.rushes.compiler.v1.Export\"\x9a\x01\n\x13\x45xtractStillRequest\x12\"\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12)\n\x04time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x14\n\nlast_frame\x18\x03 \x01(\x08H\x00\x12\x14\n\x0clongest_side\x18\x04 \x01(\x05\x42\x08\n\x06moment\"a\n\x14\x45xtractStillResponse\x12#\n\x05still\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12$\n\x05media\x18\x02 \x01(\x0b\x32\x15.rushes.type.v1.Media2\xa3\x07\n\x0f\x43ompilerService\x12\x65\n\nCreateFilm\x12%.rushes.compiler.v1.CreateFilmRequest\x1a&.rushes.compiler.v1.CreateFilmResponse\"\x08\xc2\xf3\x18\x04\x08\x03\x18\x02\x12Z\n\x07GetFilm\x12\".rushes.compiler.v1.GetFilmRequest\x1a#.rushes.compiler.v1.GetFilmResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12`\n\tListFilms\x12$.rushes.compiler.v1.ListFilmsRequest\x1a%.rushes.compiler.v1.ListFilmsResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12\x62\n\tWatchFilm\x12$.rushes.compiler.v1.WatchFilmRequest\x1a%.rushes.compiler.v1.WatchFilmResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x30\x01\x12\x63\n\nCancelFilm\x12%.rushes.compiler.v1.CancelFilmRequest\x1a&.rushes.compiler.v1.CancelFilmResponse\"\x06\xc2\xf3\x18\x02\x08\x03\x12h\n\x0bUploadSound\x12&.rushes.compiler.v1.UploadSoundRequest\x1a\'.rushes.compiler.v1.UploadSoundResponse\"\x06\xc2\xf3\x18\x02\x08\x03(\x01\x12\x65\n\nExportFilm\x12%.rushes.compiler.v1.ExportFilmRequest\x1a&.rushes.compiler.v1.ExportFilmResponse\"\x08\xc2\xf3\x18\x04\x08\x03\x18\x02\x12\x66\n\x0bListExports\x12&.rushes.compiler.v1.ListExportsRequest\x1a\'.rushes.compiler.v1.ListExportsResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12i\n\x0c\x45xtractStill\x12\'.rushes.compiler.v1.ExtractStillRequest\x1a(.rushes.compiler.v1.ExtractStillResponse\"\x06\xc2\xf3\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)rushes/compiler/v1/compiler_service.proto\x12\x12rushes.compiler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1frushes/compiler/v1/export.proto\x1a\x1drushes/compiler/v1/film.proto\x1a\x1brushes/type/v1/access.proto\x1a\x1erushes/type/v1/edit_list.proto\x1a\x1arushes/type/v1/media.proto\"k\n\x11\x43reateFilmRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\tedit_list\x18\x02 \x01(\x0b\x32\x18.rushes.type.v1.EditList\x12\x15\n\rstoryboard_id\x18\x03 \x01(\t\"<\n\x12\x43reateFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"!\n\x0eGetFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\"9\n\x0fGetFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"g\n\x10ListFilmsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rproduction_id\x18\x03 \x01(\t\x12\x15\n\rstoryboard_id\x18\x04 \x01(\t\"U\n\x11ListFilmsResponse\x12\'\n\x05\x66ilms\x18\x01 \x03(\x0b\x32\x18.rushes.compiler.v1.Film\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\":\n\x10WatchFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x03\";\n\x11WatchFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"$\n\x11\x43\x61ncelFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\"<\n\x12\x43\x61ncelFilmResponse\x12&\n\x04\x66ilm\x18\x01 \x01(\x0b\x32\x18.rushes.compiler.v1.Film\"\xaf\x01\n\x12UploadSoundRequest\x12=\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32,.rushes.compiler.v1.UploadSoundRequest.FactsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x1a\x41\n\x05\x46\x61\x63ts\x12\x14\n\x0c\x63ontent_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\tB\x07\n\x05piece\":\n\x13UploadSoundResponse\x12#\n\x05sound\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\"W\n\x11\x45xportFilmRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\x12\x31\n\x06\x66ormat\x18\x02 \x01(\x0e\x32!.rushes.compiler.v1.Export.Format\"@\n\x12\x45xportFilmResponse\x12*\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1a.rushes.compiler.v1.Export\"%\n\x12ListExportsRequest\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\"B\n\x13ListExportsResponse\x12+\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1a.rushes.compiler.v1.Export\"\x9a\x01\n\x13\x45xtractStillRequest\x12\"\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12)\n\x04time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x14\n\nlast_frame\x18\x03 \x01(\x08H\x00\x12\x14\n\x0clongest_side\x18\x04 \x01(\x05\x42\x08\n\x06moment\"a\n\x14\x45xtractStillResponse\x12#\n\x05still\x18\x01 \x01(\x0b\x32\x14.rushes.type.v1.Blob\x12$\n\x05media\x18\x02 \x01(\x0b\x32\x15.rushes.type.v1.Media2\xa3\x07\n\x0f\x43ompilerService\x12\x65\n\nCreateFilm\x12%.rushes.compiler.v1.CreateFilmRequest\x1a&.rushes.compiler.v1.CreateFilmResponse\"\x08\xc2\xf3\x18\x04\x08\x03\x18\x02\x12Z\n\x07GetFilm\x12\".rushes.compiler.v1.GetFilmRequest\x1a#.rushes.compiler.v1.GetFilmResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12`\n\tListFilms\x12$.rushes.compiler.v1.ListFilmsRequest\x1a%.rushes.compiler.v1.ListFilmsResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12\x62\n\tWatchFilm\x12$.rushes.compiler.v1.WatchFilmRequest\x1a%.rushes.compiler.v1.WatchFilmResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x30\x01\x12\x63\n\nCancelFilm\x12%.rushes.compiler.v1.CancelFilmRequest\x1a&.rushes.compiler.v1.CancelFilmResponse\"\x06\xc2\xf3\x18\x02\x08\x03\x12h\n\x0bUploadSound\x12&.rushes.compiler.v1.UploadSoundRequest\x1a\'.rushes.compiler.v1.UploadSoundResponse\"\x06\xc2\xf3\x18\x02\x08\x03(\x01\x12\x65\n\nExportFilm\x12%.rushes.compiler.v1.ExportFilmRequest\x1a&.rushes.compiler.v1.ExportFilmResponse\"\x08\xc2\xf3\x18\x04\x08\x03\x18\x02\x12\x66\n\x0bListExports\x12&.rushes.compiler.v1.ListExportsRequest\x1a\'.rushes.compiler.v1.ListExportsResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12i\n\x0c\x45xtractStill\x12\'.rushes.compiler.v1.ExtractStillRequest\x1a(.rushes.compiler.v1.ExtractStillResponse\"\x06\xc2\xf3\x18\x02\x08\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,31 +68,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFILMSRESPONSE']._serialized_start=620
   _globals['_LISTFILMSRESPONSE']._serialized_end=705
   _globals['_WATCHFILMREQUEST']._serialized_start=707
-  _globals['_WATCHFILMREQUEST']._serialized_end=742
-  _globals['_WATCHFILMRESPONSE']._serialized_start=744
-  _globals['_WATCHFILMRESPONSE']._serialized_end=803
-  _globals['_CANCELFILMREQUEST']._serialized_start=805
-  _globals['_CANCELFILMREQUEST']._serialized_end=841
-  _globals['_CANCELFILMRESPONSE']._serialized_start=843
-  _globals['_CANCELFILMRESPONSE']._serialized_end=903
-  _globals['_UPLOADSOUNDREQUEST']._serialized_start=906
-  _globals['_UPLOADSOUNDREQUEST']._serialized_end=1081
-  _globals['_UPLOADSOUNDREQUEST_FACTS']._serialized_start=1007
-  _globals['_UPLOADSOUNDREQUEST_FACTS']._serialized_end=1072
-  _globals['_UPLOADSOUNDRESPONSE']._serialized_start=1083
-  _globals['_UPLOADSOUNDRESPONSE']._serialized_end=1141
-  _globals['_EXPORTFILMREQUEST']._serialized_start=1143
-  _globals['_EXPORTFILMREQUEST']._serialized_end=1230
-  _globals['_EXPORTFILMRESPONSE']._serialized_start=1232
-  _globals['_EXPORTFILMRESPONSE']._serialized_end=1296
-  _globals['_LISTEXPORTSREQUEST']._serialized_start=1298
-  _globals['_LISTEXPORTSREQUEST']._serialized_end=1335
-  _globals['_LISTEXPORTSRESPONSE']._serialized_start=1337
-  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1403
-  _globals['_EXTRACTSTILLREQUEST']._serialized_start=1406
-  _globals['_EXTRACTSTILLREQUEST']._serialized_end=1560
-  _globals['_EXTRACTSTILLRESPONSE']._serialized_start=1562
-  _globals['_EXTRACTSTILLRESPONSE']._serialized_end=1659
-  _globals['_COMPILERSERVICE']._serialized_start=1662
-  _globals['_COMPILERSERVICE']._serialized_end=2593
+  _globals['_WATCHFILMREQUEST']._serialized_end=765
+  _globals['_WATCHFILMRESPONSE']._serialized_start=767
+  _globals['_WATCHFILMRESPONSE']._serialized_end=826
+  _globals['_CANCELFILMREQUEST']._serialized_start=828
+  _globals['_CANCELFILMREQUEST']._serialized_end=864
+  _globals['_CANCELFILMRESPONSE']._serialized_start=866
+  _globals['_CANCELFILMRESPONSE']._serialized_end=926
+  _globals['_UPLOADSOUNDREQUEST']._serialized_start=929
+  _globals['_UPLOADSOUNDREQUEST']._serialized_end=1104
+  _globals['_UPLOADSOUNDREQUEST_FACTS']._serialized_start=1030
+  _globals['_UPLOADSOUNDREQUEST_FACTS']._serialized_end=1095
+  _globals['_UPLOADSOUNDRESPONSE']._serialized_start=1106
+  _globals['_UPLOADSOUNDRESPONSE']._serialized_end=1164
+  _globals['_EXPORTFILMREQUEST']._serialized_start=1166
+  _globals['_EXPORTFILMREQUEST']._serialized_end=1253
+  _globals['_EXPORTFILMRESPONSE']._serialized_start=1255
+  _globals['_EXPORTFILMRESPONSE']._serialized_end=1319
+  _globals['_LISTEXPORTSREQUEST']._serialized_start=1321
+  _globals['_LISTEXPORTSREQUEST']._serialized_end=1358
+  _globals['_LISTEXPORTSRESPONSE']._serialized_start=1360
+  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1426
+  _globals['_EXTRACTSTILLREQUEST']._serialized_start=1429
+  _globals['_EXTRACTSTILLREQUEST']._serialized_end=1583
+  _globals['_EXTRACTSTILLRESPONSE']._serialized_start=1585
+  _globals['_EXTRACTSTILLRESPONSE']._serialized_end=1682
+  _globals['_COMPILERSERVICE']._serialized_start=1685
+  _globals['_COMPILERSERVICE']._serialized_end=2616
 # @@protoc_insertion_point(module_scope)

@@ -196,16 +196,20 @@ class WatchFilmRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FILM_ID_FIELD_NUMBER: _builtins.int
+    AFTER_VERSION_FIELD_NUMBER: _builtins.int
     film_id: _builtins.str
     """film_id names it."""
+    after_version: _builtins.int
+    """after_version leaves out what the caller has seen; 0 sends it as it stands first."""
     def __init__(
         self,
         *,
         film_id: _builtins.str = ...,
+        after_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["film_id", b"film_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_version", b"after_version", "film_id", b"film_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

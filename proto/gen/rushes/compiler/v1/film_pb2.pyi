@@ -135,6 +135,7 @@ class Film(_message.Message):
     CHAPTERS_FIELD_NUMBER: _builtins.int
     STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     CUT_NUMBER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the film, "film_…"; assigned by the server."""
     production_id: _builtins.str
@@ -159,6 +160,8 @@ class Film(_message.Message):
     """storyboard_id names the storyboard it is a cut of; empty where nobody has said so."""
     cut_number: _builtins.int
     """cut_number counts the films of its storyboard from 1, oldest first, and stays; 0 without a storyboard."""
+    version: _builtins.int
+    """version rises with every change. Output only."""
     @_builtins.property
     def edit_list(self) -> _edit_list_pb2.EditList:
         """edit_list it is made from."""
@@ -264,10 +267,11 @@ class Film(_message.Message):
         chapters: _abc.Iterable[Global___Film.Chapter] | None = ...,
         storyboard_id: _builtins.str = ...,
         cut_number: _builtins.int = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "contact_sheet", b"contact_sheet", "create_time", b"create_time", "duration", b"duration", "edit_list", b"edit_list", "end_time", b"end_time", "error", b"error", "manifest", b"manifest", "poster", b"poster", "profile", b"profile", "progress", b"progress", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "chapters", b"chapters", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "cut_number", b"cut_number", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "notices", b"notices", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "update_time", b"update_time", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_progress", b"_progress", "captions_srt", b"captions_srt", "captions_vtt", b"captions_vtt", "chapters", b"chapters", "conformed_cuts", b"conformed_cuts", "contact_sheet", b"contact_sheet", "copied_cuts", b"copied_cuts", "copied_frames", b"copied_frames", "create_time", b"create_time", "cut_number", b"cut_number", "duration", b"duration", "edit_list", b"edit_list", "encoded_frames", b"encoded_frames", "end_time", b"end_time", "error", b"error", "frames", b"frames", "id", b"id", "manifest", b"manifest", "notices", b"notices", "poster", b"poster", "production_id", b"production_id", "profile", b"profile", "progress", b"progress", "reused_frames", b"reused_frames", "sprite", b"sprite", "sprite_vtt", b"sprite_vtt", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "update_time", b"update_time", "version", b"version", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
