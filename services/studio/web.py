@@ -56,7 +56,7 @@ class _Doors:
                 message["headers"] = [*message.get("headers", ()), *self._headers, *own]
             await send(message)
 
-        inside = self._programs if scope["path"].startswith(_PROGRAMS) else self._people
+        inside = self._programs if f"{scope['path']}/".startswith(_PROGRAMS) else self._people
         await inside(session.admit(scope, self._by), receive, guarded)
 
 

@@ -67,7 +67,7 @@ NAMED = {
         steps stills templates token_store tokens words writer
     """,
     "studio": """
-        assets door front/build oidc oidc_answers pages/__init__ pages/app pages/beginnings pages/bursts
+        assets door front/build oidc oidc_answers pages/__init__ pages/app pages/beginnings pages/bounds pages/bursts
         pages/candidates pages/captions pages/cards pages/compare pages/cuts pages/cutting pages/differences
         pages/doorman pages/downloads pages/editor pages/editor_acts pages/editor_board pages/editor_fields
         pages/editor_order pages/editor_state pages/editor_things pages/faults pages/files pages/film

@@ -7,6 +7,7 @@ from starlette import types
 
 from services.studio.pages import (
     beginnings,
+    bounds,
     compare,
     downloads,
     editor,
@@ -73,4 +74,4 @@ def build(of: site.Site) -> types.ASGIApp:
     app.include_router(files.routes(of.services.store, of.services.clock))
     for screen in SCREENS:
         app.include_router(screen(of))
-    return people.Known(app, of.services)
+    return people.Known(bounds.Bounded(app), of.services)

@@ -1,15 +1,22 @@
 """What a page shows when a service refuses or is away: what happened, what it cost, what to do about it."""
 
 import urllib.parse
+from collections.abc import Mapping
 
 import fastapi
 import grpc.aio
-from starlette import datastructures, requests, responses
+from starlette import datastructures, exceptions, requests, responses
 
 from libs import redaction
 from services.studio import session
 from services.studio.pages import site, ways
 from services.studio.rest import problems, refusals
+
+_OF_STATUSES = {
+    404: ("ROUTE_NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address has no such method."),
+    413: ("TOO_LARGE", "That is more than this form can take; send less at once."),
+}
 
 
 def attach(app: fastapi.FastAPI, of: site.Site) -> None:
@@ -18,11 +25,19 @@ def attach(app: fastapi.FastAPI, of: site.Site) -> None:
     async def refused(request: requests.Request, fault: Exception) -> responses.Response:
         if isinstance(fault, grpc.aio.AioRpcError):
             fault = refusals.of(fault)
+        if isinstance(fault, exceptions.HTTPException):
+            fault = _of_ours(fault.status_code, fault.headers or {})
+        if isinstance(fault, fastapi.exceptions.RequestValidationError):
+            fault = refusals.bad_request(
+                [{"parameter": str(it["loc"][-1]), "detail": it["msg"]} for it in fault.errors()]
+            )
         assert isinstance(fault, refusals.Refusal)
         return show(of, request, fault)
 
     app.add_exception_handler(grpc.aio.AioRpcError, refused)
     app.add_exception_handler(refusals.Refusal, refused)
+    app.add_exception_handler(exceptions.HTTPException, refused)
+    app.add_exception_handler(fastapi.exceptions.RequestValidationError, refused)
 
 
 def show(of: site.Site, request: requests.Request, refused: refusals.Refusal) -> responses.Response:
@@ -35,8 +50,14 @@ def show(of: site.Site, request: requests.Request, refused: refusals.Refusal) ->
     told["ways"] = ways.out(told["remedies"])
     template = "parts/problem.html" if site.wants_fragment(request) else "problem.html"
     response = of.show(request, template, {"problem": told}, refused.status)
-    response.headers.update(problems.waits(refused))
+    response.headers.update({**refused.headers, **problems.waits(refused)})
     return response
+
+
+def _of_ours(status: int, headers: Mapping[str, str]) -> refusals.Refusal:
+    """What the framework refuses before a page is asked, and what `bounds` does."""
+    reason, detail = _OF_STATUSES.get(status, ("BAD_REQUEST", "The request cannot be accepted as it is."))
+    return refusals.Refusal(status, reason, detail, headers=headers)
 
 
 def _to_sign_in(of: site.Site, request: requests.Request) -> responses.Response:

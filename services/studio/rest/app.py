@@ -1,5 +1,6 @@
 """The application under /v1 and /api: finds the route, measures, and answers what no route does."""
 
+import hashlib
 import json
 import logging
 import pathlib
@@ -31,7 +32,7 @@ class App:
                 self._tree.add(method, path, answers)
         written = _DOCUMENT.read_bytes()
         self._reasons: Mapping[str, str] = json.loads(written)["x-problems"]
-        self._document = responses.Response(written, media_type="application/openapi+json")
+        self._document, self._version = written, f'"{hashlib.sha256(written).hexdigest()[:24]}"'
         self._tree.add("GET", "/v1/openapi.json", self._show_document)
         self._tree.add("GET", "/v1/problems/{reason}", self._explain)
 
@@ -40,10 +41,14 @@ class App:
         request = requests.Request(scope, receive)
         with telemetry.span(f"{request.method} {request.url.path.split('/')[1]}", request.headers):
             response = await self._answer(request)
+        for name, said in calls.asides(request).items():
+            response.headers.setdefault(name, said)
         await response(scope, receive, send)
 
     async def _show_document(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
-        return self._document
+        headers = {"cache-control": "no-cache", "etag": self._version}
+        shown = responses.Response(self._document, headers=headers, media_type="application/openapi+json")
+        return calls.unless_seen(request, shown)
 
     async def _explain(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
         reason = path["reason"]

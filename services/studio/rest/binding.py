@@ -113,7 +113,7 @@ class Binding:
             target.SetInParent()
         if not isinstance(told, dict):
             return faults.add("", "should be an object")
-        hidden = self.hidden()
+        hidden = self.hidden() | set(self.route.filled)
         for name in [it for it in told if it in hidden and self.route.body == "*"]:
             faults.add(f"/{name}", "is not for the body: it belongs to the address or to a header")
         told = {name: value for name, value in told.items() if name not in hidden}

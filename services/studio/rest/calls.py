@@ -1,8 +1,9 @@
 """Answers a route: one call of one service, as its caller, and what came of it as JSON."""
 
+import hashlib
 import json
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from services.studio.rest import binding, problems, refusals, routes, shapes
 CALL_S = 15.0
 _COSTLY = ("jobs.RetryJob", "jobs.ApproveProduction", "jobs.ResumeProduction")
 """What can cost money besides, and is safe to repeat by its meaning."""
+_HEARD = ("idempotency-replayed", "ratelimit-policy", "ratelimit")
+_ASIDES = "rushes.asides"
 
 
 class Services:
@@ -27,6 +30,7 @@ class Services:
     ) -> None:
         self.channels, self.store, self.clock = channels, store, clock
         self._stubs: dict[str, Any] = {}
+        self._with_asides: dict[str, bool] = {}
 
     def stub(self, name: str) -> Any:
         """The call of this name, such as "jobs.GetJob", as grpc.aio has it."""
@@ -40,11 +44,21 @@ class Services:
                 (True, False): channel.stream_unary,
             }[kind.client_streaming, kind.server_streaming]
             self._stubs[name] = make(call.path, call.request.SerializeToString, call.response.FromString)
+            self._with_asides[name] = call.is_counted or "request_id" in call.request.DESCRIPTOR.fields_by_name
         return self._stubs[name]
 
     async def ask(self, name: str, request: requests.Request, asked: message.Message) -> Any:
-        """The answer of one call. Raises AioRpcError."""
-        return await self.stub(name)(asked, timeout=CALL_S, metadata=bearer(request))
+        """The answer of one call; what it says besides is kept for `asides`. Raises AioRpcError."""
+        call = self.stub(name)(asked, timeout=CALL_S, metadata=bearer(request))
+        if not self._with_asides[name]:
+            return await call
+        try:
+            answered = await call
+        except grpc.aio.AioRpcError as fault:
+            _hear(request, fault.trailing_metadata())
+            raise
+        _hear(request, await call.trailing_metadata())
+        return answered
 
 
 class Asked:
@@ -108,15 +122,29 @@ def answer(asked: Asked, told: message.Message) -> responses.Response:
     headers = {"cache-control": "no-store"}
     if etag := getattr(part, "etag", ""):
         headers["etag"] = f'"{etag}"'
-        if asked.request.method in ("GET", "HEAD") and asked.request.headers.get("if-none-match") == headers["etag"]:
-            return responses.Response(status_code=304, headers=headers)
     if token := getattr(told, "next_page_token", ""):
         headers["link"] = f'<{_next(asked.request, token)}>; rel="next"'
     if route.location:
         headers["location"] = route.location.format_map({**asked.path, "id": getattr(part, "id", "")})
     if not told.DESCRIPTOR.fields:
         return responses.Response(status_code=204, headers=headers)
-    return written(part, route.status, headers)
+    return unless_seen(asked.request, written(part, route.status, headers))
+
+
+def unless_seen(request: requests.Request, response: responses.Response) -> responses.Response:
+    """The answer to a read, with an ETag; 304 when that is one of those that the reader has.
+
+    Where nothing can be changed by its ETag, it is a weak one of the bytes, which no If-Match can mean.
+    """
+    if request.method not in ("GET", "HEAD") or response.status_code != 200:
+        return response
+    if "etag" not in response.headers:
+        response.headers["etag"] = f'W/"{hashlib.blake2b(response.body, digest_size=12).hexdigest()}"'
+    etag, seen = response.headers["etag"], request.headers.get("if-none-match", "")
+    if seen.strip() != "*" and _plain(etag) not in map(_plain, seen.split(",")):
+        return response
+    kept = {name: response.headers[name] for name in ("etag", "cache-control", "link") if name in response.headers}
+    return responses.Response(status_code=304, headers=kept)
 
 
 def written(told: message.Message, status: int, headers: Mapping[str, str]) -> responses.Response:
@@ -140,6 +168,20 @@ def bearer(request: requests.Request) -> tuple[tuple[str, str], ...]:
 
 def _is_plain(told: str) -> bool:
     return told.isascii() and told.isprintable()
+
+
+def asides(request: requests.Request) -> Mapping[str, str]:
+    """Headers that the calls behind this request had to say: it was done before; what is left of a limit."""
+    told: Mapping[str, str] = request.scope.get(_ASIDES, {})
+    return told
+
+
+def _hear(request: requests.Request, trailers: Iterable[tuple[str, Any]]) -> None:
+    request.scope.setdefault(_ASIDES, {}).update((name, said) for name, said in trailers if name in _HEARD)
+
+
+def _plain(etag: str) -> str:
+    return etag.strip().removeprefix("W/")
 
 
 def _is_stale(refused: refusals.Refusal) -> bool:

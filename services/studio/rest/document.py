@@ -65,11 +65,21 @@ _IF_MATCH = {
     "description": "The ETag of the version that you saw; `*` changes whatever is there.",
     "schema": {"type": "string", "minLength": 1, "pattern": "^[!-~]+$"},
 }
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags of what you have: if it is still so, the answer is 304.",
+    "schema": {"type": "string"},
+}
 _LAST_EVENT = {
     "name": "Last-Event-ID",
     "in": "header",
     "description": "The id of the last event seen: what came after it follows.",
-    "schema": {"type": "string", "pattern": "^[ -~]*$"},
+    "schema": {"type": "string"},
+}
+_COUNTED = {
+    "RateLimit-Policy": "How many calls of this kind count in how many seconds.",
+    "RateLimit": "How many are left, and in how many seconds there are more.",
 }
 
 
@@ -148,6 +158,8 @@ class Writer:
             told.append(_IF_MATCH | ({"required": True} if route.seen else {}))
         if route.do is events.stream:
             told.append(_LAST_EVENT)
+        elif _is_read(route):
+            told.append(_IF_NONE_MATCH)
         return told
 
     def _of_path(self, name: str, bound: binding.Binding) -> Json:
@@ -171,11 +183,9 @@ class Writer:
             fields = {name: it for name, it in bound.body_shape.fields.items() if name not in hidden}
             if bound.patches:
                 fields = {name: it for name, it in fields.items() if not self._is_output(it)}
-            schema = {
-                "type": "object",
-                "properties": {name: self._property(it, bound.patches) for name, it in fields.items()},
-                "additionalProperties": False,
-            }
+            properties = {name: self._property(it, bound.patches) for name, it in fields.items()}
+            properties |= {name: properties[name] | {"readOnly": True} for name in route.filled}
+            schema = {"type": "object", "properties": properties, "additionalProperties": False}
             if bound.patches:
                 schema["minProperties"] = 1
         kinds = ["application/json", *(["application/merge-patch+json"] if bound.patches else [])]
@@ -204,13 +214,15 @@ class Writer:
             "description": self._comments.get(answered.full_name, answered.name),
             "content": {"application/json": {"schema": self._schema(answered)}},
         }
-        leads = route.location or route.status == 307
+        leads, reads = route.location or route.status == 307, _is_read(route)
         headers = {"Location": "Address of what was made, or of the bytes."} if leads else {}
-        headers |= {"ETag": "Changes with every change."} if "etag" in answered.fields_by_name else {}
+        headers |= {"ETag": "Changes with every change."} if "etag" in answered.fields_by_name or reads else {}
         headers |= {"Link": 'rel="next": the next page.'} if "next_page_token" in answered.fields_by_name else {}
+        headers |= _COUNTED if bound.call.is_counted else {}
+        headers |= {"Idempotency-Replayed": "`true`: it was done before."} if bound.has_key else {}
         if headers:
             told["headers"] = {name: {"description": why, "schema": _TEXT} for name, why in headers.items()}
-        return {str(route.status): told}
+        return {str(route.status): told} | ({"304": {"description": "It is as you have it."}} if reads else {})
 
     def _events(self, of: descriptor.Descriptor) -> Json:
         kinds = {it.name: self._schema(it.message_type) for it in of.fields if it.message_type}
@@ -302,6 +314,11 @@ def _operation_ids(table: list[routes.Route]) -> dict[int, str]:
         used.add(name)
         told[id(route)] = name
     return told
+
+
+def _is_read(route: routes.Route) -> bool:
+    """Whether the answer has an ETag, and need not be sent to who has it."""
+    return route.method == "GET" and route.status == 200 and not route.gives and route.do is None
 
 
 def _named(path: str) -> list[str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import descriptor, descriptor_pool, message, message_factory
 
+from rushes.type.v1 import access_pb2
+
 if TYPE_CHECKING:
     from starlette import responses
 
@@ -56,6 +58,11 @@ class Call:
     response: type[message.Message]
     method: descriptor.MethodDescriptor
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether its calls count towards a limit."""
+        return bool(self.method.GetOptions().Extensions[access_pb2.access].limit)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -79,6 +86,8 @@ class Route:
     """It overwrites: If-Match is needed."""
     do: Do | None = None
     """Does something else than to pass the request on and the answer back."""
+    filled: tuple[str, ...] = ()
+    """Fields of the call that `do` fills from what the address names: they are not for the body."""
     query: Mapping[str, Any] | None = None
     """Parameters besides those of the call, with their schemas."""
     answers: str = ""

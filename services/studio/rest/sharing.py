@@ -9,7 +9,7 @@ from starlette import responses
 from rushes.compiler.v1 import compiler_service_pb2 as compiler_pb
 from rushes.compiler.v1 import share_pb2
 from rushes.job.v1 import job_service_pb2 as jobs_pb
-from services.studio.rest import calls, refusals
+from services.studio.rest import calls
 
 _POSTER_PIXELS = 1280
 
@@ -19,8 +19,6 @@ Ask = Callable[[str, message.Message], Awaitable[Any]]
 
 async def of_take(asked: calls.Asked) -> responses.Response:
     """Fill the call with the take that the address names, and pass it on."""
-    if asked.message.HasField("take"):
-        raise refusals.bad_request([{"pointer": "/take", "detail": "is not for the body: the address names the take"}])
     asked.message.take.CopyFrom(await shown(asked.ask, asked.path["take_id"]))
     return calls.answer(asked, await asked.ask(asked.route.call, asked.message))
 

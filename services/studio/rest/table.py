@@ -221,6 +221,7 @@ _SHARES = [
         body="*",
         status=201,
         do=sharing.of_take,
+        filled=("film_id", "take"),
         summary="Makes a link to a take as it is, with a poster of it.",
     ),
 ]

@@ -81,6 +81,7 @@ async def place(database, serve, tmp_path):
             counting.append((who, limit))
             if len(counting) > 20:
                 raise limits.CallsExhausted(retry_after_s=7.0, limit=limit, per_minute=20)
+            return limits.said(limit, 20, 20 - len(counting), 3.0 * len(counting))
 
         behind = await serve("storyboard", *served, verifier=verifier, count=count)
         client = oidc.Client(openid.CLIENT, openid.SECRET, "openid profile", f"http://{address}/signin/callback")
@@ -156,6 +157,28 @@ async def test_who_tries_too_often_waits(place):
             page = await browser.post("/signin", data={"token": f"{attempt:022}"}, headers=HERE)
             assert page.status_code == (401 if attempt < 20 else 429)
         assert (page.headers["retry-after"], "Wait a minute" in alert(page)) == ("7", True)
+
+
+async def test_what_is_left_of_a_limit_is_said_with_every_answer_that_counts(place):
+    headers = {"authorization": f"Bearer {place.token()}"}
+    async with place.browser() as browser:
+        for wish, status in (({"name": "Ada"}, 201), ({"name": "x" * 5000}, 422)):
+            told = await browser.post("/v1/tickets", json=wish, headers=headers)
+            left = 20 - len(place.counted)
+            assert (told.status_code, told.headers["ratelimit-policy"]) == (status, '"session";q=20;w=60')
+            assert told.headers["ratelimit"] == f'"session";r={left};t={3 * (20 - left)}'
+        assert "ratelimit" not in (await browser.get("/v1/session", headers=headers)).headers
+        wish, once = {"name": "n", "role": "ROLE_VIEWER"}, {"idempotency-key": "one token"}
+        first, again = [await browser.post("/v1/tokens", json=wish, headers=headers | once) for _ in range(2)]
+        assert "idempotency-replayed" not in first.headers
+        assert again.headers["idempotency-replayed"] == "true"
+        assert (again.json()["api_token"], again.json()["secret"]) == (first.json()["api_token"], "")
+        other = await browser.post("/v1/tokens", json=wish | {"name": "m"}, headers=headers | once)
+        assert (other.status_code, other.json()["reason"]) == (422, "REQUEST_ID_REUSED")
+        listed = await browser.get("/v1/tokens", headers=headers)
+        assert listed.headers["etag"].startswith('W/"')
+        seen = headers | {"if-none-match": listed.headers["etag"]}
+        assert (await browser.get("/v1/tokens", headers=seen)).status_code == 304
 
 
 async def test_an_expired_token_and_one_without_a_role_are_told_apart(place):

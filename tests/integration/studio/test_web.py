@@ -204,6 +204,31 @@ async def test_a_file_that_is_too_large_is_refused_before_it_is_read(open_studio
     assert (got.status_code, "2 MB" in got.text) == (413, True)
 
 
+async def test_no_form_is_read_without_an_end(open_studio):
+    async def long():
+        for _ in range(11):
+            yield b"token=" + bytes(100_000)
+
+    headers = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+    for address in ("/signin", "/p/sb_1/quote"):
+        got = await open_studio.client.post(address, content=long(), headers=headers | {"authorization": "Bearer x"})
+        assert (got.status_code, "send less at once" in got.text) == (413, True), got.text
+
+
+async def test_what_the_framework_refuses_is_a_problem_too(open_studio):
+    for address, method, status, reason in (
+        ("/v1", "GET", 404, "ROUTE_NOT_FOUND"),
+        ("/v1/storyboards", "TRACE", 405, "METHOD_NOT_ALLOWED"),
+        ("/api/nothing", "GET", 404, "ROUTE_NOT_FOUND"),
+    ):
+        got = await open_studio.client.request(method, address)
+        assert (got.status_code, got.json()["reason"], got.json()["charged"]["state"]) == (status, reason, "none")
+        assert got.json()["remedies"]
+    for address, method, status in (("/nothing", "GET", 404), ("/signin", "PUT", 405), ("/static/nothing", "GET", 404)):
+        got = await open_studio.client.request(method, address)
+        assert (got.status_code, got.headers["content-type"]) == (status, "text/html; charset=utf-8")
+
+
 async def test_what_a_stranger_left_in_the_cookie_is_not_said(open_studio):
     for left in ("nonsense", base64.urlsafe_b64encode(b'["Sign in here", "Go", "https://elsewhere.example"]').decode()):
         page = await open_studio.get("/house", cookie=f"rushes_said={left}")
@@ -216,7 +241,11 @@ def test_the_example_is_the_one_of_the_documents():
 
 
 async def test_the_document_is_served(open_studio):
-    document = (await open_studio.get("/v1/openapi.json")).json()
+    first = await open_studio.get("/v1/openapi.json")
+    etag, document = first.headers["etag"], first.json()
+    for seen in (etag, f'"other", W/{etag}', "*"):
+        again = await open_studio.get("/v1/openapi.json", **{"if-none-match": seen})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
     assert document["openapi"] == "3.1.0"
     for reason, meaning in document["x-problems"].items():
         assert (await open_studio.get(f"/v1/problems/{reason}")).json() == {"reason": reason, "meaning": meaning}
