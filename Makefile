@@ -123,6 +123,10 @@ runbook-test: $(VENV)/dev $(GRPCURL) protoset ## Type every command of the runbo
 .PHONY: tools-test
 tools-test: runbook-test ## What is proved with the tools: what is deployed
 
+.PHONY: fuzz-rest
+fuzz-rest: $(VENV)/dev $(SCHEMATHESIS) ## Have strangers try all that the OpenAPI document says, with a token and without
+	$(BIN)/python -m tests.fuzz $(SCHEMATHESIS)/bin/schemathesis
+
 .PHONY: drill
 drill: $(VENV)/dev ## Restore older copies of a house's databases, and count what was paid twice
 	$(BIN)/python -m tests.crash.drill

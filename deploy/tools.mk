@@ -15,10 +15,12 @@ GRPCURL := $(RUSHES_TOOLS)/grpcurl-$(GRPCURL_VERSION)
 GHZ := $(RUSHES_TOOLS)/ghz-$(GHZ_VERSION)
 VERSITYGW_VERSION := v1.8.0
 CYCLONEDX_VERSION := 7.5.0
+SCHEMATHESIS_VERSION := 4.32.5
 COMPOSE_GO := github.com/compose-spec/compose-go/v2@v2.16.2
 
 VERSITYGW := $(RUSHES_TOOLS)/versitygw-$(VERSITYGW_VERSION)
 CYCLONEDX := $(RUSHES_TOOLS)/cyclonedx-bom-$(CYCLONEDX_VERSION)
+SCHEMATHESIS := $(RUSHES_TOOLS)/schemathesis-$(SCHEMATHESIS_VERSION)
 COMPOSE_SCHEMA := $(RUSHES_TOOLS)/compose-spec-$(lastword $(subst @, ,$(COMPOSE_GO))).json
 
 # $(call go-build,module@version,package): built where the module lies, by its own go.sum and replacements.
@@ -70,3 +72,6 @@ $(COMPOSE_SCHEMA):
 $(CYCLONEDX):
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet cyclonedx-bom==$(CYCLONEDX_VERSION) || { rm -r $@; exit 1; }
+$(SCHEMATHESIS):
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION) || { rm -r $@; exit 1; }
