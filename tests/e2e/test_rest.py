@@ -67,7 +67,9 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
     place = created.headers["location"]
     assert place == f"/v1/storyboards/{made['id']}"
     assert created.headers["etag"] == f'"{made["etag"]}"'
-    assert (await rest.post("/v1/storyboards", json=board, headers=once)).json()["id"] == made["id"]
+    repeated = await rest.post("/v1/storyboards", json=board, headers=once)
+    assert (repeated.json()["id"], repeated.headers["idempotency-replayed"]) == (made["id"], "true")
+    assert "idempotency-replayed" not in created.headers
 
     plan = (await rest.post(f"{place}:plan")).json()
     assert (plan["clips"], plan["most_you_can_pay"]["micros"]) == (3, "300000")
@@ -78,7 +80,7 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
     accepted = await rest.post(f"{place}/productions", json=wanted, headers=paid)
     assert accepted.status_code == 202, accepted.text
     again = await rest.post(f"{place}/productions", json=wanted, headers=paid)
-    assert again.json()["id"] == accepted.json()["id"]
+    assert (again.json()["id"], again.headers["idempotency-replayed"]) == (accepted.json()["id"], "true")
 
     production = accepted.headers["location"]
     events = await told(rest, f"{production}/events")
@@ -88,7 +90,10 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
     rest_of_it = await told(rest, f"{production}/events", **{"last-event-id": events[len(events) // 2][0]})
     assert rest_of_it[-1][0] == events[-1][0]
 
-    ended = (await rest.get(production)).json()
+    await streams_go_on(rest, f"/v1/films/{events[-1][2]['film_id']}", place, events[-1][2]["jobs"][0])
+    now = await rest.get(production)
+    assert (await rest.get(production, headers={"if-none-match": now.headers["etag"]})).status_code == 304
+    ended = now.json()
     film = (await rest.get(f"/v1/films/{ended['film_id']}")).json()
     led = await rest.get(f"/v1/films/{film['id']}:media")
     assert (led.status_code, led.headers["location"]) == (307, led.json()["url"])
@@ -110,6 +115,33 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
         async with httpx.AsyncClient() as anybody:
             assert (await anybody.get(clip.json()["url"])).status_code == 200
     await are_shown(rest, f"/v1/films/{film['id']}", f"/v1/takes/{takes['takes'][0]['id']}")
+
+
+async def streams_go_on(rest: httpx.AsyncClient, film: str, board: str, job: dict[str, Any]) -> None:
+    """Every stream has ids, and goes on behind the one that is sent back; what has ended ends again, with 204."""
+    for address in (film, f"/v1/submissions/{job['submission_id']}"):
+        ((last, _, thing),) = await told(rest, f"{address}/events")
+        assert thing["id"] == address.rpartition("/")[2]
+        assert await told(rest, f"{address}/events", **{"last-event-id": last}) == []
+    first = await begun(rest, f"{board}/events")
+    assert first["event"] == "snapshot"
+    async with rest.stream("GET", f"{board}/events", headers={"last-event-id": first["id"]}) as response:
+        lines = response.aiter_lines()
+        assert (await anext(lines), response.status_code) == ("retry: 1000", 200)
+    forgotten = await begun(rest, f"{board}/events", **{"last-event-id": "of another house"})
+    assert forgotten["event"] in ("resync", "snapshot")
+
+
+async def begun(rest: httpx.AsyncClient, address: str, **headers: str) -> dict[str, str]:
+    """The first event of a stream that does not end."""
+    one = dict[str, str]()
+    async with rest.stream("GET", address, headers=headers) as response:
+        async for line in response.aiter_lines():
+            name, _, value = line.partition(": ")
+            one |= {name: value} if name else {}
+            if "data" in one:
+                break
+    return one
 
 
 async def are_shown(rest: httpx.AsyncClient, *things: str) -> None:

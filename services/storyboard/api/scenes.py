@@ -1,5 +1,6 @@
 """The verbs of single scenes."""
 
+from libs import rpc
 from rushes.storyboard.v1 import storyboard_service_pb2 as pb
 from services.storyboard import asks, domain, edits, wire
 from services.storyboard.api import desk
@@ -15,6 +16,8 @@ class Scenes(desk.Desk):
         def edit(content: domain.Content) -> domain.Content:
             nonlocal scene_id
             scene_id, changed = asks.addition(request, content)
+            if changed is content:
+                rpc.replayed()
             return changed
 
         board = await self._edit(request.storyboard_id, "", request, edit)
