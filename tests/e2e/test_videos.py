@@ -35,13 +35,21 @@ async def test_the_sdk_makes_a_video(client: openai.AsyncOpenAI) -> None:
     still = await client.videos.download_content(made.id, variant="thumbnail")
     assert (await still.aread())[:2] == b"\xff\xd8"
 
-    other = await client.videos.create(prompt="A dog", seconds="1", size="640x360")
+    async with client.videos.with_streaming_response.download_content(made.id) as streamed:
+        assert streamed.headers["content-type"] == "video/mp4"
+        assert len([piece async for piece in streamed.iter_bytes(1024)]) > 1
+
+    asked = {"prompt": "A dog", "seconds": "1", "size": "640x360"}
+    other = await client.videos.create_and_poll(**asked, poll_interval_ms=200)
+    assert other.status == "completed"
     listed = [video.id async for video in await client.videos.list(limit=1)]
     assert listed[:2] == [other.id, made.id]
     assert [video.id async for video in await client.videos.list(limit=1, order="asc", after=made.id)] == [other.id]
     assert (await client.videos.delete(other.id)).deleted
-    with pytest.raises(openai.NotFoundError):
-        await client.videos.retrieve(other.id)
+    for gone in (client.videos.retrieve, client.videos.delete, client.videos.download_content):
+        with pytest.raises(openai.NotFoundError) as refused:
+            await gone(other.id)
+        assert refused.value.code == "production_not_found"
     assert other.id not in [video.id async for video in await client.videos.list()]
 
 
@@ -56,6 +64,31 @@ async def test_what_cannot_be_made_is_said_as_clients_know_it(of: house.House, c
     async with stranger:
         with pytest.raises(openai.AuthenticationError):
             await stranger.videos.list()
+
+
+async def test_what_is_refused_is_an_error_of_the_sdk(of: house.House, client: openai.AsyncOpenAI) -> None:
+    for refused in (
+        client.videos.remix("prod_any", prompt="Bluer"),
+        client.videos.edit(prompt="Bluer", video={"id": "prod_any"}),
+        client.videos.extend(prompt="On", seconds="4", video={"id": "prod_any"}),
+        client.videos.create_character(name="Ada", video=b"clip"),
+        client.videos.get_character("ada"),
+        client.videos.create(prompt="A dog", input_reference=b"picture"),
+    ):
+        with pytest.raises(openai.BadRequestError) as said:
+            await refused
+        assert (said.value.code, said.value.type) in (
+            ("unsupported", "invalid_request_error"),
+            ("bad_request", "invalid_request_error"),
+        )
+    rest = httpx.AsyncClient(base_url=str(client.base_url), headers={"authorization": f"Bearer {client.api_key}"})
+    async with rest:
+        made = (await rest.post("/tokens", json={"name": "Looks", "role": "ROLE_VIEWER"})).json()
+    async with openai.AsyncOpenAI(base_url=str(client.base_url), api_key=made["secret"], max_retries=0) as viewer:
+        assert (await viewer.videos.list()).object == "list"
+        with pytest.raises(openai.PermissionDeniedError) as denied:
+            await viewer.videos.create(prompt="A dog")
+        assert (denied.value.type, denied.value.code) == ("permission_error", "role_missing")
 
 
 async def test_a_budget_stands_before_it(of: house.House, client: openai.AsyncOpenAI) -> None:

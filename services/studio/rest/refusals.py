@@ -44,6 +44,7 @@ OWN = {
     "IF_MATCH_MISSING": "say with the header If-Match which version you saw; `*` changes whatever is there.",
     "IDEMPOTENCY_KEY_MISSING": "it can cost money: send an Idempotency-Key, so that a repeat is not paid twice.",
     "FOREIGN_REQUEST": "another site's page sent this; only our own may change something.",
+    "UNSUPPORTED": "the protocol has this, and the house does not; `detail` says what to do instead.",
     "UNIMPLEMENTED": "the service behind does not know the call; update it.",
 }
 """The reasons that are the studio's own, and what they mean."""

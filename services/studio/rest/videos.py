@@ -28,6 +28,13 @@ _STATUSES = {
 _TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
 _VARIANTS = {"video": "video", "thumbnail": "poster", "spritesheet": "sprite"}
 _KNOWN = ("prompt", "model", "seconds", "size", "input_reference", "preset")
+_NOT_HERE = (
+    ("POST", "/v1/videos/{video_id}/remix"),
+    ("POST", "/v1/videos/edits"),
+    ("POST", "/v1/videos/extensions"),
+    ("POST", "/v1/videos/characters"),
+    ("GET", "/v1/videos/characters/{character_id}"),
+)
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 _PAGE, _MOST_PAGE, _READ_AT_ONCE = 20, 100, 200
 _REMEMBERED, _REMEMBERED_S = 10_000, 600.0
@@ -52,6 +59,7 @@ class Videos:
             ("GET", one, self._door(Videos._get)),
             ("DELETE", one, self._door(Videos._delete)),
             ("GET", one + "/content", self._door(Videos._content)),
+            *((method, path, self._door(Videos._refuse)) for method, path in _NOT_HERE),
         ]
 
     def _door(self, handler: Handler) -> Callable[..., Awaitable[responses.Response]]:
@@ -92,6 +100,11 @@ class Videos:
             raise refusals.Refusal(404, "MEDIA_MISSING", "The video is not ready yet; ask for its status.")
         asked = compiler_service_pb2.GetFilmRequest(film_id=production.film_id)
         return media.led(getattr((await films.ask("compiler.GetFilm", asked)).film, _VARIANTS[variant]))
+
+    async def _refuse(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
+        name = "remixes" if "video_id" in path else request.url.path.split("/")[3]
+        detail = f"No {name} are made by this protocol; edit the storyboard under /v1/storyboards, and film it again."
+        raise refusals.Refusal(400, "UNSUPPORTED", detail)
 
     async def _list(self, request: requests.Request, path: Mapping[str, str]) -> responses.Response:
         films, query = self._films(request), request.query_params
