@@ -90,10 +90,10 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
     rest_of_it = await told(rest, f"{production}/events", **{"last-event-id": events[len(events) // 2][0]})
     assert rest_of_it[-1][0] == events[-1][0]
 
-    await streams_go_on(rest, f"/v1/films/{events[-1][2]['film_id']}", place, events[-1][2]["jobs"][0])
     now = await rest.get(production)
     assert (await rest.get(production, headers={"if-none-match": now.headers["etag"]})).status_code == 304
     ended = now.json()
+    await streams_go_on(rest, f"/v1/films/{ended['film_id']}", place, ended["jobs"][0])
     film = (await rest.get(f"/v1/films/{ended['film_id']}")).json()
     led = await rest.get(f"/v1/films/{film['id']}:media")
     assert (led.status_code, led.headers["location"]) == (307, led.json()["url"])
