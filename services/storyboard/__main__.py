@@ -3,11 +3,10 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from libs import blobs, db, entrance, operating, rpc, run, telemetry
+from libs import blobs, db, entrance, operating, run, telemetry
 from libs import settings as settings_reader
-from rushes.storyboard.v1 import storyboard_service_pb2_grpc as pb_grpc
 from services.storyboard import api, guests, settings, ticks, writer
-from services.storyboard.api import sessions, tokens
+from services.storyboard.api import people, sessions, tokens
 
 _FORGET_EVERY_S = 3600.0
 
@@ -34,10 +33,10 @@ async def main() -> None:
     database = db.Database(told.database_url)
     media = blobs.open_store(told.blobs_url) if told.blobs_url else None
     visitors, author = guests.Reception(told.guests_secret), _author(told)
-    answers = api.StoryboardApi(database, told.default_model, clock, media, visitors, author)
-    keeper, add = tokens.TokenApi(database, clock), pb_grpc.add_StoryboardServiceServicer_to_server
+    answers = api.servicer(api.StoryboardApi(database, told.default_model, clock, media, visitors, author))
+    keeper, roll = tokens.TokenApi(database, clock), people.PeopleApi(database, clock)
     porter = sessions.SessionApi(database, clock, visitors, timedelta(seconds=told.session_s))
-    served = [rpc.Servicer(add, answers, api.NAME, api.DEADLINES), keeper.servicer(), porter.servicer()]
+    served = [answers, keeper.servicer(), porter.servicer(), roll.servicer()]
     means = operating.Means("storyboard", database, told)
     front = entrance.of(told, means, served, lambda them: porter.knowing(keeper.knowing(visitors.knowing(them, clock))))
     metrics = telemetry.serve_metrics(told.metrics_listen)

@@ -20,7 +20,7 @@ class ApiTokenNotFound(errors.NotFound):
 
 
 class WholeTokenNeeded(errors.Denied):
-    """API tokens and sessions are made by people: use a token of the issuer that no scope limits."""
+    """Access is given and taken by people: use a token of the issuer that no scope limits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ MAKES_ANEW = {
     "StoryboardService/CreateGuestStoryboard",  # for somebody whom nobody knows yet; what is left over goes by itself
     "SessionService/CreateSession",  # its secret is told once; one whose answer got lost ends by itself
     "SessionService/CreateTicket",  # and so does a ticket
+    "PeopleService/CreateInvitation",  # and such a ticket: it is in the list, and can be taken back
 }
 ASKS = set("Compose Diff Dump Export Extract Get Identify List Open Plan Propose Refine Verify Watch".split())
 """Verbs that change nothing, or keep what they make by what it is of."""

@@ -60,18 +60,19 @@ NAMED = {
         stage still town veo vocabulary weather web webhooks
     """,
     "storyboard": """
-        api/__init__ api/boards api/desk api/files api/history api/prompts api/proposing api/scenes api/sessions
-        api/things api/tokens api/visitors asks chat compose dialects diff edits files/__init__ files/board
-        files/browser files/draft files/extras files/fountain files/page files/plain files/screenplay
-        files/script files/shots files/tree flaws guests merge parts presets proposals session_store sessions
-        steps stills templates token_store tokens words writer
+        access_wire api/__init__ api/boards api/desk api/files api/history api/people api/prompts api/proposing
+        api/scenes api/sessions api/standing api/things api/tokens api/visitors asks chat compose dialects diff
+        edits files/__init__ files/board files/browser files/draft files/extras files/fountain files/page
+        files/plain files/screenplay files/script files/shots files/tree flaws guests invitation_store merge
+        parts people people_store presets proposals session_store sessions steps stills templates token_store
+        tokens words writer
     """,
     "studio": """
-        assets door front/build oidc oidc_answers pages/__init__ pages/app pages/beginnings pages/bounds pages/bursts
-        pages/candidates pages/captions pages/cards pages/compare pages/cuts pages/cutting pages/differences
-        pages/doorman pages/downloads pages/editor pages/editor_acts pages/editor_board pages/editor_fields
-        pages/editor_order pages/editor_state pages/editor_things pages/faults pages/files pages/film
-        pages/following pages/forms pages/history pages/house pages/importing pages/links pages/live
+        assets door front/build oidc oidc_answers pages/__init__ pages/app pages/beginnings pages/bounds
+        pages/bursts pages/candidates pages/captions pages/cards pages/compare pages/cuts pages/cutting
+        pages/differences pages/doorman pages/downloads pages/editor pages/editor_acts pages/editor_board
+        pages/editor_fields pages/editor_order pages/editor_state pages/editor_things pages/faults pages/files
+        pages/film pages/following pages/forms pages/history pages/house pages/importing pages/links pages/live
         pages/ops/__init__ pages/ops/audit pages/ops/frame pages/ops/letters pages/ops/money pages/ops/providers
         pages/ops/queues pages/ops/services pages/ops/webhooks pages/people pages/production pages/projects
         pages/prose pages/quote pages/reel pages/said pages/sections pages/settings/__init__

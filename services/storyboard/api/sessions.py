@@ -1,5 +1,6 @@
 """SessionService: people sign in and out, and are known again."""
 
+import dataclasses
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import grpc.aio
-from google.protobuf import timestamp_pb2
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs import api_tokens, audit, auth, db, errors, ids, paging, rpc
 from libs.rpc import access
 from rushes.access.v1 import session_service_pb2 as pb
 from rushes.access.v1 import session_service_pb2_grpc as pb_grpc
-from rushes.type.v1 import access_pb2
-from services.storyboard import guests, session_store, sessions, token_store, tokens
+from services.storyboard import access_wire, guests, people, people_store, session_store, sessions, token_store, tokens
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -31,20 +31,20 @@ class SessionApi(pb_grpc.SessionServiceServicer):
     async def GetCaller(self, request: pb.GetCallerRequest, context: Context) -> pb.GetCallerResponse:
         """What their token says, and what is kept about it."""
         caller = auth.caller()
-        roles = [access_pb2.Role.Value(f"ROLE_{role.upper()}") for role in sorted(caller.roles & auth.ROLES)]
+        roles = access_wire.roles(sorted(caller.roles & auth.ROLES))
         said = pb.Caller(tenant_id=caller.tenant_id, subject=caller.subject, roles=roles)
         said.guest = guests.is_guest(caller.tenant_id)
         name, expires_at = await self._kept(caller)
         said.name = name
         if expires_at:
-            said.expire_time.CopyFrom(_time(expires_at))
+            said.expire_time.CopyFrom(access_wire.time(expires_at))
         return pb.GetCallerResponse(caller=said)
 
     async def CreateSession(self, request: pb.CreateSessionRequest, context: Context) -> pb.CreateSessionResponse:
         """Its secret exists here and in the browser, and nowhere else."""
-        person = _person(request.name)
+        person, device = _person(request.name), _short("device", request.device)
         async with self.database.tenant(person.tenant_id) as conn:
-            begun, secret = await self._begin(conn, person)
+            begun, secret = await self._begin(conn, person, device)
         return pb.CreateSessionResponse(session=_message(begun), secret=secret)
 
     async def CreateTicket(self, request: pb.CreateTicketRequest, context: Context) -> pb.CreateTicketResponse:
@@ -52,24 +52,30 @@ class SessionApi(pb_grpc.SessionServiceServicer):
         person, now = _person(request.name), self.clock()
         ticket, expires_at = sessions.text_of(secrets.token_bytes(sessions.TICKET_BYTES)), now + sessions.TICKET_LIVES
         async with self.database.tenant(person.tenant_id) as conn:
+            await people_store.see(conn, sessions.known_as(ids.new("person"), person, now))
             await session_store.insert_ticket(conn, person, tokens.digest(ticket), expires_at)
-        return pb.CreateTicketResponse(ticket=ticket, expire_time=_time(expires_at))
+        return pb.CreateTicketResponse(ticket=ticket, expire_time=access_wire.time(expires_at))
 
     async def RedeemTicket(self, request: pb.RedeemTicketRequest, context: Context) -> pb.RedeemTicketResponse:
         """In the scope of the house: the ticket says whose it is."""
+        device = _short("device", request.device)
         async with self.database.house() as conn:
             person = await session_store.take_ticket(conn, tokens.digest(request.ticket), self.clock())
             with auth.acting_as(auth.Caller(person.tenant_id, person.subject)):
-                begun, secret = await self._begin(conn, person)
+                begun, secret = await self._begin(conn, person, device)
         return pb.RedeemTicketResponse(session=_message(begun), secret=secret)
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Newest first."""
-        page, tenant_id = paging.by_id(request.page_size, request.page_token, "sessions"), auth.caller().tenant_id
-        async with self.database.tenant(tenant_id) as conn:
-            found = await session_store.page(conn, tenant_id, self.clock(), page.below, page.most)
+        caller = auth.caller()
+        whose = caller.subject if request.mine or access.OWNER not in caller.roles else None
+        page = paging.by_id(request.page_size, request.page_token, f"sessions {whose or ''}".rstrip())
+        async with self.database.tenant(caller.tenant_id) as conn:
+            found = await session_store.page(conn, caller.tenant_id, whose, self.clock(), page.below, page.most)
+            mine = await session_store.find(conn, tokens.digest(caller.token))
         shown, more = page.cut(found)
-        return pb.ListSessionsResponse(sessions=map(_message, shown), next_page_token=more)
+        told = [_message(one, is_current=mine is not None and mine.id == one.id) for one in shown]
+        return pb.ListSessionsResponse(sessions=told, next_page_token=more)
 
     async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
         """Once; whoever repeats it hears the same."""
@@ -89,7 +95,7 @@ class SessionApi(pb_grpc.SessionServiceServicer):
         return pb.EndSessionResponse(session=_message(found))
 
     async def IdentifySession(self, request: pb.IdentifySessionRequest, context: Context) -> pb.IdentifySessionResponse:
-        """For the other services."""
+        """For the other services, which ask when it is used."""
         found = await self._known(request.secret)
         return pb.IdentifySessionResponse(tenant_id=found.tenant_id, session=_message(found))
 
@@ -106,20 +112,28 @@ class SessionApi(pb_grpc.SessionServiceServicer):
         return api_tokens.person(found.tenant_id, _message(found), token)
 
     async def _known(self, secret: str) -> sessions.Session:
+        now = self.clock()
         async with self.database.house() as conn:
             found = await session_store.find(conn, tokens.digest(secret))
-        if found is None or found.ended_at is not None:
-            raise auth.TokenInvalid(why="no session is like it, or it was ended")
-        if self.clock() >= found.expires_at:
-            raise auth.TokenExpired
+            if found is None or found.ended_at is not None:
+                raise auth.TokenInvalid(why="no session is like it, or it was ended")
+            if now >= found.expires_at:
+                raise auth.TokenExpired
+            if now >= found.last_seen_at + sessions.SEEN_EVERY:
+                # As removing does: the person first, then what is theirs.
+                await people_store.touch(conn, found.tenant_id, found.subject, now)
+                await session_store.touch(conn, found.id, now)
         return found
 
-    async def _begin(self, conn: Any, person: sessions.Person) -> tuple[sessions.Session, str]:
-        secret = sessions.PREFIX + sessions.text_of(secrets.token_bytes(sessions.SECRET_BYTES))
-        begun = sessions.begun(ids.new("session"), person, self.clock(), self.lasts)
+    async def _begin(self, conn: AsyncConnection, who: sessions.Person, device: str) -> tuple[sessions.Session, str]:
+        secret, now = sessions.PREFIX + sessions.text_of(secrets.token_bytes(sessions.SECRET_BYTES)), self.clock()
+        known = await people_store.see(conn, sessions.known_as(ids.new("person"), who, now))
+        lasts = max(self.lasts, people.LASTS) if who.invited_by else self.lasts
+        begun = sessions.begun(ids.new("session"), who, device, now, lasts)
         await session_store.insert(conn, begun, tokens.digest(secret))
-        await audit.note(conn, person.tenant_id, "session_begun", begun.id, person=person.subject)
-        return begun, secret
+        told = {"invitation": who.invitation_id} if who.invitation_id else {}
+        await audit.note(conn, who.tenant_id, "session_begun", begun.id, person=who.subject, **told)
+        return dataclasses.replace(begun, roles=people.roles_now(known.given, begun.roles)), secret
 
     async def _kept(self, caller: auth.Caller) -> tuple[str, datetime | None]:
         """How a caller is called, and until when they are known, where that is kept here."""
@@ -137,28 +151,30 @@ class SessionApi(pb_grpc.SessionServiceServicer):
 
 def _person(name: str) -> sessions.Person:
     """Raises SignInFirst, WholeTokenNeeded or Invalid."""
-    caller, name = auth.caller(), name.strip()
+    caller = auth.caller()
     if guests.is_guest(caller.tenant_id):
         raise guests.SignInFirst
     tokens.check_maker(caller.subject, caller.scopes is not None or caller.token.startswith(sessions.PREFIX))
-    if len(name) > sessions.LONGEST_NAME:
-        raise errors.Invalid([errors.Violation("name", f"should be up to {sessions.LONGEST_NAME} characters")])
-    return sessions.Person(caller.tenant_id, caller.subject, name, tuple(sorted(caller.roles)))
+    return sessions.Person(caller.tenant_id, caller.subject, _short("name", name), tuple(sorted(caller.roles)))
 
 
-def _message(of: sessions.Session) -> pb.Session:
+def _short(field: str, text: str) -> str:
+    """Raises Invalid."""
+    if len(text.strip()) > sessions.LONGEST_NAME:
+        raise errors.Invalid([errors.Violation(field, f"should be up to {sessions.LONGEST_NAME} characters")])
+    return text.strip()
+
+
+def _message(of: sessions.Session, is_current: bool = False) -> pb.Session:
     return pb.Session(
         id=of.id,
         subject=of.subject,
         name=of.name,
-        roles=[access_pb2.Role.Value(f"ROLE_{role.upper()}") for role in of.roles],
-        create_time=_time(of.created_at),
-        expire_time=_time(of.expires_at),
-        end_time=_time(of.ended_at) if of.ended_at else None,
+        roles=access_wire.roles(of.roles),
+        create_time=access_wire.time(of.created_at),
+        expire_time=access_wire.time(of.expires_at),
+        end_time=access_wire.time(of.ended_at) if of.ended_at else None,
+        device=of.device,
+        last_seen_time=access_wire.time(of.last_seen_at),
+        current=is_current,
     )
-
-
-def _time(moment: datetime) -> timestamp_pb2.Timestamp:
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(moment)
-    return made

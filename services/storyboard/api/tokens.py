@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc.aio
-from google.protobuf import timestamp_pb2
 
 from libs import api_tokens, audit, auth, db, errors, ids, paging, rpc
 from rushes.access.v1 import token_service_pb2 as pb
 from rushes.access.v1 import token_service_pb2_grpc as pb_grpc
 from rushes.type.v1 import access_pb2
-from services.storyboard import domain, token_store, tokens
+from services.storyboard import access_wire, domain, token_store, tokens
+from services.storyboard.api import standing
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -37,6 +37,7 @@ class TokenApi(pb_grpc.TokenServiceServicer):
         tokens.check_maker(caller.subject, caller.scopes is not None)
         wanted = _wanted(request, caller, self.clock())
         async with self.database.tenant(caller.tenant_id) as conn:
+            await standing.check_owner(conn, caller)
             made = await token_store.insert_once(conn, wanted, tokens.digest(secret), request.request_id)
             if made.id == wanted.id:
                 await _note(conn, "api_token_created", made)
@@ -152,13 +153,7 @@ def _message(of: tokens.ApiToken) -> pb.ApiToken:
         role=access_pb2.Role.Value(f"ROLE_{of.role.upper()}"),
         scopes=of.scopes,
         created_by=of.created_by,
-        create_time=_time(of.created_at),
-        expire_time=_time(of.expires_at),
-        revoke_time=_time(of.revoked_at) if of.revoked_at else None,
+        create_time=access_wire.time(of.created_at),
+        expire_time=access_wire.time(of.expires_at),
+        revoke_time=access_wire.time(of.revoked_at) if of.revoked_at else None,
     )
-
-
-def _time(moment: datetime) -> timestamp_pb2.Timestamp:
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(moment)
-    return made

@@ -185,7 +185,7 @@ def _plain(etag: str) -> str:
 
 
 def _is_stale(refused: refusals.Refusal) -> bool:
-    return refused.reason in ("STORYBOARD_CHANGED", "CREDENTIAL_STALE", "WEBHOOK_ENDPOINT_STALE")
+    return refused.reason in ("STORYBOARD_CHANGED", "PERSON_CHANGED", "CREDENTIAL_STALE", "WEBHOOK_ENDPOINT_STALE")
 
 
 def _next(request: requests.Request, token: str) -> str:

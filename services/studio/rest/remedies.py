@@ -28,6 +28,7 @@ _TOKEN = Remedy("sign-in", "Get a new token from the issuer of this house")
 _SAME = Remedy("retry", "Send the same again, with the same Idempotency-Key")
 _NEW_KEY = Remedy("new-key", "Choose a new Idempotency-Key for a new request")
 _CREDENTIAL = Remedy("read", "Look at the credential", "GET", "/v1/credentials/{credential_id}")
+_PEOPLE = Remedy("list", "See the people of your tenant", "GET", "/v1/people")
 _FILM = Remedy("read", "Look at the film", "GET", "/v1/films/{film_id}")
 _EDIT = Remedy("edit", "Edit the scene", "GET", "/v1/storyboards/{storyboard_id}")
 _OTHER = Remedy("other", "Choose another model", "GET", "/v1/storyboards/{storyboard_id}")
@@ -89,6 +90,11 @@ _OF_REASONS: Mapping[str, tuple[Remedy, ...]] = {
     "IDEMPOTENCY_KEY_MISSING": (Remedy("key", "Send the header `Idempotency-Key` with a UUID of your own"),),
     "IF_MATCH_MISSING": (Remedy("read", "Read it, and send its ETag as `If-Match`; `*` changes whatever is there"),),
     "SIGN_IN_FIRST": (_TOKEN,),
+    "PERSON_NOT_FOUND": (_PEOPLE,),
+    "PERSON_CHANGED": (Remedy("read", "Look at them as they are now", "GET", "/v1/people/{person_id}"),),
+    "LAST_OWNER": (Remedy("promote", "Make somebody else an owner first", "GET", "/v1/people"),),
+    "PERSON_REMOVED": (Remedy("ask", "Ask an owner to let you in again"),),
+    "INVITATION_NOT_FOUND": (Remedy("list", "See the invitations that are open", "GET", "/v1/invitations"),),
     "OPERATOR_NEEDED": (Remedy("ask", "Ask an operator of this house"),),
 }
 _OF_STATUSES = {

@@ -26,6 +26,7 @@ _CONTRACT = (
     "rushes.ops.v1.ops_service_pb2",
     "rushes.ops.v1.audit_service_pb2",
     "rushes.access.v1.token_service_pb2",
+    "rushes.access.v1.people_service_pb2",
 )
 _PROCESSES = ("storyboard", "job", "provider_gateway", "compiler")
 SERVICES = {
@@ -40,6 +41,7 @@ SERVICES = {
     "letters@provider_gateway": ("provider_gateway", "rushes.ops.v1.DeadLetterService"),
     "letters@compiler": ("compiler", "rushes.ops.v1.DeadLetterService"),
     "tokens": ("storyboard", "rushes.access.v1.TokenService"),
+    "people": ("storyboard", "rushes.access.v1.PeopleService"),
     **{f"ops@{name}": (name, "rushes.ops.v1.OpsService") for name in _PROCESSES},
     **{f"audit@{name}": (name, "rushes.ops.v1.AuditService") for name in _PROCESSES},
 }

@@ -12,6 +12,7 @@ _PRODUCTION = "/v1/productions/{production_id}"
 _JOB, _TAKE, _FILM = "/v1/jobs/{job_id}", "/v1/takes/{take_id}", "/v1/films/{film_id}"
 _SUBMISSION, _CREDENTIAL = "/v1/submissions/{submission_id}", "/v1/credentials/{credential_id}"
 _HOOK = "/v1/webhooks/{webhook_endpoint_id}"
+_PERSON, _INVITATION = "/v1/people/{person_id}", "/v1/invitations/{invitation_id}"
 _MADE_BOARD, _MADE_PRODUCTION = "/v1/storyboards/{id}", "/v1/productions/{id}"
 
 
@@ -352,5 +353,16 @@ _SESSIONS = [
     Route(method="POST", path="/v1/tickets:redeem", call="sessions.RedeemTicket", body="*", status=201),
 ]
 
-ROUTES = [*_SESSIONS, *_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS, *_TOKENS]
+_PEOPLE = [
+    Route(method="GET", path="/v1/people", call="people.ListPeople"),
+    Route(method="GET", path=_PERSON, call="people.GetPerson", answer="person"),
+    Route(method="PATCH", path=_PERSON, call="people.UpdatePerson", body="person", answer="person", seen=True),
+    Route(method="DELETE", path=_PERSON, call="people.RemovePerson", answer="person", seen=True),
+    Route(method="POST", path=_PERSON + ":restore", call="people.RestorePerson", answer="person"),
+    Route(method="GET", path="/v1/invitations", call="people.ListInvitations"),
+    Route(method="POST", path="/v1/invitations", call="people.CreateInvitation", body="invitation", status=201),
+    Route(method="POST", path=_INVITATION + ":revoke", call="people.RevokeInvitation", answer="invitation"),
+]
+
+ROUTES = [*_SESSIONS, *_PEOPLE, *_BOARDS, *_FILMING, *_FILMS, *_SHARES, *_MONEY, *_WEBHOOKS, *_OPS, *_TOKENS]
 """All of them."""

@@ -28,7 +28,7 @@ from services.provider_gateway import api as gateway_api
 from services.provider_gateway import events as gateway_events
 from services.storyboard import api as storyboard_api
 from services.storyboard import guests, writer
-from services.storyboard.api import sessions, tokens
+from services.storyboard.api import people, sessions, tokens
 from tests.contract import access
 from tests.integration import refusals
 from tests.integration.compiler import conftest as films
@@ -148,7 +148,9 @@ class Site:
         def knowing(issuer: Any) -> Any:
             return porter.knowing(keeper.knowing(guests.Verifier(issuer, visitors, now)))
 
-        await self._open("storyboard", servicer, keeper.servicer(), porter.servicer(), knowing=knowing)
+        roll = people.PeopleApi(self.places["storyboard"].database, now)
+        served = (servicer, keeper.servicer(), porter.servicer(), roll.servicer())
+        await self._open("storyboard", *served, knowing=knowing)
 
     async def gateway(self) -> Any:
         """Its keys."""
@@ -249,6 +251,10 @@ async def _furnish(made: Household, places: Any, issuer: Any, crew: Any, hooked:
     token = (await do("storyboard", "CreateApiToken", request_id=once(), api_token=wish)).api_token
     made.ids["api_token_id"] = token.id
     made.ids["session_id"] = (await do("storyboard", "CreateSession")).session.id
+    wish = {"name": "Bea", "role": "ROLE_VIEWER"}
+    pending, used = [await do("storyboard", "CreateInvitation", invitation=wish) for _ in range(2)]
+    bea = (await do("storyboard", "RedeemTicket", ticket=used.ticket)).session.subject
+    made.ids |= {"invitation_id": pending.invitation.id, "person_id": bea}
     key = {"endpoint": "sandbox-openai", "name": "Ours of acme", "key": "sk-of-acme-0123456789"}
     credential = (await do("provider_gateway", "CreateCredential", request_id=once(), **key)).credential
     made.ids["credential_id"] = credential.id

@@ -84,6 +84,7 @@ NEEDED = {
     "ProposeScenes": {"script": "A boat comes home."},
     "RestoreRevision": FIRST,
     "RotateCredential": {"key": "sk-another-0123456789"},
+    "UpdatePerson": {"person": {"given_role": "ROLE_EDITOR"}, "update_mask": {"paths": ["given_role"]}},
     "UpdateWebhookEndpoint": {"webhook_endpoint": {"url": "http://127.0.0.1:1/"}, "update_mask": {"paths": ["url"]}},
     "UploadReference": {"facts": {"content_type": "image/png", "size_bytes": 9, "sha256": "0" * 64}},
 }

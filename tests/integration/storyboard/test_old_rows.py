@@ -13,8 +13,8 @@ ID = "sb_01k9m3v5q0aaaaaaaaaaaaaaaa"
 DROP = """
 DROP FUNCTION boards_with;
 DROP TABLE parts, revisions, storyboards, outbox, inbox, dead_letters, outbox_stream, alembic_version;
-DROP TABLE calls, audit, api_tokens, sessions, tickets;
-DROP FUNCTION audit_chain, audit_stays;
+DROP TABLE calls, audit, api_tokens, sessions, tickets, people;
+DROP FUNCTION audit_chain, audit_stays, an_owner_stays;
 """
 RELEASED = (Path(__file__).parent / "first_release.sql").read_text()
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from rushes.type.v1 import access_pb2 as rushes_dot_type_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rushes/access/v1/session_service.proto\x12\x10rushes.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brushes/type/v1/access.proto\"\x9f\x01\n\x06\x43\x61ller\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12#\n\x05roles\x18\x04 \x03(\x0e\x32\x14.rushes.type.v1.Role\x12\r\n\x05guest\x18\x05 \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe9\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12#\n\x05roles\x18\x04 \x03(\x0e\x32\x14.rushes.type.v1.Role\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetCallerRequest\"=\n\x11GetCallerResponse\x12(\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x18.rushes.access.v1.Caller\"$\n\x14\x43reateSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"S\n\x15\x43reateSessionResponse\x12*\n\x07session\x18\x01 \x01(\x0b\x32\x19.rushes.access.v1.Session\x12\x0e\n\x06secret\x18\x02 \x01(\t\"#\n\x13\x43reateTicketRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"W\n\x14\x43reateTicketResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x13RedeemTicketRequest\x12\x0e\n\x06ticket\x18\x01 \x01(\t\"R\n\x14RedeemTicketResponse\x12*\n\x07session\x18\x01 \x01(\x0b\x32\x19.rushes.access.v1.Session\x12\x0e\n\x06secret\x18\x02 \x01(\t\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x14ListSessionsResponse\x12+\n\x08sessions\x18\x01 \x03(\x0b\x32\x19.rushes.access.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"@\n\x12\x45ndSessionResponse\x12*\n\x07session\x18\x01 \x01(\x0b\x32\x19.rushes.access.v1.Session\"(\n\x16IdentifySessionRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\"X\n\x17IdentifySessionResponse\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12*\n\x07session\x18\x02 \x01(\x0b\x32\x19.rushes.access.v1.Session2\xe4\x05\n\x0eSessionService\x12\\\n\tGetCaller\x12\".rushes.access.v1.GetCallerRequest\x1a#.rushes.access.v1.GetCallerResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12j\n\rCreateSession\x12&.rushes.access.v1.CreateSessionRequest\x1a\'.rushes.access.v1.CreateSessionResponse\"\x08\xc2\xf3\x18\x04\x08\x02\x18\x03\x12g\n\x0c\x43reateTicket\x12%.rushes.access.v1.CreateTicketRequest\x1a&.rushes.access.v1.CreateTicketResponse\"\x08\xc2\xf3\x18\x04\x08\x02\x18\x03\x12g\n\x0cRedeemTicket\x12%.rushes.access.v1.RedeemTicketRequest\x1a&.rushes.access.v1.RedeemTicketResponse\"\x08\xc2\xf3\x18\x04\x08\x01\x18\x03\x12\x65\n\x0cListSessions\x12%.rushes.access.v1.ListSessionsRequest\x1a&.rushes.access.v1.ListSessionsResponse\"\x06\xc2\xf3\x18\x02\x08\x04\x12_\n\nEndSession\x12#.rushes.access.v1.EndSessionRequest\x1a$.rushes.access.v1.EndSessionResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12n\n\x0fIdentifySession\x12(.rushes.access.v1.IdentifySessionRequest\x1a).rushes.access.v1.IdentifySessionResponse\"\x06\xc2\xf3\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&rushes/access/v1/session_service.proto\x12\x10rushes.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brushes/type/v1/access.proto\"\x9f\x01\n\x06\x43\x61ller\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12#\n\x05roles\x18\x04 \x03(\x0e\x32\x14.rushes.type.v1.Role\x12\r\n\x05guest\x18\x05 \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x02\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12#\n\x05roles\x18\x04 \x03(\x0e\x32\x14.rushes.type.v1.Role\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x08 \x01(\t\x12\x32\n\x0elast_seen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\n \x01(\x08\"\x12\n\x10GetCallerRequest\"=\n\x11GetCallerResponse\x12(\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x18.rushes.access.v1.Caller\"4\n\x14\x43reateSessionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\"S\n\x15\x43reateSessionResponse\x12*\n\x07session\x18\x01 \x01(\x0b\x32\x19.rushes.access.v1.Session\x12\x0e\n\x06secret\x18\x02 \x01(\t\"#\n\x13\x43reateTicketRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"W\n\x14\x43reateTicketResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\x13RedeemTicketRequest\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\"R\n\x14RedeemTicketResponse\x12*\n\x07session\x18\x01 \x01(\x0b\x32\x19.rushes.access.v1.Session\x12\x0e\n\x06secret\x18\x02 \x01(\t\"J\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04mine\x18\x03 \x01(\x08\"\\\n\x14ListSessionsResponse\x12+\n\x08sessions\x18\x01 \x03(\x0b\x32\x19.rushes.access.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"@\n\x12\x45ndSessionResponse\x12*\n\x07session\x18\x01 \x01(\x0b\x32\x19.rushes.access.v1.Session\"(\n\x16IdentifySessionRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\"X\n\x17IdentifySessionResponse\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12*\n\x07session\x18\x02 \x01(\x0b\x32\x19.rushes.access.v1.Session2\xe4\x05\n\x0eSessionService\x12\\\n\tGetCaller\x12\".rushes.access.v1.GetCallerRequest\x1a#.rushes.access.v1.GetCallerResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12j\n\rCreateSession\x12&.rushes.access.v1.CreateSessionRequest\x1a\'.rushes.access.v1.CreateSessionResponse\"\x08\xc2\xf3\x18\x04\x08\x02\x18\x03\x12g\n\x0c\x43reateTicket\x12%.rushes.access.v1.CreateTicketRequest\x1a&.rushes.access.v1.CreateTicketResponse\"\x08\xc2\xf3\x18\x04\x08\x02\x18\x03\x12g\n\x0cRedeemTicket\x12%.rushes.access.v1.RedeemTicketRequest\x1a&.rushes.access.v1.RedeemTicketResponse\"\x08\xc2\xf3\x18\x04\x08\x01\x18\x03\x12\x65\n\x0cListSessions\x12%.rushes.access.v1.ListSessionsRequest\x1a&.rushes.access.v1.ListSessionsResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12_\n\nEndSession\x12#.rushes.access.v1.EndSessionRequest\x1a$.rushes.access.v1.EndSessionResponse\"\x06\xc2\xf3\x18\x02\x08\x02\x12n\n\x0fIdentifySession\x12(.rushes.access.v1.IdentifySessionRequest\x1a).rushes.access.v1.IdentifySessionResponse\"\x06\xc2\xf3\x18\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSERVICE'].methods_by_name['RedeemTicket']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['RedeemTicket']._serialized_options = b'\302\363\030\004\010\001\030\003'
   _globals['_SESSIONSERVICE'].methods_by_name['ListSessions']._loaded_options = None
-  _globals['_SESSIONSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\302\363\030\002\010\004'
+  _globals['_SESSIONSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\302\363\030\002\010\002'
   _globals['_SESSIONSERVICE'].methods_by_name['EndSession']._loaded_options = None
   _globals['_SESSIONSERVICE'].methods_by_name['EndSession']._serialized_options = b'\302\363\030\002\010\002'
   _globals['_SESSIONSERVICE'].methods_by_name['IdentifySession']._loaded_options = None
@@ -50,35 +50,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLER']._serialized_start=123
   _globals['_CALLER']._serialized_end=282
   _globals['_SESSION']._serialized_start=285
-  _globals['_SESSION']._serialized_end=518
-  _globals['_GETCALLERREQUEST']._serialized_start=520
-  _globals['_GETCALLERREQUEST']._serialized_end=538
-  _globals['_GETCALLERRESPONSE']._serialized_start=540
-  _globals['_GETCALLERRESPONSE']._serialized_end=601
-  _globals['_CREATESESSIONREQUEST']._serialized_start=603
-  _globals['_CREATESESSIONREQUEST']._serialized_end=639
-  _globals['_CREATESESSIONRESPONSE']._serialized_start=641
-  _globals['_CREATESESSIONRESPONSE']._serialized_end=724
-  _globals['_CREATETICKETREQUEST']._serialized_start=726
-  _globals['_CREATETICKETREQUEST']._serialized_end=761
-  _globals['_CREATETICKETRESPONSE']._serialized_start=763
-  _globals['_CREATETICKETRESPONSE']._serialized_end=850
-  _globals['_REDEEMTICKETREQUEST']._serialized_start=852
-  _globals['_REDEEMTICKETREQUEST']._serialized_end=889
-  _globals['_REDEEMTICKETRESPONSE']._serialized_start=891
-  _globals['_REDEEMTICKETRESPONSE']._serialized_end=973
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=975
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1035
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1037
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1129
-  _globals['_ENDSESSIONREQUEST']._serialized_start=1131
-  _globals['_ENDSESSIONREQUEST']._serialized_end=1170
-  _globals['_ENDSESSIONRESPONSE']._serialized_start=1172
-  _globals['_ENDSESSIONRESPONSE']._serialized_end=1236
-  _globals['_IDENTIFYSESSIONREQUEST']._serialized_start=1238
-  _globals['_IDENTIFYSESSIONREQUEST']._serialized_end=1278
-  _globals['_IDENTIFYSESSIONRESPONSE']._serialized_start=1280
-  _globals['_IDENTIFYSESSIONRESPONSE']._serialized_end=1368
-  _globals['_SESSIONSERVICE']._serialized_start=1371
-  _globals['_SESSIONSERVICE']._serialized_end=2111
+  _globals['_SESSION']._serialized_end=603
+  _globals['_GETCALLERREQUEST']._serialized_start=605
+  _globals['_GETCALLERREQUEST']._serialized_end=623
+  _globals['_GETCALLERRESPONSE']._serialized_start=625
+  _globals['_GETCALLERRESPONSE']._serialized_end=686
+  _globals['_CREATESESSIONREQUEST']._serialized_start=688
+  _globals['_CREATESESSIONREQUEST']._serialized_end=740
+  _globals['_CREATESESSIONRESPONSE']._serialized_start=742
+  _globals['_CREATESESSIONRESPONSE']._serialized_end=825
+  _globals['_CREATETICKETREQUEST']._serialized_start=827
+  _globals['_CREATETICKETREQUEST']._serialized_end=862
+  _globals['_CREATETICKETRESPONSE']._serialized_start=864
+  _globals['_CREATETICKETRESPONSE']._serialized_end=951
+  _globals['_REDEEMTICKETREQUEST']._serialized_start=953
+  _globals['_REDEEMTICKETREQUEST']._serialized_end=1006
+  _globals['_REDEEMTICKETRESPONSE']._serialized_start=1008
+  _globals['_REDEEMTICKETRESPONSE']._serialized_end=1090
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1092
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1166
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1168
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1260
+  _globals['_ENDSESSIONREQUEST']._serialized_start=1262
+  _globals['_ENDSESSIONREQUEST']._serialized_end=1301
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=1303
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=1367
+  _globals['_IDENTIFYSESSIONREQUEST']._serialized_start=1369
+  _globals['_IDENTIFYSESSIONREQUEST']._serialized_end=1409
+  _globals['_IDENTIFYSESSIONRESPONSE']._serialized_start=1411
+  _globals['_IDENTIFYSESSIONRESPONSE']._serialized_end=1499
+  _globals['_SESSIONSERVICE']._serialized_start=1502
+  _globals['_SESSIONSERVICE']._serialized_end=2242
 # @@protoc_insertion_point(module_scope)

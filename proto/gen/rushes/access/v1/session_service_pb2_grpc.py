@@ -88,8 +88,9 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateSession(self, request, context):
-        """CreateSession signs the caller in: the session has their subject and roles, as they are now. It takes a token of the
-        issuer that no scope limits: API tokens and sessions get WHOLE_TOKEN_NEEDED, guests SIGN_IN_FIRST.
+        """CreateSession signs the caller in: the session has their subject and roles, as they are now, unless PeopleService gave
+        them another. It takes a token of the issuer that no scope limits: API tokens and sessions get WHOLE_TOKEN_NEEDED, guests
+        SIGN_IN_FIRST, and who was removed PERSON_REMOVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,14 +105,15 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RedeemTicket(self, request, context):
-        """RedeemTicket takes a ticket, and signs in whoever made it. Fails with TICKET_INVALID.
+        """RedeemTicket takes a ticket, and signs in whoever made it, or whom it invites. Fails with TICKET_INVALID or
+        PERSON_REMOVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """ListSessions returns the tenant's sessions that have not ended, newest first.
+        """ListSessions returns sessions that have not ended, newest first: to owners the tenant's, to everybody else their own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

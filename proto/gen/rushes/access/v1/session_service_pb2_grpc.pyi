@@ -22,17 +22,20 @@ class SessionServiceStub:
     GetCaller: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetCallerRequest, _session_service_pb2.GetCallerResponse]
     """GetCaller says who the caller is, whatever token they have sent."""
     CreateSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CreateSessionRequest, _session_service_pb2.CreateSessionResponse]
-    """CreateSession signs the caller in: the session has their subject and roles, as they are now. It takes a token of the
-    issuer that no scope limits: API tokens and sessions get WHOLE_TOKEN_NEEDED, guests SIGN_IN_FIRST.
+    """CreateSession signs the caller in: the session has their subject and roles, as they are now, unless PeopleService gave
+    them another. It takes a token of the issuer that no scope limits: API tokens and sessions get WHOLE_TOKEN_NEEDED, guests
+    SIGN_IN_FIRST, and who was removed PERSON_REMOVED.
     """
     CreateTicket: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CreateTicketRequest, _session_service_pb2.CreateTicketResponse]
     """CreateTicket makes what lets a browser in, once, within ten minutes: for a person whose token no address may hold. It
     takes the same tokens as CreateSession.
     """
     RedeemTicket: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RedeemTicketRequest, _session_service_pb2.RedeemTicketResponse]
-    """RedeemTicket takes a ticket, and signs in whoever made it. Fails with TICKET_INVALID."""
+    """RedeemTicket takes a ticket, and signs in whoever made it, or whom it invites. Fails with TICKET_INVALID or
+    PERSON_REMOVED.
+    """
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
-    """ListSessions returns the tenant's sessions that have not ended, newest first."""
+    """ListSessions returns sessions that have not ended, newest first: to owners the tenant's, to everybody else their own."""
     EndSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.EndSessionRequest, _session_service_pb2.EndSessionResponse]
     """EndSession signs out; within 30 seconds no service knows the session. Everybody may end their own, owners any of their
     tenant. Ending it again succeeds. Fails with SESSION_NOT_FOUND.
@@ -62,8 +65,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.CreateSessionRequest,
         context: _aio.ServicerContext[_session_service_pb2.CreateSessionRequest, _abc.Awaitable[_session_service_pb2.CreateSessionResponse]],
     ) -> _abc.Awaitable[_session_service_pb2.CreateSessionResponse]:
-        """CreateSession signs the caller in: the session has their subject and roles, as they are now. It takes a token of the
-        issuer that no scope limits: API tokens and sessions get WHOLE_TOKEN_NEEDED, guests SIGN_IN_FIRST.
+        """CreateSession signs the caller in: the session has their subject and roles, as they are now, unless PeopleService gave
+        them another. It takes a token of the issuer that no scope limits: API tokens and sessions get WHOLE_TOKEN_NEEDED, guests
+        SIGN_IN_FIRST, and who was removed PERSON_REMOVED.
         """
 
     @_abc_1.abstractmethod
@@ -82,7 +86,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.RedeemTicketRequest,
         context: _aio.ServicerContext[_session_service_pb2.RedeemTicketRequest, _abc.Awaitable[_session_service_pb2.RedeemTicketResponse]],
     ) -> _abc.Awaitable[_session_service_pb2.RedeemTicketResponse]:
-        """RedeemTicket takes a ticket, and signs in whoever made it. Fails with TICKET_INVALID."""
+        """RedeemTicket takes a ticket, and signs in whoever made it, or whom it invites. Fails with TICKET_INVALID or
+        PERSON_REMOVED.
+        """
 
     @_abc_1.abstractmethod
     def ListSessions(
@@ -90,7 +96,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.ListSessionsRequest,
         context: _aio.ServicerContext[_session_service_pb2.ListSessionsRequest, _abc.Awaitable[_session_service_pb2.ListSessionsResponse]],
     ) -> _abc.Awaitable[_session_service_pb2.ListSessionsResponse]:
-        """ListSessions returns the tenant's sessions that have not ended, newest first."""
+        """ListSessions returns sessions that have not ended, newest first: to owners the tenant's, to everybody else their own."""
 
     @_abc_1.abstractmethod
     def EndSession(

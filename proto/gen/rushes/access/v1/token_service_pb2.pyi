@@ -39,7 +39,9 @@ class ApiToken(_message.Message):
     name: _builtins.str
     """name for people, 1 to 100 characters."""
     role: _access_pb2.Role.ValueType
-    """role it has: ROLE_VIEWER, ROLE_EDITOR, ROLE_OWNER or ROLE_SERVICE."""
+    """role it has: ROLE_VIEWER, ROLE_EDITOR, ROLE_OWNER or ROLE_SERVICE; no more than who made it, once PeopleService gave them
+    another role.
+    """
     created_by: _builtins.str
     """created_by is the subject of who made it; output only."""
     @_builtins.property

@@ -67,11 +67,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_API_TOKEN_NOT_FOUND: _ErrorReason.ValueType  # 19
     """ERROR_REASON_API_TOKEN_NOT_FOUND: the tenant has no API token with that id. Metadata: api_token_id."""
     ERROR_REASON_WHOLE_TOKEN_NEEDED: _ErrorReason.ValueType  # 20
-    """ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens, tickets and sessions are made with a token of the issuer that no scope limits."""
+    """ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens, tickets and sessions are made, and people changed, with a token of the issuer
+    that no scope limits; people are changed with a session as well.
+    """
     ERROR_REASON_TICKET_INVALID: _ErrorReason.ValueType  # 21
-    """ERROR_REASON_TICKET_INVALID: the ticket was used, or is older than ten minutes; make another."""
+    """ERROR_REASON_TICKET_INVALID: the ticket was used or taken back, or its time is over; make another."""
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 22
     """ERROR_REASON_SESSION_NOT_FOUND: the caller has no session with that id. Metadata: session_id."""
+    ERROR_REASON_PERSON_NOT_FOUND: _ErrorReason.ValueType  # 23
+    """ERROR_REASON_PERSON_NOT_FOUND: the tenant has no person with that id. Metadata: person_id."""
+    ERROR_REASON_PERSON_CHANGED: _ErrorReason.ValueType  # 24
+    """ERROR_REASON_PERSON_CHANGED: somebody else has changed or removed them; read again and repeat. Metadata: person_id."""
+    ERROR_REASON_LAST_OWNER: _ErrorReason.ValueType  # 25
+    """ERROR_REASON_LAST_OWNER: nobody would be an owner any more; make somebody else an owner first. Metadata: person_id."""
+    ERROR_REASON_PERSON_REMOVED: _ErrorReason.ValueType  # 26
+    """ERROR_REASON_PERSON_REMOVED: an owner has removed the caller; ask an owner to restore them."""
+    ERROR_REASON_INVITATION_NOT_FOUND: _ErrorReason.ValueType  # 27
+    """ERROR_REASON_INVITATION_NOT_FOUND: the tenant has no invitation with that id, or it was used. Metadata: invitation_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists everything that can go wrong in StoryboardService; it is ErrorInfo.reason, domain "storyboard.rushes"."""
@@ -121,9 +133,21 @@ says. Metadata: status.
 ERROR_REASON_API_TOKEN_NOT_FOUND: ErrorReason.ValueType  # 19
 """ERROR_REASON_API_TOKEN_NOT_FOUND: the tenant has no API token with that id. Metadata: api_token_id."""
 ERROR_REASON_WHOLE_TOKEN_NEEDED: ErrorReason.ValueType  # 20
-"""ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens, tickets and sessions are made with a token of the issuer that no scope limits."""
+"""ERROR_REASON_WHOLE_TOKEN_NEEDED: API tokens, tickets and sessions are made, and people changed, with a token of the issuer
+that no scope limits; people are changed with a session as well.
+"""
 ERROR_REASON_TICKET_INVALID: ErrorReason.ValueType  # 21
-"""ERROR_REASON_TICKET_INVALID: the ticket was used, or is older than ten minutes; make another."""
+"""ERROR_REASON_TICKET_INVALID: the ticket was used or taken back, or its time is over; make another."""
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 22
 """ERROR_REASON_SESSION_NOT_FOUND: the caller has no session with that id. Metadata: session_id."""
+ERROR_REASON_PERSON_NOT_FOUND: ErrorReason.ValueType  # 23
+"""ERROR_REASON_PERSON_NOT_FOUND: the tenant has no person with that id. Metadata: person_id."""
+ERROR_REASON_PERSON_CHANGED: ErrorReason.ValueType  # 24
+"""ERROR_REASON_PERSON_CHANGED: somebody else has changed or removed them; read again and repeat. Metadata: person_id."""
+ERROR_REASON_LAST_OWNER: ErrorReason.ValueType  # 25
+"""ERROR_REASON_LAST_OWNER: nobody would be an owner any more; make somebody else an owner first. Metadata: person_id."""
+ERROR_REASON_PERSON_REMOVED: ErrorReason.ValueType  # 26
+"""ERROR_REASON_PERSON_REMOVED: an owner has removed the caller; ask an owner to restore them."""
+ERROR_REASON_INVITATION_NOT_FOUND: ErrorReason.ValueType  # 27
+"""ERROR_REASON_INVITATION_NOT_FOUND: the tenant has no invitation with that id, or it was used. Metadata: invitation_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
