@@ -17,6 +17,7 @@ from services.cli import (
     exits,
     film_verbs,
     ops,
+    people,
     production,
     spending,
     takes,
@@ -42,6 +43,7 @@ app.add_typer(credentials.app, name="credentials")
 app.add_typer(production.app, name="production")
 app.add_typer(takes.job_app, name="job")
 app.add_typer(takes.take_app, name="take")
+app.add_typer(people.app, name="people")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(ops.app, name="ops")
 app.add_typer(config.app, name="config")

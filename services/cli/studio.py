@@ -12,7 +12,12 @@ async def way_in(of: house.House) -> str:
     """The address; what is behind its `#` no server is told, and is good for ten minutes. Raises Ended."""
     async with client.connect(of) as services:
         made = await services.call(services.sessions.CreateTicket, pb.CreateTicketRequest(name=_name()))
-    return f"http://{of.elsewhere.get('pages') or of.address('studio')}/signin#{made.ticket}"
+    return door(of, made.ticket)
+
+
+def door(of: house.House, ticket: str) -> str:
+    """Where a ticket is taken."""
+    return f"http://{of.elsewhere.get('pages') or of.address('studio')}/signin#{ticket}"
 
 
 def show(home: Path) -> str:

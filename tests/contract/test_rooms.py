@@ -25,9 +25,9 @@ NAMED = {
         check_provider check_said client config config_guide consent credentials cutting databases dead delivery
         doctor download each edit_file edit_form edit_list environment exits field_words film film_files
         film_verbs floor gateway health house household issuer keeper keys leash links locksmith migrations nats
-        ops plan_lines postbox postgres processes production productions progress purse reels runs screening
-        shelf slate spending state status steward studio supervisor takes undertaker visit warden webhook
-        yaml_file
+        ops people plan_lines porter postbox postgres processes production productions progress purse reels runs
+        screening shelf slate spending state status steward studio supervisor takes undertaker visit warden
+        webhook yaml_file
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
