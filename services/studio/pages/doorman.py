@@ -11,7 +11,7 @@ from rushes.access.v1 import session_service_pb2 as pb
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as boards
 from services.studio import session
-from services.studio.pages import site
+from services.studio.pages import devices, site
 from services.studio.rest import calls, problems, refusals
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -20,7 +20,9 @@ _OURS, _CODE = "rushes_", "rushes_guest_"
 _SESSION, _GUEST = "Bearer rushes_session_", f"Bearer {_CODE}"
 _MOST_CLAIMED = 50
 _WORDS = {
-    "TICKET_INVALID": "That address was used already, or is older than ten minutes: `rushes studio` prints another.",
+    "TICKET_INVALID": "That address was used already, or its time is over: `rushes studio` prints another, "
+    "and an owner invites anew.",
+    "PERSON_REMOVED": "You are known, but an owner has removed you here: ask one of them to let you in again.",
     "ROLE_MISSING": "You are known, but have no role here: ask an owner, or whoever looks after this house.",
     "CALLS_EXHAUSTED": "Too many have tried to sign in just now. Wait a minute.",
     "GUESTS_OFF": "This house takes no guests: sign in.",
@@ -57,7 +59,7 @@ class Doorman:
         if not _TOKEN.fullmatch(brought):
             return self.ask(request, next, refusals.Refusal(401, "TOKEN_INVALID", wrong))
         try:
-            secret, seconds = await self._exchange(brought, name)
+            secret, seconds = await self._exchange(brought, name, devices.told(request))
         except grpc.aio.AioRpcError as fault:
             refused = refusals.of(fault)
             if refused.status not in (401, 403, 429):
@@ -94,14 +96,15 @@ class Doorman:
         session.drop(response, session.TOKEN, session.is_secure(request.scope, self._of.by))
         return response
 
-    async def _exchange(self, brought: str, name: str) -> tuple[str, int | None]:
+    async def _exchange(self, brought: str, name: str, device: str) -> tuple[str, int | None]:
         """What the browser is to keep, and for how many seconds. Raises AioRpcError."""
         if _TICKET.fullmatch(brought):
-            begun = await self._call("RedeemTicket", "", pb.RedeemTicketRequest(ticket=brought))
+            begun = await self._call("RedeemTicket", "", pb.RedeemTicketRequest(ticket=brought, device=device))
             return begun.secret, self._until(begun.session.expire_time)
         if not brought.startswith(_OURS):
             try:
-                begun = await self._call("CreateSession", brought, pb.CreateSessionRequest(name=name))
+                asked = pb.CreateSessionRequest(name=name, device=device)
+                begun = await self._call("CreateSession", brought, asked)
                 return begun.secret, self._until(begun.session.expire_time)
             except grpc.aio.AioRpcError as fault:
                 if refusals.of(fault).reason not in _HELD:

@@ -8,6 +8,8 @@ from starlette import requests, responses
 
 _NAME = "rushes_said"
 _KEPT_S = 30
+_BACK = ("/p/", "/settings/")
+"""Where what was done can be taken back."""
 
 
 class Said(NamedTuple):
@@ -30,7 +32,7 @@ def found(request: requests.Request) -> Said | None:
         text, word, path = map(str, json.loads(base64.urlsafe_b64decode(request.cookies.get(_NAME, ""))))
     except ValueError:
         return None
-    return Said(text, word, path if path.startswith("/p/") else "")
+    return Said(text, word, path if path.startswith(_BACK) else "")
 
 
 def forget(response: responses.Response) -> None:

@@ -15,7 +15,7 @@ from services.studio.rest import problems, refusals
 
 Told = dict[str, Any]
 Read = Callable[[site.Site, requests.Request], Awaitable[Told]]
-Act = Callable[[site.Site, requests.Request, datastructures.FormData], Awaitable[str | Told]]
+Act = Callable[[site.Site, requests.Request, datastructures.FormData], Awaitable[str | Told | responses.Response]]
 
 
 def turning(call: str, asked: type[message.Message], thing: str, state: int, word: str) -> Act:
@@ -44,7 +44,7 @@ class Section:
     """One page; a form says with its field `act` which of the acts it is.
 
     An act that answers a word leads back to the page, which says the word's sentence of `says`; one that answers facts
-    has them shown at once, and never again: that is how secrets are shown.
+    has them shown at once, and never again: that is how secrets are shown. One that answers a response leads elsewhere.
     """
 
     path: str
@@ -74,6 +74,8 @@ class Section:
             done = await act(of, request, form)
         except (grpc.aio.AioRpcError, refusals.Refusal) as fault:
             return await self._show(of, request, {"problem": _told(fault, request), "typed": form})
+        if isinstance(done, responses.Response):
+            return done
         if isinstance(done, str):
             return responses.RedirectResponse(_saying(request, done), 303)
         return await self._show(of, request, done)

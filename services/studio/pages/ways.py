@@ -34,6 +34,7 @@ _PLACES = (
     (r"DELETE /v1/spend_switches/.*", "/settings/budgets"),
     (r"(?:GET|POST|PATCH) /v1/credentials.*", "/settings/providers"),
     (r"GET /v1/models.*", "/settings/providers"),
+    (r"GET /v1/(?:people|invitations).*", "/settings/people"),
 )
 _VERB = re.compile(r"/jobs/[^/]+/retry")
 

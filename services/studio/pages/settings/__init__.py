@@ -1,10 +1,10 @@
-"""The owner's pages: keys of providers, budgets, webhooks, tokens, and how the studio behaves for whoever looks."""
+"""The owner's pages: keys of providers, budgets, webhooks, tokens, people, and the account of whoever looks."""
 
 import fastapi
 from starlette import requests, responses
 
 from services.studio.pages import sections, site
-from services.studio.pages.settings import budgets, providers, tokens, webhooks
+from services.studio.pages.settings import account, budgets, people, providers, tokens, webhooks
 
 
 def routes(of: site.Site) -> fastapi.APIRouter:
@@ -15,8 +15,10 @@ def routes(of: site.Site) -> fastapi.APIRouter:
     async def first() -> responses.RedirectResponse:
         return responses.RedirectResponse("/settings/providers", 303)
 
-    for section in (providers.SECTION, budgets.SECTION, webhooks.SECTION, tokens.SECTION, *_OF_THE_BROWSER):
-        section.attach(router, of)
+    for room in (providers, budgets, webhooks, tokens, people, account):
+        room.SECTION.attach(router, of)
+    _SHORTCUTS.attach(router, of)
+    people.attach_undo(router, of)
     return router
 
 
@@ -24,6 +26,4 @@ async def _nothing(of: site.Site, request: requests.Request) -> sections.Told:
     return {}
 
 
-_OF_THE_BROWSER = [
-    sections.Section(f"/settings/{name}", f"settings/{name}.html", _nothing) for name in ("account", "shortcuts")
-]
+_SHORTCUTS = sections.Section("/settings/shortcuts", "settings/shortcuts.html", _nothing)
