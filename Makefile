@@ -72,7 +72,7 @@ studio-pictures: $(VENV)/dev $(WEB) ## Picture every page of the studio into doc
 	$(BIN)/python -m tests.studio.pictures
 
 .PHONY: bench-studio
-bench-studio: $(VENV)/dev $(WEB) ## Visit every page cold, and print what is fetched and how soon it is painted
+bench-studio: $(VENV)/dev $(WEB) ## Visit every page cold and press every button: how soon it is painted, and heard
 	$(BIN)/python -m tests.studio.paint
 
 .PHONY: tools-test

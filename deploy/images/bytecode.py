@@ -23,7 +23,7 @@ def main(services: list[str]) -> None:
                     importlib.import_module(".".join(path.relative_to(_APP).with_suffix("").parts))
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
     named = "\n".join(sorted(file for file in files if file.startswith("/app/venv/") and file.endswith(".py")))
-    # By another process: what is written depends on what is in memory beside it, and imports leave that as chance has it.
+    # By another process: what is written depends on what else is in memory, and imports leave that to chance.
     subprocess.run((*_COMPILE, "-i", "-"), input=named.encode(), check=True)
 
 

@@ -43,6 +43,13 @@ async function post(verb) {
   toast(said);
 }
 
+function started(link) {
+  if (link.dataset.post) return post(link.dataset.post);
+  flush();
+  if (!link.closest("#drawer")) opener = link;
+  return go(link.href).then(() => ("shut" in link.dataset ? opener : here("#drawer-title"))?.focus({ preventScroll: true }));
+}
+
 function choose(step) {
   const links = [...document.querySelectorAll("#rows > li:not([hidden]) > a")];
   const focused = links.indexOf(document.activeElement);
@@ -109,11 +116,9 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-part], a[data-turn], [data-post]");
   if (!link) return;
   event.preventDefault();
-  if (link.dataset.post) return post(link.dataset.post);
   if (link.dataset.turn) return turn(link);
-  flush();
-  if (!link.closest("#drawer")) opener = link;
-  go(link.href).then(() => ("shut" in link.dataset ? opener : here("#drawer-title"))?.focus({ preventScroll: true }));
+  link.ariaBusy = "true";
+  started(link).finally(() => { link.ariaBusy = null; });
 });
 
 document.addEventListener("input", (event) => event.target.id === "find" && find());

@@ -60,7 +60,8 @@ document.addEventListener("click", (event) => {
   if (show) here.searchParams.set("show", show);
   history.pushState(history.state, "", here.pathname + here.search);
   shown = place();
-  open(here.href, true);
+  link.ariaBusy = "true";
+  open(here.href, true).finally(() => { link.ariaBusy = null; });
 });
 addEventListener("popstate", () => { if (shown !== place()) location.reload(); });
 
