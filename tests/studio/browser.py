@@ -82,5 +82,10 @@ def wear(page: sync_api.Page, theme: str, size: str) -> None:
     """Show the page in a theme, at the size of a phone, a tablet or a desk."""
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
+    dress(page, theme)
+
+
+def dress(page: sync_api.Page, theme: str) -> None:
+    """Show the page in a theme, once its colours have come to rest."""
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
     page.evaluate(_SETTLED)
