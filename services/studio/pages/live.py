@@ -87,6 +87,8 @@ async def _following(story: Story, closed: asyncio.Event) -> AsyncIterator[bytes
                 yield part
             return
         except grpc.aio.AioRpcError as fault:
+            if fault.code() is grpc.StatusCode.UNAUTHENTICATED:
+                yield _event("signed-out")
             if fault.code() in _FOR_GOOD:
                 return
         yield data([story.away(True)])

@@ -112,17 +112,8 @@ function away(isAway) {
 const isFeed = (event) => event.target.id === "feed";
 let isOut = false;
 document.addEventListener("htmx:sse:after:connection", (event) => isFeed(event) && away(false));
-document.addEventListener("htmx:sse:before:connection", (event) => {
-  if (!isFeed(event)) return;
-  if (isOut) event.preventDefault();
-  else if (event.detail.connection.attempt > 0 && !document.hidden) away(true);
-});
-document.addEventListener("htmx:sse:error", (event) => {
-  if (!isFeed(event) || event.detail.status !== 401) return;
-  isOut = true;
-  away(false);
-  signedOut(true);
-});
+document.addEventListener("htmx:sse:before:connection", (event) => isFeed(event) && event.detail.connection.attempt > 0 && !document.hidden && away(true));
+document.addEventListener("signed-out", (event) => { isOut ||= isFeed(event); });
 document.addEventListener("signed-in", () => {
   if (!isOut) return;
   isOut = false;
