@@ -133,7 +133,7 @@ def test_what_went_wrong_says_what_it_cost_and_what_to_do(window: browser.Window
     expect(line(page, 1)).to_contain_text("The provider refused these words or pictures")
     expect(line(page, 2)).to_contain_text("Generating")
     expect(line(page, 2).locator(".usual")).to_have_text(re.compile(r"^(usually \d|slower than usual)"))
-    line(page, 2).locator("[data-slow]").evaluate("(clock) => (clock.dataset.slow = 0)")
+    line(page, 2).locator("[data-slow]").evaluate("(usual) => (usual.dataset.slow = 0)")
     expect(line(page, 2).locator(".usual")).to_have_text("slower than usual")
     page.keyboard.press("5")
     expect(page).to_have_url(re.compile("show=failed"))

@@ -22,8 +22,9 @@ function tick() {
   for (const clock of document.querySelectorAll("[data-since]")) {
     const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(clock.dataset.since)) / 1000));
     clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    if (seconds > Number(clock.dataset.slow)) clock.nextElementSibling.textContent = "slower than usual";
   }
+  for (const usual of document.querySelectorAll("[data-slow]"))
+    if (Date.now() - Date.parse(usual.dataset.from) > usual.dataset.slow * 1000) usual.textContent = "slower than usual";
 }
 
 function nextTheme() {
