@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PATTERN = re.compile(r"([a-z][a-z0-9_]*)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
@@ -55,4 +56,4 @@ def _number(id: str) -> int:
 
 
 def _written(prefix: str, number: int) -> str:
-    return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return prefix + "_" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
