@@ -69,8 +69,8 @@ async def test_what_cannot_be_made_is_said_as_clients_know_it(of: house.House, c
 async def test_what_is_refused_is_an_error_of_the_sdk(of: house.House, client: openai.AsyncOpenAI) -> None:
     for refused in (
         client.videos.remix("prod_any", prompt="Bluer"),
-        client.videos.edit(prompt="Bluer", video={"id": "prod_any"}),
-        client.videos.extend(prompt="On", seconds="4", video={"id": "prod_any"}),
+        client.videos.edit(prompt="Bluer", video=b"clip"),
+        client.videos.extend(prompt="On", seconds="4", video=b"clip"),
         client.videos.create_character(name="Ada", video=b"clip"),
         client.videos.get_character("ada"),
         client.videos.create(prompt="A dog", input_reference=b"picture"),
