@@ -101,7 +101,7 @@ def press(page: sync_api.Page, click: Click, told: Mapping[str, str]) -> dict[st
     if not target.count():
         return None
     held: list[sync_api.Route] = []
-    page.route("**/*", lambda route: held.append(route))
+    page.route("**/*", lambda route: _held(route, held))
     target.click(no_wait_after=True)
     heard: dict[str, Any] = _heard(page)
     for route in held:
@@ -111,6 +111,14 @@ def press(page: sync_api.Page, click: Click, told: Mapping[str, str]) -> dict[st
     page.wait_for_timeout(_SETTLED_MS)
     page.wait_for_load_state()
     return heard
+
+
+def _held(route: sync_api.Route, held: list[sync_api.Route]) -> None:
+    """Nothing is answered yet; what would load another page is answered so that this one stays."""
+    if route.request.is_navigation_request():
+        route.fulfill(status=204)
+    else:
+        held.append(route)
 
 
 def _heard(page: sync_api.Page) -> Any:
