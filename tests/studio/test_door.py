@@ -5,13 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.studio import browser
+from tests.studio import browser, scenery
 from tests.studio.conftest import Studio
 
 Windows = Callable[..., browser.Window]
+_TURN = """(away) => {
+  Object.defineProperty(document, "hidden", {value: away, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 
 def test_a_token_opens_the_door_and_leads_where_one_wanted_to_go(windows: Windows, studio: Studio) -> None:
@@ -86,30 +91,87 @@ def test_old_browsers_sign_in_over_plain_http(windows: Windows, studio: Studio) 
     assert sent["origin"].startswith("http://studio.test:")
 
 
-def test_a_session_that_ends_at_work_loses_nothing(windows: Windows, studio: Studio) -> None:
-    window = windows()
+def test_words_orders_and_choices_outlive_the_session_of_a_page_at_work(windows: Windows, studio: Studio) -> None:
+    window, board = windows(signed_in=False), studio.project()
     window.allow("401")
     page = window.page
-    page.goto("/")
-    page.evaluate("""() => {
-        document.getElementById("main").innerHTML +=
-            '<form hx-post="/work"><label>Words <textarea name="words"></textarea></label><button>Keep</button></form>';
-        htmx.process(document.getElementById("main"));
-    }""")
-    # What every page answers to a part of it whose session has ended: tests/integration/studio/test_signing.py.
-    page.route("**/work", lambda it: it.fulfill(status=401, headers={"hx-trigger": "signed-out", "hx-reswap": "none"}))
-    page.get_by_label("Words").fill("She turns")
-    page.context.clear_cookies()
-    page.get_by_role("button", name="Keep").click()
-    dialog = page.get_by_role("dialog", name="You were signed out")
-    expect(dialog).to_be_visible()
+    page.goto(f"/p/{board['id']}")
+    sign_in(page, studio)
+    end_session(page, studio)
+    words, saved = page.get_by_label("What happens"), page.locator("#saved")
+    words.fill("She burns")
+    expect(saved).to_have_text("Not saved: you were signed out")
+    expect(words).to_be_focused()
+    page.keyboard.type(" it")
     assert browser.axe(page) == []
+    saved.get_by_role("button").click()
+    come_back(page, studio)
+    expect(saved).to_have_text(re.compile("^Saved"))
+    assert studio.rest("GET", f"/v1/storyboards/{board['id']}")["scenes"][0]["action"] == "She burns it"
+
+    end_session(page, studio)
+    add = page.get_by_role("button", name="Scene", exact=True)
+    add.click()
+    come_back(page, studio)
+    expect(add).to_be_focused()
+    expect(page.locator("#rows > li")).to_have_count(3)
+    page.keyboard.press("Enter")
+    expect(page.locator("#rows > li")).to_have_count(4)
+
+    page.get_by_role("link", name=re.compile("^Generate")).click()
+    page.get_by_label("The sea").uncheck()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Generate 3 takes")
+    end_session(page, studio)
+    pay = page.get_by_role("button", name=re.compile("^Generate ·"))
+    pay.click()
+    come_back(page, studio)
+    expect(pay).to_be_focused()
+    productions = f"/v1/storyboards/{board['id']}/productions"
+    assert studio.rest("GET", productions)["productions"] == []
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("production[?]production="))
+    assert len(studio.rest("GET", productions)["productions"]) == 1
+
+
+def test_news_come_again_once_one_is_signed_in_again(windows: Windows, studio: Studio) -> None:
+    window = windows(signed_in=False)
+    window.allow("401", "htmx:sse:error")
+    page, board = window.page, studio.project(scenes=[{"subject": "A boat [[slow(900)]]", "duration": "1s"}])
+    production = scenery.begin(studio, board["id"])["id"]
+    page.goto(f"/p/{board['id']}/production")
+    sign_in(page, studio)
+    expect(page.locator("#feed")).to_have_attribute("data-live", "on")
+    end_session(page, studio)
+    page.evaluate(_TURN, True)  # to another tab, and back: the stream ends, and begins again
+    page.evaluate(_TURN, False)
+    come_back(page, studio)
+    expect(page.locator("#away")).to_be_empty()
+    studio.rest("POST", f"/v1/productions/{production}:pause")
+    expect(page.locator("#stands")).to_contain_text("Paused")
+    studio.rest("POST", f"/v1/productions/{production}:cancel")
+
+
+def sign_in(page: Page, studio: Studio) -> None:
+    page.get_by_label("Token").fill(studio.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("Token")).to_have_count(0)
+
+
+def end_session(page: Page, studio: Studio) -> None:
+    """At another place, until every service knows of it; the page does not."""
+    (cookie,) = [one for one in page.context.cookies() if one["name"] == "rushes_session"]
+    told = {"origin": studio.url, "cookie": f"{cookie['name']}={cookie['value']}"}
+    with httpx.Client(base_url=studio.url, headers=told) as elsewhere:
+        elsewhere.post("/signout")
+        scenery.until(lambda: elsewhere.get("/v1/storyboards").status_code == 401)
+
+
+def come_back(page: Page, studio: Studio) -> None:
+    """Sign in in another tab, as the dialog says, and close it."""
+    dialog = page.get_by_role("dialog", name="You were signed out")
     with page.context.expect_page() as opened:
         dialog.get_by_role("link", name="Sign in").click()
-    other = opened.value
-    other.get_by_label("Token").fill(studio.token)
-    other.get_by_role("button", name="Sign in").click()
-    expect(other.get_by_role("heading")).to_have_text("You are signed in")
+    sign_in(opened.value, studio)
+    expect(opened.value.get_by_role("heading")).to_have_text("You are signed in")
+    opened.value.close()
     expect(dialog).to_be_hidden()
-    expect(page.locator("#toasts")).to_contain_text("signed in again")
-    expect(page.get_by_label("Words")).to_have_value("She turns")
