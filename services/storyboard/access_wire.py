@@ -20,6 +20,14 @@ def time(moment: datetime) -> timestamp_pb2.Timestamp:
     return made
 
 
+def moment(stamp: timestamp_pb2.Timestamp) -> datetime:
+    """The time; of what is none, one that has passed."""
+    try:
+        return stamp.ToDatetime(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
 def roles(of: Iterable[str]) -> list[access_pb2.Role.ValueType]:
     """Roles by their words."""
     return [access_pb2.Role.Value(f"ROLE_{role.upper()}") for role in of]
@@ -74,7 +82,7 @@ def given(asked: pb.Person, mask: field_mask_pb2.FieldMask) -> str | None:
 
 def check_invitation(asked: pb.Invitation, now: datetime) -> datetime:
     """When it ends. Raises Invalid."""
-    ends = asked.expire_time.ToDatetime(UTC) if asked.HasField("expire_time") else now + people.INVITED_FOR
+    ends = moment(asked.expire_time) if asked.HasField("expire_time") else now + people.INVITED_FOR
     most, anew = people.INVITED_FOR_AT_MOST, not asked.person_id
     rules = {
         "name": (

@@ -5,7 +5,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import grpc.aio
@@ -105,7 +105,7 @@ def _wanted(request: pb.CreateApiTokenRequest, by: auth.Caller, now: datetime) -
     """Raises Invalid."""
     said = request.api_token
     role = access_pb2.Role.Name(said.role).removeprefix("ROLE_").lower()
-    ends = _moment(said.expire_time) if said.HasField("expire_time") else now + tokens.LIVES
+    ends = access_wire.moment(said.expire_time) if said.HasField("expire_time") else now + tokens.LIVES
     name = said.name.strip()
     rules = {
         "request_id": (_is_uuid(request.request_id), "should be a UUID"),
@@ -130,14 +130,6 @@ def _wanted(request: pb.CreateApiTokenRequest, by: auth.Caller, now: datetime) -
 def _terms(of: tokens.ApiToken) -> tuple[object, ...]:
     """What tells two requests apart: when it expires is counted from now where nothing is said."""
     return of.name, of.role, of.scopes
-
-
-def _moment(stamp: timestamp_pb2.Timestamp) -> datetime:
-    """The time; of what is none, one that has passed."""
-    try:
-        return stamp.ToDatetime(UTC)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def _is_uuid(text: str) -> bool:
