@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.chart import cluster
@@ -24,12 +24,12 @@ _LAST_LINES = 8
 
 def main(helm: str) -> None:
     """Type it all; ends with 1 when a command fails, or there is no film."""
-    with _place() as place:
+    with place_of(_PLAYED, "tests.chart.cluster") as place:
         told = dict(os.environ, PATH=f"{place / 'bin'}:{os.environ['PATH']}")
         told |= {cluster.HELM: helm, cluster.FOLDER: str(place / "state"), "PYTHONPATH": str(rooms.ROOT)}
         state = cluster.Cluster(place / "state")
         try:
-            done = subprocess.run(["bash", "-eu", "-c", _commands()], cwd=place, env=told, timeout=_WITHIN_S)
+            done = subprocess.run(["bash", "-eu", "-c", commands()], cwd=place, env=told, timeout=_WITHIN_S)
         finally:
             state.end()
         if done.returncode:
@@ -46,24 +46,24 @@ def _show(logs: Path) -> None:
             print(f"{log.name}: {line}")
 
 
-def _commands() -> str:
+def commands() -> str:
     """Those of the first part, in their order; what was left running ends with it."""
     text = (rooms.ROOT / "docs" / "kubernetes.md").read_text().split("\n## A production")[0]
     return "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nset -x\n" + "".join(_BLOCK.findall(text))
 
 
 @contextlib.contextmanager
-def _place() -> Iterator[Path]:
-    """A folder that looks like the checkout, whose programs are ours."""
+def place_of(programs: Sequence[str], player: str) -> Iterator[Path]:
+    """A folder that looks like the checkout; these programs are played by a module of ours."""
     with tempfile.TemporaryDirectory(prefix="rushes-walk-") as name:
         place = Path(name)
         place.chmod(0o711)
         (place / "bin").mkdir()
         for shown in ("deploy", "docs", ".venv"):
             (place / shown).symlink_to(rooms.ROOT / shown)
-        for program in _PLAYED:
+        for program in programs:
             played = place / "bin" / program
-            played.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.chart.cluster {program} "$@"\n')
+            played.write_text(f'#!/bin/sh\nexec {sys.executable} -m {player} {program} "$@"\n')
             played.chmod(0o755)
         yield place
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from tests.contract import rooms
 
 TOOLS = pathlib.Path(os.environ.get("RUSHES_TOOLS", "~/.cache/rushes-tools")).expanduser()
-_BASE = "localhost/rushes-base:bookworm"
+BASE = "localhost/rushes-base:bookworm"
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates,netbase,media-types"
 _SOURCES = "/etc/apt/sources.list.d/debian.sources"  # the mirrors that this machine knows
 _ISOLATION = ("--isolation", "chroot")
@@ -47,7 +47,7 @@ def image(target: str, afresh: bool = False) -> Image:
         npm.flush()
         words = (
             *("bud", *_ISOLATION, "--no-cache" if afresh else "--layers", "--timestamp", _epoch()),
-            *("--build-arg", f"RUSHES_BASE={_BASE}", "--build-arg", f"REVISION={_git('rev-parse', 'HEAD')}"),
+            *("--build-arg", f"RUSHES_BASE={BASE}", "--build-arg", f"REVISION={_git('rev-parse', 'HEAD')}"),
             *("--secret", f"id=pip,src={pip.name}", "--secret", f"id=npm,src={npm.name}"),
             *("--volume", f"{_CERTIFICATES}:{_MIRRORS_PLACE}:ro"),
             *("--file", "deploy/images/Dockerfile", "--ignorefile", "deploy/images/Dockerfile.dockerignore"),
@@ -90,7 +90,7 @@ def container(of: Image, *options: str) -> Iterator[str]:
 
 def _bootstrap() -> None:
     """A minimal Debian with Python, as python:3.11-slim-bookworm is one; kept between runs."""
-    if _BASE in buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines():
+    if BASE in buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines():
         return
     tar = TOOLS / "debian-bookworm-python.tar"
     if not tar.exists():
@@ -102,7 +102,7 @@ def _bootstrap() -> None:
     name = buildah("from", "scratch")
     buildah("add", "--quiet", name, str(tar), "/")
     buildah("config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", name)
-    buildah("commit", "--quiet", "--rm", name, _BASE)
+    buildah("commit", "--quiet", "--rm", name, BASE)
 
 
 def _epoch() -> str:
