@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import grpc.aio
-from google.protobuf import timestamp_pb2
 
 from libs import api_tokens, audit, auth, db, errors, ids, paging, rpc
 from rushes.access.v1 import token_service_pb2 as pb
