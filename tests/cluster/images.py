@@ -28,6 +28,7 @@ set -e
 if [ ! -e "$PGDATA/PG_VERSION" ]; then
   echo "$POSTGRES_PASSWORD" > /tmp/password
   initdb -D "$PGDATA" -U postgres --auth-host=scram-sha-256 --auth-local=trust --pwfile=/tmp/password > /dev/null
+  echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
   rm /tmp/password
 fi
 exec postgres -D "$PGDATA" -c 'listen_addresses=*' -c unix_socket_directories=/var/run/postgresql

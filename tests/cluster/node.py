@@ -41,7 +41,8 @@ def running(folder: Path, programs: Path) -> Iterator[places.Place]:
 def _furnish(of: places.Place) -> None:
     """A network, and folders that nobody else sees; what the kubelet would change for everybody stays as it is."""
     of.run("mount", "--make-rshared", "/")
-    for own in ("/run", "/var/log", "/var/lib/kubelet"):
+    (of.folder / "containerd").mkdir()
+    for own in ("/run", "/var/log", "/var/lib/kubelet", str(of.folder / "containerd")):  # images, too: disks are slow
         of.run("mount", "-t", "tmpfs", "tmpfs", own)
     for place, text in files.SHOWN.items():
         shown = of.folder / place.replace("/", "_")
