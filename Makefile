@@ -12,7 +12,8 @@ SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
 GROUPS := storyboard job provider_gateway compiler studio sandbox cli house front dev
 WEB := services/studio/static/vendor/LICENSES.txt
 
-include deploy/tools.mk deploy/workflows.mk deploy/observability/rules.mk deploy/helm/chart.mk deploy/helm/cluster.mk
+include deploy/tools.mk deploy/images/engine.mk deploy/workflows.mk deploy/observability/rules.mk
+include deploy/helm/chart.mk deploy/helm/cluster.mk
 
 .PHONY: help
 help: ## Print the verbs
