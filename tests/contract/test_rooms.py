@@ -70,13 +70,14 @@ NAMED = {
     "studio": """
         assets door front/build oidc oidc_answers pages/__init__ pages/app pages/beginnings pages/bounds
         pages/bursts pages/candidates pages/captions pages/cards pages/compare pages/cuts pages/cutting
-        pages/differences pages/doorman pages/downloads pages/editor pages/editor_acts pages/editor_board
-        pages/editor_fields pages/editor_order pages/editor_state pages/editor_things pages/faults pages/files
-        pages/film pages/following pages/forms pages/history pages/house pages/importing pages/links pages/live
-        pages/ops/__init__ pages/ops/audit pages/ops/frame pages/ops/letters pages/ops/money pages/ops/providers
-        pages/ops/queues pages/ops/services pages/ops/webhooks pages/people pages/production pages/projects
-        pages/prose pages/quote pages/reel pages/said pages/sections pages/settings/__init__
-        pages/settings/budgets pages/settings/providers pages/settings/tokens pages/settings/webhooks
+        pages/devices pages/differences pages/doorman pages/downloads pages/editor pages/editor_acts
+        pages/editor_board pages/editor_fields pages/editor_order pages/editor_state pages/editor_things
+        pages/faults pages/files pages/film pages/following pages/forms pages/history pages/house
+        pages/importing pages/links pages/live pages/ops/__init__ pages/ops/audit pages/ops/frame
+        pages/ops/letters pages/ops/money pages/ops/providers pages/ops/queues pages/ops/services
+        pages/ops/webhooks pages/people pages/production pages/projects pages/prose pages/quote pages/reel
+        pages/said pages/sections pages/settings/__init__ pages/settings/account pages/settings/budgets
+        pages/settings/people pages/settings/providers pages/settings/tokens pages/settings/webhooks
         pages/shared pages/shelf pages/shots pages/shown pages/signing pages/site pages/standing pages/steps
         pages/strip pages/takes pages/terms pages/turning pages/versions pages/walls pages/ways pages/words
         rest/__init__ rest/app rest/binding rest/calls rest/document rest/events rest/files rest/filming
