@@ -1,8 +1,6 @@
 """Who a browser is: signed in by a ticket, a token or an OpenID provider, and never by another site's page."""
 
 import base64
-import contextlib
-import datetime
 import json
 import re
 import time
@@ -10,88 +8,18 @@ import urllib.parse
 from typing import Annotated
 
 import fastapi
-import httpx
-import pydantic
-import pytest
 from starlette import requests
 
-from libs import blobs, limits, rpc
+from libs import rpc
 from rushes.access.v1 import session_service_pb2 as pb
-from rushes.access.v1 import session_service_pb2_grpc as pb_grpc
-from rushes.storyboard.v1 import storyboard_service_pb2_grpc
-from services.storyboard import api, guests, writer
-from services.storyboard.api import sessions, tokens
-from services.studio import assets, door, oidc
+from services.studio import assets, door
 from services.studio import web as studio
 from services.studio.pages import faults
 from services.studio.pages import site as sites
 from services.studio.rest import calls
-from tests.integration.studio import openid
 
 HERE = {"sec-fetch-site": "same-origin"}
 COOKIE = "rushes_session"
-
-
-def now():
-    return datetime.datetime.now(datetime.UTC)
-
-
-class Studio:
-    """A studio whose storyboard service is real, and a browser on it."""
-
-    def __init__(self, address, provider, channel, store):
-        self.url, self.openid, self.sessions = f"http://{address}", provider, pb_grpc.SessionServiceStub(channel)
-        self.channel, self.store, self.counted = channel, store, []
-
-    def browser(self, url=""):
-        return httpx.AsyncClient(base_url=url or self.url, follow_redirects=True, timeout=20)
-
-    @contextlib.asynccontextmanager
-    async def another(self, app):
-        """A browser on another application beside it."""
-        address = f"127.0.0.1:{openid.free_port()}"
-        async with openid.serving(app, address), self.browser(f"http://{address}") as browser:
-            yield browser
-
-    def token(self, **claims):
-        return self.openid.sign(**self.openid.person | {"aud": "rushes"} | claims)
-
-    async def ticket(self):
-        made = await self.sessions.CreateTicket(pb.CreateTicketRequest(name="Ada"), metadata=rpc.bearer(self.token()))
-        return made.ticket
-
-
-@pytest.fixture
-async def place(database, serve, tmp_path):
-    """The studio, over HTTP; its provider is told by the settings, its guests are welcome."""
-    async with contextlib.AsyncExitStack() as stack:
-        address, theirs = (f"127.0.0.1:{openid.free_port()}" for _ in range(2))
-        provider = openid.OpenId(theirs, f"http://{address}/signin/callback", tmp_path)
-        await stack.enter_async_context(openid.serving(provider.app(), theirs))
-        kept, visitors = (await database("storyboard")).database, guests.Reception(pydantic.SecretStr("g" * 32))
-        boards = api.StoryboardApi(kept, "sandbox/reel-1", now, None, visitors, writer.Nobody())
-        keeper = tokens.TokenApi(kept, now)
-        porter = sessions.SessionApi(kept, now, visitors, datetime.timedelta(hours=12))
-        add = storyboard_service_pb2_grpc.add_StoryboardServiceServicer_to_server
-        served = [rpc.Servicer(add, boards, api.NAME), keeper.servicer(), porter.servicer()]
-        verifier = porter.knowing(keeper.knowing(guests.Verifier(provider.verifier(), visitors, now)))
-        counting = []
-
-        async def count(who, limit):
-            counting.append((who, limit))
-            if len(counting) > 20:
-                raise limits.CallsExhausted(retry_after_s=7.0, limit=limit, per_minute=20)
-            return limits.said(limit, 20, 20 - len(counting), 3.0 * len(counting))
-
-        behind = await serve("storyboard", *served, verifier=verifier, count=count)
-        client = oidc.Client(openid.CLIENT, openid.SECRET, "openid profile", f"http://{address}/signin/callback")
-        by = door.Door(guests=True, provider=oidc.Provider(provider.issuer, client, "Example ID"))
-        store = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://{address}&secret=s3cret")
-        app = studio.build({"storyboard": behind.channel}, store, now, by)
-        await stack.enter_async_context(openid.serving(app, address))
-        made = Studio(address, provider, behind.channel, store)
-        made.counted = counting
-        yield made
 
 
 async def who(browser):
@@ -358,7 +286,7 @@ async def test_a_way_back_leads_nowhere_else(place):
 
 async def test_behind_a_proxy_that_ends_tls_cookies_are_of_this_host_alone(place):
     by = door.Door(url="https://films.example")
-    app = studio.build({"storyboard": place.channel}, place.store, now, by)
+    app = studio.build({"storyboard": place.channel}, place.store, place.now, by)
     async with place.another(app) as browser:
         forms = {"token": await place.ticket(), "next": "/readyz"}
         ours, theirs = {"origin": "https://films.example"}, {"origin": str(browser.base_url).rstrip("/")}
@@ -379,7 +307,8 @@ async def test_behind_a_proxy_that_ends_tls_cookies_are_of_this_host_alone(place
 
 
 async def test_a_session_that_ends_at_work_loses_nothing(place):
-    site = sites.Site(calls.Services({"storyboard": place.channel}, place.store, now), assets.Assets(), door.Door())
+    of = calls.Services({"storyboard": place.channel}, place.store, place.now)
+    site = sites.Site(of, assets.Assets(), door.Door())
     app = fastapi.FastAPI()
     faults.attach(app, site)
 
