@@ -87,7 +87,7 @@ class CompilerApi(uploads.Uploads):
             film = await store.lock_film(conn, tenant_id, request.film_id)
             canceled = domain.canceled(film, self._clock())
             if canceled is not film:
-                await store.cancel(conn, canceled)
+                canceled = await store.cancel(conn, canceled)
                 await outbox.put(conn, *filter(None, [wire.news(canceled)]))
         return compiler_service_pb2.CancelFilmResponse(film=self._seen(canceled))
 

@@ -176,12 +176,14 @@ async def save(conn: AsyncConnection, film: domain.Film) -> None:
     await _let_go(conn, film)
 
 
-async def cancel(conn: AsyncConnection, film: domain.Film) -> None:
+async def cancel(conn: AsyncConnection, film: domain.Film) -> domain.Film:
     """Write a film's cancellation; the caller holds its row. Whoever works on it loses it with the lease."""
     names = ("state", "updated_at", "ended_at", "next_action_at", "seconds_left")
     values = {name: getattr(film, name) for name in names}
-    await conn.execute(sa.update(FILMS).where(FILMS.c.id == film.id).values(values))
-    await _let_go(conn, film)
+    update = sa.update(FILMS).where(FILMS.c.id == film.id).values(values).returning(FILMS)
+    canceled = _film((await conn.execute(update)).mappings().one())
+    await _let_go(conn, canceled)
+    return canceled
 
 
 async def _let_go(conn: AsyncConnection, film: domain.Film) -> None:

@@ -28,7 +28,7 @@ PEOPLE = sa.Table(
     sa.Column("last_seen_at", _TIME, nullable=False),
     sa.Column("removed_at", _TIME),
     sa.Column("version", sa.BigInteger, nullable=False),
-    sa.Column("is_owner", sa.Boolean, sa.Computed("given = 'owner'")),
+    sa.Column("is_owner", sa.Boolean, sa.Computed("given = 'owner'"), nullable=False),
 )
 _FIELDS = [PEOPLE.c[field.name] for field in dataclasses.fields(people.Person)]
 _CHECK_VIOLATION = "23514"

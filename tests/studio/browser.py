@@ -24,8 +24,17 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 _SETTLED = """
-() => Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished))
+() => !document.getAnimations().some(
+  (it) => it.playState === "running" && it.effect.getTiming().iterations !== Infinity)
 """
+_UNROLL = """
+() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("* { content-visibility: visible !important }");
+  document.adoptedStyleSheets.push(sheet);
+}
+"""
+"""What is far below is not drawn, and keeps the colours in which it was last seen."""
 
 
 @contextlib.contextmanager
@@ -70,6 +79,7 @@ def axe(page: sync_api.Page, rules: Sequence[str] = _TAGS) -> list[str]:
     """What axe finds wrong with the page as it is now: rule, place, and what to do."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
+        page.evaluate(_UNROLL)
     found: Any = page.evaluate("(rules) => axe.run({runOnly: rules})", rules)
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
@@ -88,4 +98,4 @@ def wear(page: sync_api.Page, theme: str, size: str) -> None:
 def dress(page: sync_api.Page, theme: str) -> None:
     """Show the page in a theme, once its colours have come to rest."""
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
-    page.evaluate(_SETTLED)
+    page.wait_for_function(_SETTLED)

@@ -41,6 +41,7 @@ def furnish(studio: conftest.Studio) -> dict[str, str]:
         "letter": letter,
         "pier": pier,
         "harbour": harbour,
+        "sketch": _edited(studio),
         "empty": studio.project(name="Blank", scenes=[])["id"],
     }
     links = {"share": _share(studio, film), "closed": _share(studio, film, passphrase=PASSPHRASE)}
@@ -122,6 +123,15 @@ def _letter(studio: conftest.Studio) -> str:
     answer = httpx.post(studio.url + place, content=text, headers=told, timeout=30).raise_for_status()
     made: str = answer.json()["storyboard"]["id"]
     return made
+
+
+def _edited(studio: conftest.Studio) -> str:
+    """A storyboard that nothing was made of, and that has been changed once."""
+    board = studio.project(name="Sketch")
+    scene = f"/v1/storyboards/{board['id']}/scenes/{board['scenes'][0]['id']}"
+    studio.rest("PATCH", scene, {"subject": "A man opens a letter at dusk"}, **{"if-match": "*"})
+    id: str = board["id"]
+    return id
 
 
 def _twice(studio: conftest.Studio, board: str) -> str:

@@ -16,9 +16,6 @@ _ENDS = ("STATE_SUCCEEDED", "STATE_FAILED", "STATE_CANCELED")
 _AT = "() => document.querySelector('[data-player], [data-compare]').player.videos.map((it) => it.currentTime)"
 _PAST = "(least) => document.querySelector('[data-player], [data-compare]').player.time > least"
 _READY = "() => [...document.querySelectorAll('.player video, .compare video')].every((it) => it.readyState >= 2)"
-_SETTLED = (
-    "() => Promise.all(document.getAnimations().flatMap((it) => it instanceof CSSTransition ? [it.finished] : []))"
-)
 
 
 class Filmed:
@@ -67,7 +64,6 @@ def _sound(page: Page) -> list[str]:
     found = []
     for theme, size in (("dark", "desk"), ("light", "phone"), ("light", "desk"), ("dark", "phone")):
         browser.wear(page, theme, size)
-        page.evaluate(_SETTLED)
         found += browser.axe(page)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{page.url} is wider than a {size}")

@@ -162,7 +162,7 @@ def test_a_film_that_fails_says_why_and_is_made_anew(run: Run, folder: Path) -> 
 def test_a_film_is_brought_here_with_all_that_belongs_to_it_and_in_every_form(run: Run) -> None:
     film = told(run, "film", "doors.yaml")["film_id"]
     code, out, err = run("film", "show", film)
-    assert (code, out.splitlines()[1].startswith("  Doors.mp4; video/mp4; ")) == (0, True), err
+    assert (code, out.splitlines()[1].startswith("  Doors - cut 1 - 72p.mp4; video/mp4; ")) == (0, True), err
     code, out, err = run("film", "download", film, "-o", "all")
     assert code == 0, err
     assert sorted(path.name for path in Path("all").iterdir()) == [

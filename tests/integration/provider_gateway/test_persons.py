@@ -67,8 +67,8 @@ async def test_a_watch_shows_every_state_to_the_end(gateway, crew):
     assert versions == sorted(set(versions))
     assert (rest[-1].state, rest[-1].version) == (STATE.STATE_STORED, 6)
     assert rest[-1] == (await gateway("GetSubmission", submission_id=order.id)).submission
-    (last,) = await told(gateway.watch(order.id, rest[-1].version))
-    assert last == rest[-1], "who comes late is told the end"
+    assert await told(gateway.watch(order.id)) == rest[-1:], "who comes late is told the end"
+    assert await told(gateway.watch(order.id, rest[-1].version)) == [], "who has seen it is not told again"
 
 
 async def test_a_watch_goes_on_behind_what_was_seen(gateway, crew):
