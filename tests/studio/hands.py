@@ -74,6 +74,13 @@ class Finger:
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
 
 
+def extent(of: Locator) -> tuple[float, float]:
+    """How wide and how high it is on the screen, in pixels."""
+    box = of.bounding_box()
+    assert box
+    return box["width"], box["height"]
+
+
 def is_for_everybody(page: Page) -> None:
     """Nothing is wrong with the page as it stands, by night and by day."""
     for theme in ("dark", "light"):
