@@ -158,7 +158,7 @@ def test_the_film_is_watched_with_keys_and_by_its_chapters(window: browser.Windo
 def test_a_film_goes_home_whole_and_in_ranges_under_a_human_name(filmed: Filmed) -> None:
     told = filmed.studio.rest("GET", f"/v1/films/{filmed.film_id}")["video"]
     whole = httpx.get(told["url"])
-    assert whole.headers["content-disposition"].endswith("The%20Letter.mp4")
+    assert whole.headers["content-disposition"].endswith("The%20Letter%20-%20cut%201%20-%20720p.mp4")
     part = httpx.get(told["url"], headers={"range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, whole.content[10:20])
 
@@ -206,7 +206,7 @@ def test_an_address_that_has_ended_is_asked_for_again(window: browser.Window, fi
         route.fulfill(status=404) if len(asked) == 1 else route.continue_()
 
     page.route(re.compile(r"/v1/takes/[^/]+:media$"), ended)
-    page.route("**/player.js", late.append)
+    page.route("**/player.js", lambda route: late.append(route))
     page.goto(filmed.takes, wait_until="commit")
     page.wait_for_function("() => document.querySelector('.player video')?.error")
     assert len(asked) == 1
