@@ -11,6 +11,7 @@ PROTOS := $(shell cd proto && find rushes -name '*.proto' | sort)
 SERVICE_PROTOS := $(filter %_service.proto,$(PROTOS))
 GROUPS := storyboard job provider_gateway compiler studio sandbox cli house front dev
 WEB := services/studio/static/vendor/LICENSES.txt
+QUICK := tests/studio/test_plain.py tests/studio/test_door.py
 
 include deploy/tools.mk deploy/images/engine.mk deploy/workflows.mk deploy/observability/rules.mk
 include deploy/helm/chart.mk deploy/helm/cluster.mk
@@ -60,12 +61,18 @@ check: $(VENV)/dev ## Lint, types, import rules, contracts: what needs no server
 	$(MAKE) --no-print-directory proto
 	git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)"
 
+.PHONY: chromium
+chromium: ## See that there is a Chromium for the tests of pages; root on Debian gets its package
+	@command -v chromium google-chrome > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+	  || { echo "Chromium is needed by the tests of pages: install the package chromium."; exit 1; }
+
 .PHONY: test
-test: $(VENV)/dev ## Every test that needs no browser
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/studio
+test: $(VENV)/dev $(WEB) chromium ## Every test; of those of the pages in a real Chromium a few, for the rest see test-studio
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/studio $(QUICK) tests
 
 .PHONY: test-studio
-test-studio: $(VENV)/dev $(WEB) ## The pages in a real Chromium: every proof of them
+test-studio: $(VENV)/dev $(WEB) chromium ## The pages in a real Chromium: every proof of them
 	$(BIN)/python -m pytest tests/studio
 
 .PHONY: studio-pictures

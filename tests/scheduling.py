@@ -6,9 +6,10 @@ from xdist.scheduler import LoadFileScheduling
 _TOGETHER = (
     tuple(f"tests/e2e/test_{name}.py" for name in ("drain", "jetstream_lost", "kills", "surface")),
     ("tests/integration/cli/",),
+    ("tests/studio/",),
 )
 """How the names of tests begin that share a house, which is dear: one worker takes them all."""
-_FIRST = ("tests/crash/", *_TOGETHER[0], "tests/e2e/", *_TOGETHER[1], "tests/integration/compiler/")
+_FIRST = ("tests/crash/", *_TOGETHER[0], "tests/e2e/", *_TOGETHER[1], *_TOGETHER[2], "tests/integration/compiler/")
 """What takes longest, so that no worker is left with it at the end."""
 
 
