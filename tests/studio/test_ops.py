@@ -61,6 +61,7 @@ def test_a_queue_is_held_back_and_goes_on(page: Page, trouble: str) -> None:
 
 
 def test_queues_are_looked_at_again_while_somebody_sees_them(page: Page, studio: Studio, trouble: str) -> None:
+    scenery.film_of(studio, studio.project(name="Done within the hour")["id"])
     page.goto("/ops/queues")
     row = page.locator("tr", has_text="sandbox/openrouter-reel")
     expect(row).to_contain_text("Moves")
