@@ -58,7 +58,7 @@ CLICKS = [
     Click("takes: pick", "/p/{pier}/scenes/{scene}/takes", ".take:not([data-picked]) form button"),
     Click("film: make a cut", "/p/{letter}/film", "form.settings .btn"),
     Click("film: an export", "/p/{letter}/film", "#downloads form button >> nth=0"),
-    Click("links: make one", "/films/{film}/shares", "form[action$=shares] button", ("details > summary",)),
+    Click("links: make one", "/films/{film}/shares", "form[action$=shares] button", ("main details > summary",)),
     Click("history: restore", "/p/{sketch}/history", "form[action$=restore] button >> nth=0"),
     Click("settings: test a key", "/settings/providers", "tr[id^=cred_] button:text('Test') >> nth=0"),
     Click("settings: make a token", "/settings/tokens", "button:text('Make it')", (), (("Name", "a bench"),)),
