@@ -33,12 +33,14 @@ _UNMARKED = """
 _FOCUS = """
 () => {
   const one = document.activeElement, around = one.closest(".project");
-  return [one, around].some((it) => {
+  const isElsewhere = one === document.body || one.localName === "video";
+  return isElsewhere || [one, around].some((it) => {
     const style = it && getComputedStyle(it);
     return style && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   });
 }
 """
+"""Past the last stop the browser itself has the focus, and within a video its controls show theirs."""
 _MOVING = """
 () => document.getAnimations()
   .filter((one) => one.playState === "running").map((one) => one.animationName ?? one.transitionProperty)
