@@ -249,8 +249,9 @@ class _Inlet:
         except nats.js.errors.Error:
             self._subscription = None
             raise
-        bus_measures.fetched(self._stream, self._service, messages)
-        await self._handle(messages)
+        if messages:  # others on the same consumer may have been given them
+            bus_measures.fetched(self._stream, self._service, messages)
+            await self._handle(messages)
         return 1
 
     async def _handle(self, messages: list[Msg]) -> None:
