@@ -29,7 +29,8 @@ _SETTLED = """
 """
 _UNROLL = """
 () => {
-  const sheet = new CSSStyleSheet();
+  const sheet = window.unrolled ??= new CSSStyleSheet();
+  if (document.adoptedStyleSheets.includes(sheet)) return;
   sheet.replaceSync("* { content-visibility: visible !important }");
   document.adoptedStyleSheets.push(sheet);
 }
@@ -79,7 +80,6 @@ def axe(page: sync_api.Page, rules: Sequence[str] = _TAGS) -> list[str]:
     """What axe finds wrong with the page as it is now: rule, place, and what to do."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
-        page.evaluate(_UNROLL)
     found: Any = page.evaluate("(rules) => axe.run({runOnly: rules})", rules)
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
@@ -97,5 +97,6 @@ def wear(page: sync_api.Page, theme: str, size: str) -> None:
 
 def dress(page: sync_api.Page, theme: str) -> None:
     """Show the page in a theme, once its colours have come to rest."""
+    page.evaluate(_UNROLL)
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
     page.wait_for_function(_SETTLED)
