@@ -1,4 +1,4 @@
-"""Asks a service of the house that runs something that each service answers for itself."""
+"""Asks one service of the house that runs by its stub: what each answers for itself, and what few verbs need."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """Asks the storyboard service about people and invitations, and shows what it says to a person."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -8,11 +7,10 @@ from typing import NamedTuple, TypeVar
 import rich.console
 from google.protobuf import field_mask_pb2, message
 
-from libs import rpc
 from rushes.access.v1 import people_service_pb2 as pb
 from rushes.access.v1 import people_service_pb2_grpc
 from rushes.type.v1 import access_pb2
-from services.cli import client, exits, gateway, studio, wire
+from services.cli import each, exits, gateway, studio, wire
 
 Answer = TypeVar("Answer", bound=message.Message)
 
@@ -32,15 +30,9 @@ class Wish(NamedTuple):
 
 def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
     """Ask, and return the answer. Raises Ended."""
-    of, verb = gateway.running(home), kind.DESCRIPTOR.name.removesuffix("Response")
-
-    async def call() -> Answer:
-        async with client.connect(of) as services, rpc.connect(of.address("storyboard")) as channel:
-            stub = people_service_pb2_grpc.PeopleServiceStub(channel)
-            answer: Answer = await services.call(getattr(stub, verb), request)
-            return answer
-
-    return asyncio.run(call())
+    verb = kind.DESCRIPTOR.name.removesuffix("Response")
+    answer: Answer = each.ask(home, "storyboard", people_service_pb2_grpc.PeopleServiceStub, verb, request)
+    return answer
 
 
 def list_people(home: Path, removed: bool, as_json: bool, out: rich.console.Console) -> None:

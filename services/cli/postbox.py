@@ -1,6 +1,5 @@
 """Asks the job service about webhooks, and shows what it says to a person."""
 
-import asyncio
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,10 +9,9 @@ from typing import NamedTuple, TypeVar
 import rich.console
 from google.protobuf import field_mask_pb2, message, timestamp_pb2
 
-from libs import rpc
 from rushes.job.v1 import webhook_pb2, webhook_service_pb2_grpc
 from rushes.job.v1 import webhook_service_pb2 as pb
-from services.cli import client, exits, gateway, wire
+from services.cli import each, exits, gateway, wire
 
 Answer = TypeVar("Answer", bound=message.Message)
 
@@ -29,15 +27,9 @@ class Times(NamedTuple):
 
 def ask(home: Path, kind: type[Answer], request: message.Message) -> Answer:
     """Ask, and return the answer. Raises Ended."""
-    of, verb = gateway.running(home), kind.DESCRIPTOR.name.removesuffix("Response")
-
-    async def call() -> Answer:
-        async with client.connect(of) as services, rpc.connect(of.address("job")) as channel:
-            stub = webhook_service_pb2_grpc.WebhookServiceStub(channel)
-            answer: Answer = await services.call(getattr(stub, verb), request)
-            return answer
-
-    return asyncio.run(call())
+    verb = kind.DESCRIPTOR.name.removesuffix("Response")
+    answer: Answer = each.ask(home, "job", webhook_service_pb2_grpc.WebhookServiceStub, verb, request)
+    return answer
 
 
 def add(
