@@ -10,7 +10,7 @@ import grpc.aio
 from google.protobuf import message
 from starlette import datastructures, requests, responses
 
-from services.studio.pages import site
+from services.studio.pages import forms, site
 from services.studio.rest import problems, refusals
 
 Told = dict[str, Any]
@@ -33,7 +33,7 @@ def naming(call: str, asked: type[message.Message], field: str, word: str) -> Ac
     """An act on one thing, of which the call asks nothing but its id, in this field."""
 
     async def name(of: site.Site, request: requests.Request, form: datastructures.FormData) -> str:
-        await of.ask(request, call, asked(**{field: str(form.get("id", ""))}))
+        await of.ask(request, call, asked(**{field: forms.text(form, "id")}))
         return word
 
     return name

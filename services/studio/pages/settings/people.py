@@ -86,12 +86,6 @@ async def _invite(of: site.Site, request: requests.Request, form: forms.Form) ->
     return {"made": {"for": made.invitation, "link": f"{here}/signin#{made.ticket}"}}
 
 
-async def _revoke(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-    asked = pb.RevokeInvitationRequest(invitation_id=forms.text(form, "id"))
-    await of.ask(request, "people.RevokeInvitation", asked)
-    return "revoked"
-
-
 def attach_undo(router: fastapi.APIRouter, of: site.Site) -> None:
     """Where a removal is taken back."""
 
@@ -106,7 +100,12 @@ SECTION = sections.Section(
     _PLACE,
     "settings/people.html",
     read,
-    acts={"give": _give, "remove": _remove, "invite": _invite, "revoke": _revoke},
+    acts={
+        "give": _give,
+        "remove": _remove,
+        "invite": _invite,
+        "revoke": sections.naming("people.RevokeInvitation", pb.RevokeInvitationRequest, "invitation_id", "revoked"),
+    },
     says={
         "given": "The role counts from now on, everywhere within 30 seconds.",
         "revoked": "Taken back: that link lets nobody in.",

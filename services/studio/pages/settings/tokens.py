@@ -41,15 +41,13 @@ async def _make(of: site.Site, request: requests.Request, form: forms.Form) -> s
     return {"shown": made.secret, "did": "" if made.secret else "That token was made already, and shown then."}
 
 
-async def _revoke(of: site.Site, request: requests.Request, form: forms.Form) -> str:
-    await of.ask(request, "tokens.RevokeApiToken", pb.RevokeApiTokenRequest(api_token_id=forms.text(form, "id")))
-    return "revoked"
-
-
 SECTION = sections.Section(
     "/settings/tokens",
     "settings/tokens.html",
     read,
-    acts={"make": _make, "revoke": _revoke},
+    acts={
+        "make": _make,
+        "revoke": sections.naming("tokens.RevokeApiToken", pb.RevokeApiTokenRequest, "api_token_id", "revoked"),
+    },
     says={"revoked": "Revoked: within 30 seconds no service knows it."},
 )
