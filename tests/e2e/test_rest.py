@@ -117,6 +117,8 @@ async def test_a_film_by_rest_alone(rest: httpx.AsyncClient, tmp_path: Path) -> 
         clip = await rest.get(f"/v1/takes/{takes['takes'][0]['id']}:media", params={"format": format})
         async with httpx.AsyncClient() as anybody:
             assert (await anybody.get(clip.json()["url"])).status_code == 200
+    long = await rest.get(f"/v1/takes/{takes['takes'][0]['id']}:media", params={"title": "a" * 201})
+    assert (long.status_code, long.json()["errors"][0]["parameter"]) == (422, "title")
     await are_shown(rest, f"/v1/films/{film['id']}", f"/v1/takes/{takes['takes'][0]['id']}")
 
 
@@ -176,8 +178,9 @@ async def test_a_storyboard_is_edited(rest: httpx.AsyncClient) -> None:
     cleared = await rest.patch(place, json={"logline": None}, headers={"if-match": "*"})
     assert (cleared.json()["logline"], cleared.json()["name"]) == ("", "Mine")
     assert (await rest.patch(place, json={}, headers={"if-match": "*"})).status_code == 422
-    odd = await rest.patch(place, json={"name": "Odd"}, headers={"if-match": b"\xff"})
-    assert (odd.status_code, odd.json()["errors"][0]["header"]) == (400, "If-Match")
+    for tag in (b"\xff", b'"1-a", "1-b"'):
+        odd = await rest.patch(place, json={"name": "Odd"}, headers={"if-match": tag})
+        assert (odd.status_code, odd.json()["errors"][0]["header"]) == (400, "If-Match")
 
     added = (await rest.post(f"{place}/characters", json={"name": "Ada", "profile": "a red scarf"})).json()
     ada = added["characters"][0]

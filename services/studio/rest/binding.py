@@ -88,13 +88,20 @@ class Binding:
             elif name not in self.extra:
                 faults.found.append({"parameter": name, "detail": "is not known here"})
         for name, schema in self.extra.items():
-            if "enum" in schema and given.get(name, schema["default"]) not in schema["enum"]:
+            text = given.get(name, schema["default"])
+            if "enum" in schema and text not in schema["enum"]:
                 faults.found.append({"parameter": name, "detail": f"should be one of {', '.join(schema['enum'])}"})
+            if len(text) > schema.get("maxLength", len(text)):
+                faults.found.append(
+                    {"parameter": name, "detail": f"should have up to {schema['maxLength']} characters"}
+                )
 
     def _read_headers(self, request: requests.Request, into: Any) -> None:
         if self.has_key:
             into.request_id = request_id(request, self.route.paid)
         tag = _header(request, "If-Match")
+        if " " in tag:
+            raise refusals.bad_request([{"header": "If-Match", "detail": "should be one ETag, or *"}], 400)
         if not tag and self.route.seen:
             raise refusals.Refusal(428, "IF_MATCH_MISSING", "Say with the header If-Match which version you saw.")
         if self.etag_in:
