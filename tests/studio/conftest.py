@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -50,6 +51,7 @@ class Studio:
         return made
 
 
+_T = TypeVar("_T")
 Furnished = tuple[Studio, Mapping[str, str]]
 _LATER_MS = 400
 """So long after a page come the parts that it asks for by itself."""
@@ -63,17 +65,24 @@ def let_in(context: sync_api.BrowserContext, studio: Studio) -> None:
     context.add_cookies([cookie])  # type: ignore[list-item]
 
 
+def aside(work: Coroutine[Any, Any, _T]) -> _T:
+    """In a thread of its own: in this one the browser's loop may run."""
+    with futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 @contextlib.contextmanager
-def living() -> Iterator[Studio]:
-    """The studio of a house of its own, whose stand-in answers at once."""
+def living(**settings: str) -> Iterator[Studio]:
+    """The studio of a house of its own, whose stand-in answers at once unless the settings say otherwise."""
     with homes.folder("rushes-studio-") as made, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUSHES_SANDBOX_LATENCY", "0")
+        for name, value in {"RUSHES_SANDBOX_LATENCY": "0", **settings}.items():
+            patch.setenv(name, value)
         folder = Path(made) / "home"
         try:
-            with contextlib.closing(Studio(asyncio.run(visit.ensure(folder, print)))) as opened:
+            with contextlib.closing(Studio(aside(visit.ensure(folder, print)))) as opened:
                 yield opened
         finally:
-            asyncio.run(visit.stop(folder))
+            aside(visit.stop(folder))
 
 
 @pytest.fixture(scope="session")

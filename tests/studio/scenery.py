@@ -1,7 +1,5 @@
 """What a house is filled with before its pages are looked at: real films of the stand-in, and whatever can go wrong."""
 
-import asyncio
-import concurrent.futures
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +40,7 @@ def furnish(studio: conftest.Studio) -> dict[str, str]:
         "pier": pier,
         "harbour": harbour,
         "sketch": _edited(studio),
+        "tried": _edited(studio),
         "empty": studio.project(name="Blank", scenes=[])["id"],
     }
     links = {"share": _share(studio, film), "closed": _share(studio, film, passphrase=PASSPHRASE)}
@@ -110,8 +109,7 @@ def bury(studio: conftest.Studio) -> str:
         finally:
             await connection.close()
 
-    with concurrent.futures.ThreadPoolExecutor() as elsewhere:  # a browser has the loop of this thread
-        elsewhere.submit(asyncio.run, write()).result()
+    conftest.aside(write())
     return event_id
 
 

@@ -1,22 +1,17 @@
 """A hundred scenes live, eight windows, and every service killed: the page says so, and ends as the server has it."""
 
-import asyncio
 import json
 import os
 import re
 import signal
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent import futures
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from services.cli import visit
-from tests import homes
 from tests.e2e import crew
-from tests.studio import browser
+from tests.studio import browser, conftest
 from tests.studio.conftest import Studio
 from tests.studio.test_production import generate, production_of
 
@@ -32,23 +27,8 @@ _PLAY = """(video) => {
 @pytest.fixture(scope="module")
 def studio() -> Iterator[Studio]:
     """A house of its own, for things are killed in it; its clips are all the same, and take a second."""
-    with homes.folder("rushes-studio-") as made, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUSHES_SANDBOX_INSTANT", "true")
-        patch.setenv("RUSHES_SANDBOX_LATENCY", "1")
-        patch.setenv("RUSHES_LEASE_S", "8")
-        folder = Path(made) / "home"
-        try:
-            found = Studio(_aside(visit.ensure(folder, print)))
-            yield found
-            found.close()
-        finally:
-            _aside(visit.stop(folder))
-
-
-def _aside(work: Coroutine[Any, Any, Any]) -> Any:
-    """In a thread of its own: in this one the browser's loop may run."""
-    with futures.ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+    with conftest.living(RUSHES_SANDBOX_INSTANT="true", RUSHES_SANDBOX_LATENCY="1", RUSHES_LEASE_S="8") as found:
+        yield found
 
 
 def film(studio: Studio, page: Page, count: int) -> None:
