@@ -27,9 +27,9 @@ async def main() -> None:
             print(f"rushes-{target}: {sbom.write(root, target)} distributions", flush=True)
     if "--twice" in sys.argv:
         for target in LARGEST:
-            again = build.image(target, afresh=True).digest
-            print(f"rushes-{target}, built again: {again}", flush=True)
-            assert again == build.image(target).digest, f"rushes-{target} is not the same the second time"
+            once, again = build.afresh(target).digest, build.afresh(target).digest
+            print(f"rushes-{target}, built from nothing twice: {once}, {again}", flush=True)
+            assert once == again, f"rushes-{target} is not the same the second time"
     folder = pathlib.Path(tempfile.mkdtemp(prefix="rushes-images-"))
     try:
         await film(folder)

@@ -35,8 +35,17 @@ def buildah(*words: str) -> str:
 
 
 @functools.cache
-def image(target: str, afresh: bool = False) -> Image:
+def image(target: str) -> Image:
     """The image of a target, built if a line of its Dockerfile or a file of its context has changed."""
+    return _built(target, "--layers")
+
+
+def afresh(target: str) -> Image:
+    """The image of a target, every line of it done again."""
+    return _built(target, "--no-cache")
+
+
+def _built(target: str, cache: str) -> Image:
     _bootstrap()
     name = f"localhost/rushes-{target}:proof"
     file = tempfile.NamedTemporaryFile
@@ -46,7 +55,7 @@ def image(target: str, afresh: bool = False) -> Image:
         npm.write(f"cafile={_MIRRORS_PLACE}\n")
         npm.flush()
         words = (
-            *("bud", *_ISOLATION, "--no-cache" if afresh else "--layers", "--timestamp", _epoch()),
+            *("bud", *_ISOLATION, cache, "--timestamp", _epoch()),
             *("--build-arg", f"RUSHES_BASE={BASE}", "--build-arg", f"REVISION={_git('rev-parse', 'HEAD')}"),
             *("--secret", f"id=pip,src={pip.name}", "--secret", f"id=npm,src={npm.name}"),
             *("--volume", f"{_CERTIFICATES}:{_MIRRORS_PLACE}:ro"),
