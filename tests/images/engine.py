@@ -1,6 +1,7 @@
 """A Docker engine with a network, mounts and processes of its own, in one folder: all ends with its first process."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -110,5 +111,17 @@ def _forget(group: str) -> None:
     """Its control groups, which the kernel keeps without their processes."""
     for controller in pathlib.Path("/sys/fs/cgroup").glob(f"*/{group}"):
         for folder in sorted((path for path in controller.rglob("*") if path.is_dir()), reverse=True):
-            folder.rmdir()
-        controller.rmdir()
+            _remove(folder)
+        _remove(controller)
+
+
+def _remove(group: pathlib.Path) -> None:
+    """Once the last of its processes, which may have been killed a moment ago, is gone."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return group.rmdir()
+        except OSError as busy:
+            if busy.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
