@@ -108,6 +108,8 @@ class Reason(enum.StrEnum):
     LAST_FRAME_MISSING = "LAST_FRAME_MISSING"
     ASKED = "ASKED"
     LEFT = "LEFT"
+    MODEL_CHANGED = "MODEL_CHANGED"
+    SIZE_CHANGED = "SIZE_CHANGED"
 
 
 class Hold(enum.StrEnum):
@@ -267,7 +269,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """One filming of one storyboard revision. `version` rises with every change of it or of its jobs."""
+    """One filming of one storyboard revision. `version` rises with every change of it or of its jobs.
+
+    All that it makes is made with `model`, and at `resolution`; where they are empty, as the storyboard says.
+    """
 
     id: str
     tenant_id: str
@@ -281,6 +286,8 @@ class Production:
     updated_at: datetime
     state: ProductionState = ProductionState.FILMING
     auto_pick: AutoPick = AutoPick.FIRST
+    model: str = ""
+    resolution: str = ""
     approved_by: str = ""
     version: int = 1
     film_id: str = ""
@@ -291,7 +298,7 @@ class Production:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a revision asks for: `spec` is a serialized ClipSpec, opaque here, and `digest` its sha256."""
+    """What is asked for: `spec` is a serialized ClipSpec, opaque here, `digest` its sha256, `size` width and height."""
 
     scene_id: str
     title: str
@@ -301,6 +308,7 @@ class Scene:
     model: str = ""
     seconds: int = 0
     caption: str = ""
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from services.job import continuity, domain
 
 EVERY_SCENE = "*"
+_OF_OTHERS = (domain.Reason.CONTENT_CHANGED, domain.Reason.MODEL_CHANGED, domain.Reason.SIZE_CHANGED)
+"""The takes were made of something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller wants otherwise: scenes to make anew or to leave, how many takes, who picks, stills of seams."""
+    """What the caller wants otherwise: scenes to make anew or to leave, how many takes, who picks, stills of seams.
+
+    What is made is made with `model` and at `resolution`; where they are empty, as the storyboard says.
+    """
 
     remake: frozenset[str] = frozenset()
     takes: int = 1
@@ -22,6 +27,8 @@ class Options:
     keyframes: Mapping[str, domain.Media] = field(default_factory=dict)
     approve_above_micros: int | None = None
     leave: frozenset[str] = frozenset()
+    model: str = ""
+    resolution: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,16 @@ def decide(
     takes: Mapping[str, Sequence[domain.Take]],
     known: Collection[str],
     options: Options,
+    resized: Collection[str] = (),
 ) -> list[Planned]:
-    """What to do about each scene; `takes` are those of each, the one to prefer first, and `known` was ever filmed."""
+    """What to do about each scene; `takes` are those of each, the one to prefer first, and `known` was ever filmed.
+
+    `resized` are the ids of takes that differ from what their scenes ask for in the size of the picture alone.
+    """
     planned: list[Planned] = []
     for index, scene in enumerate(scenes):
-        planned.append(_decide(scenes, index, planned[-1] if planned else None, takes.get(scene.scene_id, ()), options))
+        before = planned[-1] if planned else None
+        planned.append(_decide(scenes, index, before, takes.get(scene.scene_id, ()), options, resized))
         if planned[-1].reason is domain.Reason.NEW_SCENE and scene.scene_id in known:
             planned[-1] = dataclasses.replace(planned[-1], reason=domain.Reason.NO_TAKE)
     return planned
@@ -78,6 +90,7 @@ def _decide(
     before: Planned | None,
     takes: Sequence[domain.Take],
     options: Options,
+    resized: Collection[str],
 ) -> Planned:
     scene, seam = scenes[index], continuity.seam(scenes, index)
     hangs = seam is domain.Seam.LAST_FRAME and before is not None
@@ -89,7 +102,7 @@ def _decide(
     gives_frame = continuity.gives_frame(scenes, index)
     waits = hangs and input_take is None
     stills = None if waits else (_sha256(opens_on), _sha256(closes_on))
-    reason, fits = _fitting(scene, stills, gives_frame, takes)
+    reason, fits = _fitting(scene, stills, gives_frame, takes, resized)
     if fits and options.remake & {scene.scene_id, EVERY_SCENE}:
         reason, fits = domain.Reason.ASKED, None
     action = domain.Action.REUSE if fits else domain.Action.REMAKE if takes else domain.Action.MAKE
@@ -110,24 +123,37 @@ def _decide(
         input_take_id=input_take.id if input_take else "",
         waits=waits,
         gives_frame=gives_frame,
-        digest_before=takes[0].digest if reason is domain.Reason.CONTENT_CHANGED else "",
+        digest_before=takes[0].digest if reason in _OF_OTHERS else "",
     )
 
 
 def _fitting(
-    scene: domain.Scene, stills: tuple[str, str] | None, gives_frame: bool, takes: Sequence[domain.Take]
+    scene: domain.Scene,
+    stills: tuple[str, str] | None,
+    gives_frame: bool,
+    takes: Sequence[domain.Take],
+    resized: Collection[str],
 ) -> tuple[domain.Reason, domain.Take | None]:
     """The first take that was made of exactly this; else why there is none. Without `stills` they are not known yet."""
     if not takes:
         return domain.Reason.NEW_SCENE, None
     same = [take for take in takes if take.digest == scene.digest]
     if not same:
-        return domain.Reason.CONTENT_CHANGED, None
+        return _otherwise(scene, takes, resized), None
     joined = [take for take in same if stills == (take.opens_on, take.closes_on)]
     if not joined:
         return domain.Reason.SEAM_CHANGED, None
     framed = [take for take in joined if take.last_frame or not gives_frame]
     return (domain.Reason.UNCHANGED, framed[0]) if framed else (domain.Reason.LAST_FRAME_MISSING, None)
+
+
+def _otherwise(scene: domain.Scene, takes: Sequence[domain.Take], resized: Collection[str]) -> domain.Reason:
+    """In what takes that were made of something else differ."""
+    if any(take.id in resized for take in takes):
+        return domain.Reason.SIZE_CHANGED
+    if all(take.model != scene.model for take in takes):
+        return domain.Reason.MODEL_CHANGED
+    return domain.Reason.CONTENT_CHANGED
 
 
 def digest(storyboard_id: str, revision: int, quote_id: str, planned: Sequence[Planned], options: Options) -> str:

@@ -1,14 +1,21 @@
 """Plans between protobuf and the domain; checks requests, does no I/O."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from libs import errors
 from rushes.job.v1 import job_pb2, job_service_pb2
-from rushes.provider_gateway.v1 import quote_pb2
-from rushes.type.v1 import clip_pb2
-from services.job import domain, planning, wire
+from rushes.provider_gateway.v1 import model_pb2, quote_pb2
+from rushes.type.v1 import clip_pb2, media_pb2
+from services.job import domain, planning, shapes, wire
 
 MOST_TAKES = 10
+_RESOLUTION = re.compile(r"[0-9A-Za-z]{0,16}")
+
+Offer = Sequence[model_pb2.Model]
+"""The models that can be bought here."""
 
 
 def check(request: job_service_pb2.PlanProductionRequest) -> None:
@@ -37,6 +44,8 @@ def options(asked: job_service_pb2.PlanOptions, tenant_id: str) -> planning.Opti
             found.append(errors.Violation(f"{place}.still", "should be a still of yours, with its key and sha256"))
     if asked.HasField("approve_above_micros") and asked.approve_above_micros < 0:
         found.append(errors.Violation("options.approve_above_micros", "should not be negative"))
+    if not _RESOLUTION.fullmatch(asked.resolution):
+        found.append(errors.Violation("options.resolution", "should be the name of a resolution, such as 480p"))
     if found:
         raise wire.BadRequest(found)
     return planning.Options(
@@ -47,6 +56,8 @@ def options(asked: job_service_pb2.PlanOptions, tenant_id: str) -> planning.Opti
         keyframes={frame.scene_id: wire.media(frame.still) for frame in asked.keyframes},
         approve_above_micros=asked.approve_above_micros if asked.HasField("approve_above_micros") else None,
         leave=frozenset(asked.leave_scene_ids),
+        model=asked.model,
+        resolution=asked.resolution,
     )
 
 
@@ -59,6 +70,76 @@ def check_films(planned: Sequence[planning.Planned]) -> None:
     """Raises BadRequest when no scene is left for the film."""
     if all(one.action is domain.Action.LEAVE for one in planned):
         raise wire.BadRequest([errors.Violation("options.leave_scene_ids", "should leave a scene for the film")])
+
+
+def check_model(model: str, offer: Offer) -> None:
+    """Raises BadRequest when a model is named that cannot be bought here."""
+    known = [one.id for one in offer]
+    if model and model not in known:
+        able = _either(known) if known else "empty, as no model can be bought here"
+        raise wire.BadRequest([errors.Violation("options.model", f"should be {able}")])
+
+
+def at(
+    resolution: str, scenes: Iterable[domain.Scene], offer: Offer
+) -> tuple[list[domain.Scene], dict[str, errors.Violation]]:
+    """The scenes at that resolution; and what is wrong with it for scenes, by their ids, whose model has it not.
+
+    Models that are not on offer are left to the gateway's refusal.
+    """
+    makes = {one.id: list(map(_shape, one.shapes)) for one in offer} if resolution else {}
+    found, faults = [], {}
+    for scene in scenes:
+        sizes = shapes.alike(shapes.Size(*scene.size), makes.get(scene.model, ()))
+        size = next((sizes[name] for name in sizes if name.casefold() == resolution.casefold()), None)
+        found.append(_sized(scene, size) if size else scene)
+        if scene.model in makes and not size:
+            able = _either(sizes) if sizes else "no picture of this shape"
+            why = f"{resolution}; {scene.model} makes {able}"
+            faults[scene.scene_id] = errors.Violation("options.resolution", why)
+    return found, faults
+
+
+def check_resolution(planned: Sequence[planning.Planned], faults: Mapping[str, errors.Violation]) -> None:
+    """Raises BadRequest when a scene is made that cannot be made at the resolution, each kind of fault once."""
+    found = dict.fromkeys(faults[one.scene.scene_id] for one in planned if one.is_made and one.scene.scene_id in faults)
+    if found:
+        raise wire.BadRequest(list(found))
+
+
+def differ_in_size(
+    scenes: Iterable[domain.Scene], takes: Mapping[str, Sequence[domain.Take]], specs: Mapping[str, bytes]
+) -> set[str]:
+    """The ids of the takes that were made of what their scenes ask for in all but the size; `specs` by their ids."""
+    return {
+        take.id
+        for scene in scenes
+        for take in takes[scene.scene_id]
+        if take.id in specs and _unsized(specs[take.id]) == _unsized(scene.spec)
+    }
+
+
+def _sized(scene: domain.Scene, size: shapes.Size) -> domain.Scene:
+    spec = clip_pb2.ClipSpec.FromString(scene.spec)
+    spec.size.CopyFrom(media_pb2.FrameSize(width=size.width, height=size.height))
+    told = spec.SerializeToString(deterministic=True)
+    return dataclasses.replace(scene, spec=told, digest=hashlib.sha256(told).hexdigest(), size=size)
+
+
+def _unsized(told: bytes) -> clip_pb2.ClipSpec:
+    spec = clip_pb2.ClipSpec.FromString(told)
+    spec.ClearField("size")
+    return spec
+
+
+def _shape(of: model_pb2.Shape) -> shapes.Shape:
+    return shapes.Shape(shapes.Size(of.size.width, of.size.height), of.resolution)
+
+
+def _either(names: Iterable[str]) -> str:
+    """Such as `480p, 720p or 1080p`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def items(planned: Sequence[planning.Planned]) -> list[quote_pb2.QuoteItem]:
@@ -121,4 +202,5 @@ def _scene(one: planning.Planned, quoted_micros: int, currency: str) -> job_pb2.
         digest_before=one.digest_before,
         waits=one.waits,
         model=one.scene.model,
+        size=media_pb2.FrameSize(width=one.scene.size[0], height=one.scene.size[1]),
     )

@@ -54,6 +54,7 @@ def scenes(composed: storyboard_service_pb2.ComposePromptsResponse) -> list[doma
             model=prompt.spec.model,
             seconds=prompt.spec.duration.seconds,
             caption=prompt.caption,
+            size=(prompt.spec.size.width, prompt.spec.size.height),
         )
         for prompt in composed.prompts
     ]
@@ -156,6 +157,8 @@ def production(
         scenes=[_scene(slot) for slot in slots],
         version=value.version,
         auto_pick=job_pb2.AutoPick.Value(f"AUTO_PICK_{value.auto_pick}"),
+        model=value.model,
+        resolution=value.resolution,
         approved_by=value.approved_by,
     )
     if value.film_progress is not None:

@@ -247,6 +247,14 @@ def limits(request: service_pb.ComposePromptsRequest) -> Mapping[str, int]:
     return {limit.model: limit.characters for limit in request.limits}
 
 
+def model(request: service_pb.ComposePromptsRequest) -> str:
+    """The model to compose for; empty for those that the storyboard names. Raises Invalid."""
+    faults = wire.Faults()
+    found = faults.text(request.model, "model", wire.LONGEST_MODEL)
+    faults.end()
+    return found
+
+
 def storyboard_id(text: str) -> str:
     """The id of a storyboard. Raises Invalid when it is empty, StoryboardNotFound when none can have it."""
     if not text:

@@ -55,14 +55,14 @@ class Prompt:
         return tuple(end - 1 for end in ends)
 
 
-def prompts(content: domain.Content, default_model: str) -> tuple[Prompt, ...]:
-    """One for each scene, in order."""
-    return tuple(_prompt(content, number, default_model) for number in range(1, len(content.scenes) + 1))
+def prompts(content: domain.Content, default_model: str, model: str = "") -> tuple[Prompt, ...]:
+    """One for each scene, in order; with `model`, all of them for that one."""
+    models = [model or scene.model or content.model or default_model for scene in content.scenes]
+    return tuple(_prompt(content, number, model) for number, model in enumerate(models, 1))
 
 
-def _prompt(content: domain.Content, number: int, default_model: str) -> Prompt:
+def _prompt(content: domain.Content, number: int, model: str) -> Prompt:
     scene, preset = content.scenes[number - 1], presets.BY_KEY[content.preset or presets.DEFAULT]
-    model = scene.model or content.model or default_model
     dialect, unwanted = dialects.of(model), tuple(_unwanted(scene, preset))
     stills, taken = _references(content, scene), dialects.stills(model)
     in_words = dialect is dialects.Dialect.AVOID_WORDS

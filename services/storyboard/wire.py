@@ -18,7 +18,7 @@ from services.storyboard import compose, diff, domain, flaws, presets, templates
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LONGEST_MODEL = 200
+LONGEST_MODEL = 200
 _LONGEST_KEY = 1024
 _SEAMS = {
     clip_pb2.SEAM_UNSPECIFIED: domain.Seam.CUT,
@@ -86,7 +86,7 @@ def content(board: pb.Storyboard, faults: Faults, at: str = "storyboard") -> dom
         logline=faults.text(board.logline, f"{at}.logline", 2000),
         preset=preset,
         size=read.size(board.size, f"{at}.size") if board.HasField("size") else None,
-        model=faults.text(board.model, f"{at}.model", _LONGEST_MODEL),
+        model=faults.text(board.model, f"{at}.model", LONGEST_MODEL),
         silent=board.silent,
         characters=faults.each(board.characters, f"{at}.characters", flaws.MOST["characters"], read.character),
         locations=faults.each(board.locations, f"{at}.locations", flaws.MOST["locations"], read.location),
@@ -150,7 +150,7 @@ class _Reader:
             cast=self.faults.each(it.cast, f"{at}.cast", 50, _stripped),
             location=it.location.strip(),
             props=self.faults.each(it.props, f"{at}.props", 200, _stripped),
-            model=text(it.model, f"{at}.model", _LONGEST_MODEL),
+            model=text(it.model, f"{at}.model", LONGEST_MODEL),
             negative_prompt=text(it.negative_prompt, f"{at}.negative_prompt", 2000),
             seed=it.seed if it.HasField("seed") else None,
             caption=text(it.caption, f"{at}.caption", 500),

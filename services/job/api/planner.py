@@ -2,7 +2,7 @@
 
 import dataclasses
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,17 @@ from rushes.provider_gateway.v1 import quote_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as storyboard_pb2
 from services.job import continuity, domain, estimate, follow, gauges, lifecycle, planning, plans, store, takes, wire
 from services.job.api import desk, refusals
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a revision asks for as the caller wants it made, and what its models can and cannot."""
+
+    storyboard_id: str
+    title: str
+    scenes: Sequence[domain.Scene]
+    able: Mapping[str, continuity.Capability]
+    faults: Mapping[str, errors.Violation]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,11 +49,9 @@ class Planner(desk.Desk):
         plans.check(request)
         tenant_id = auth.caller().tenant_id
         options = plans.options(request.options, tenant_id)
-        composed = await self._composed(request.storyboard_id, request.revision, context)
-        scenes = wire.scenes(composed)
-        able = await self._able(scenes, context)
+        asked = await self._asked(request, options, context)
         async with self.database.tenant(tenant_id) as conn:
-            draft = await _drafted(conn, tenant_id, request.storyboard_id, scenes, options, able)
+            draft = await _drafted(conn, tenant_id, asked, options)
             left = await self.time_left(conn, tenant_id, estimate.lines_planned(draft.planned), self.clock())
         quote = await self._terms(request.quote_id, draft, context)
         digest = planning.digest(
@@ -65,19 +74,17 @@ class Planner(desk.Desk):
         quote = await self._quote(request.quote_id) if request.quote_id else None
         if quote:
             wire.check_quote_alive(quote, self.clock())
-        composed = await self._composed(request.storyboard_id, request.revision, context, request.quote_id)
-        scenes = wire.scenes(composed)
-        able = await self._able(scenes, context)
+        asked = await self._asked(request, options, context)
         async with self.database.tenant(tenant_id) as conn:
             await takes.queue(conn, [request.storyboard_id])
             if request.plan_digest:
-                draft = await _drafted(conn, tenant_id, request.storyboard_id, scenes, options, able)
+                draft = await _drafted(conn, tenant_id, asked, options)
                 _check_unchanged(request, draft, options)
             else:
-                draft = _all_anew(scenes, options, able)
+                draft = _all_anew(asked, options)
                 if quote:
-                    wire.check_quote_fits(quote, scenes)
-            message = await self._begin(conn, request, composed.storyboard_name, draft, quote, options)
+                    wire.check_quote_fits(quote, asked.scenes)
+            message = await self._begin(conn, request, asked.title, draft, quote, options)
             failpoints.reach("production.before_commit")
         failpoints.reach("production.committed")
         if message is None:
@@ -112,6 +119,8 @@ class Planner(desk.Desk):
             updated_at=now,
             state=domain.ProductionState.NEEDS_APPROVAL if waits else domain.ProductionState.FILMING,
             auto_pick=options.auto_pick,
+            model=options.model,
+            resolution=options.resolution,
         )
         jobs = planning.jobs(production, draft.planned, quoted, ids.new)
         jobs = [lifecycle.held(job, production.state, now) for job in jobs]
@@ -166,10 +175,31 @@ class Planner(desk.Desk):
         quote: quote_pb2.Quote = response.quote
         return quote
 
+    async def _asked(
+        self,
+        request: pb.PlanProductionRequest | pb.CreateProductionRequest,
+        options: planning.Options,
+        context: desk.Context,
+    ) -> _Asked:
+        offer = await self._offer(context) if options.model or options.resolution else ()
+        plans.check_model(options.model, offer)
+        quote_id = request.quote_id if isinstance(request, pb.CreateProductionRequest) else ""
+        composed = await self._composed(request.storyboard_id, request.revision, options.model, context, quote_id)
+        scenes, faults = plans.at(options.resolution, wire.scenes(composed), offer)
+        able = await self._able(scenes, context)
+        return _Asked(request.storyboard_id, composed.storyboard_name, scenes, able, faults)
+
+    async def _offer(self, context: desk.Context) -> plans.Offer:
+        request = gateway_pb2.ListModelsRequest(usable_only=True)
+        async with refusals.passed_on(context, str):
+            response = await self.gateway.ListModels(request, timeout=desk.CALL_S, metadata=rpc.bearer())
+        found: plans.Offer = response.models
+        return found
+
     async def _composed(
-        self, storyboard_id: str, revision: int, context: desk.Context, quote_id: str = ""
+        self, storyboard_id: str, revision: int, model: str, context: desk.Context, quote_id: str = ""
     ) -> storyboard_pb2.ComposePromptsResponse:
-        asked = storyboard_pb2.ComposePromptsRequest(storyboard_id=storyboard_id, revision=revision)
+        asked = storyboard_pb2.ComposePromptsRequest(storyboard_id=storyboard_id, revision=revision, model=model)
         missing = domain.StoryboardNotFound(storyboard_id=storyboard_id, revision=revision)
         told: dict[desk.Code, errors.Error] = {desk.Code.NOT_FOUND: missing, desk.Code.INVALID_ARGUMENT: missing}
         if quote_id:  # a revision without scenes cannot be composed, and no quote was made for it
@@ -194,20 +224,21 @@ class Planner(desk.Desk):
 async def _drafted(
     conn: AsyncConnection,
     tenant_id: str,
-    storyboard_id: str,
-    scenes: Sequence[domain.Scene],
+    asked: _Asked,
     options: planning.Options,
-    able: dict[str, continuity.Capability],
 ) -> _Draft:
-    """What would be done as the takes are now. Raises SeamsRefused."""
-    wanted = {scene.scene_id: scene.digest for scene in scenes}
-    found = await takes.candidates(conn, tenant_id, storyboard_id, wanted)
-    known = await takes.filmed(conn, tenant_id, storyboard_id)
-    planned = planning.decide(scenes, found, known, options)
+    """What would be done as the takes are now. Raises SeamsRefused and BadRequest."""
+    wanted = {scene.scene_id: scene.digest for scene in asked.scenes}
+    found = await takes.candidates(conn, tenant_id, asked.storyboard_id, wanted)
+    known = await takes.filmed(conn, tenant_id, asked.storyboard_id)
+    others = [take.id for ones in found.values() for take in ones if take.digest != wanted[take.scene_id]]
+    resized = plans.differ_in_size(asked.scenes, found, await takes.specs(conn, others) if others else {})
+    planned = planning.decide(asked.scenes, found, known, options, resized)
     plans.check_films(planned)
+    plans.check_resolution(planned, asked.faults)
     made = {one.scene.scene_id for one in planned if one.is_made}
-    warnings = continuity.check(scenes, made, able, options.keyframes)
-    busy = await store.under_way(conn, tenant_id, storyboard_id, {key: wanted[key] for key in made})
+    warnings = continuity.check(asked.scenes, made, asked.able, options.keyframes)
+    busy = await store.under_way(conn, tenant_id, asked.storyboard_id, {key: wanted[key] for key in made})
     if busy:
         warnings.append(
             f"{busy} clips of these very scenes are being made already; what is created now is bought besides."
@@ -215,12 +246,12 @@ async def _drafted(
     return _Draft(planned, warnings)
 
 
-def _all_anew(
-    scenes: Sequence[domain.Scene], options: planning.Options, able: dict[str, continuity.Capability]
-) -> _Draft:
-    """Every scene is made, whatever takes there are. Raises SeamsRefused."""
-    planned = planning.everything(scenes, dataclasses.replace(options, leave=frozenset()))
-    return _Draft(planned, continuity.check(scenes, {scene.scene_id for scene in scenes}, able, options.keyframes))
+def _all_anew(asked: _Asked, options: planning.Options) -> _Draft:
+    """Every scene is made, whatever takes there are. Raises SeamsRefused and BadRequest."""
+    planned = planning.everything(asked.scenes, dataclasses.replace(options, leave=frozenset()))
+    plans.check_resolution(planned, asked.faults)
+    made = {scene.scene_id for scene in asked.scenes}
+    return _Draft(planned, continuity.check(asked.scenes, made, asked.able, options.keyframes))
 
 
 def _check_unchanged(request: pb.CreateProductionRequest, draft: _Draft, options: planning.Options) -> None:

@@ -24,7 +24,7 @@ class Prompts(desk.Desk):
     ) -> pb.ComposePromptsResponse:
         """Deleted storyboards can still be composed: their productions go on."""
         tenant_id, storyboard_id = auth.caller().tenant_id, asks.storyboard_id(request.storyboard_id)
-        limits = asks.limits(request)
+        limits, model = asks.limits(request), asks.model(request)
         async with self._database.tenant(tenant_id) as conn:
             number = request.revision or (await store.get(conn, tenant_id, storyboard_id)).revision
             revision, content = await store.get_revision(conn, tenant_id, storyboard_id, number)
@@ -32,6 +32,6 @@ class Prompts(desk.Desk):
         return pb.ComposePromptsResponse(
             storyboard_name=content.name,
             revision=number,
-            prompts=[wire.from_prompt(it, limits) for it in compose.prompts(content, self._default_model)],
+            prompts=[wire.from_prompt(it, limits) for it in compose.prompts(content, self._default_model, model)],
             composer_version=compose.COMPOSER_VERSION,
         )

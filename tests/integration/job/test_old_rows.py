@@ -68,6 +68,7 @@ async def test_old_productions_jobs_and_takes_are_read(old):
         slots = await takes.slots(conn, ["prod_1", "prod_2"])
         tallies = await store.tallies(conn, ["prod_1", "prod_2"])
     assert (production.auto_pick, production.approved_by) == (domain.AutoPick.FIRST, "")
+    assert (production.model, production.resolution) == ("", ""), "as the storyboard says"
     assert [(job.state.value, job.hold.value, job.take_number) for job in jobs] == [
         ("SUCCEEDED", "", 1),
         ("WAITING", "SEAM", 1),

@@ -35,6 +35,7 @@ def take_of(one: planning.Planned, name: str, opens_on: domain.Media | None = No
         created_at=NOW,
         scene_id=one.scene.scene_id,
         digest=one.scene.digest,
+        model=one.scene.model,
         opens_on=opened.sha256 if opened else "",
         closes_on=one.closes_on.sha256 if one.closes_on else "",
     )
@@ -84,6 +85,15 @@ def test_one_changed_word_makes_one_clip_and_a_second_that_hangs_on_it(changed: 
 
 def _numbered(scenes: list[domain.Scene]) -> list[planning.Planned]:
     return planning.decide(scenes, {}, (), PLAIN)
+
+
+def test_a_plan_says_what_about_the_takes_is_other() -> None:
+    takes = film(planning.decide(CHAIN, {}, (), PLAIN))
+    scenes = [dataclasses.replace(one, digest=f"{one.digest} as a draft") for one in CHAIN]
+    assert actions(planning.decide(scenes, takes, (), PLAIN, {"take_1"}))[0] == (A.REMAKE, S.SIZE_CHANGED)
+    others = [dataclasses.replace(one, model="sandbox/veo-1") for one in scenes]
+    planned = planning.decide(others, takes, (), PLAIN)
+    assert (actions(planned)[0], planned[0].digest_before) == ((A.REMAKE, S.MODEL_CHANGED), "words 1")
 
 
 def test_titles_and_the_order_of_cuts_reach_no_provider() -> None:

@@ -36,6 +36,13 @@ def test_the_same_words_give_the_same_bytes_for_ever(content, path):
     assert [json_format.MessageToDict(it, preserving_proto_field_name=True) for it in told] == golden["prompts"]
 
 
+def test_one_model_can_stand_for_all_that_are_named(content):
+    named = [dataclasses.replace(scene, model="sandbox/veo-1") for scene in content.scenes]
+    meant = compose.prompts(dataclasses.replace(content, scenes=tuple(named)), "house/default")
+    told = compose.prompts(content, "house/default", "sandbox/veo-1")
+    assert [wire.from_prompt(it, {}) for it in told] == [wire.from_prompt(it, {}) for it in meant]
+
+
 def test_there_is_a_golden_file_for_each_dialect():
     golden = [json.loads(path.read_text()) for path in GOLDEN]
     assert {it["prompts"][0]["dialect"] for it in golden} == {*dialects.Dialect}

@@ -127,6 +127,8 @@ class Production(_message.Message):
     TIME_LEFT_FIELD_NUMBER: _builtins.int
     APPROVED_BY_FIELD_NUMBER: _builtins.int
     PACES_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """id of the production, "prod_…"; assigned by the server."""
     storyboard_id: _builtins.str
@@ -149,6 +151,10 @@ class Production(_message.Message):
     """auto_pick says who picks the takes."""
     approved_by: _builtins.str
     """approved_by is the subject that approved the spending; empty when nobody had to."""
+    model: _builtins.str
+    """model that everything it makes is made with, as PlanOptions names it; empty for those that the storyboard names."""
+    resolution: _builtins.str
+    """resolution that everything it makes is made at, as PlanOptions names it; empty for the storyboard's size."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
         """jobs in scene order; absent in lists."""
@@ -217,10 +223,12 @@ class Production(_message.Message):
         time_left: Global___TimeLeft | None = ...,
         approved_by: _builtins.str = ...,
         paces: _abc.Iterable[Global___Pace] | None = ...,
+        model: _builtins.str = ...,
+        resolution: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_progress", b"film_progress", "most_you_can_pay", b"most_you_can_pay", "time_left", b"time_left", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "approved_by", b"approved_by", "auto_pick", b"auto_pick", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_id", b"film_id", "film_progress", b"film_progress", "id", b"id", "jobs", b"jobs", "most_you_can_pay", b"most_you_can_pay", "paces", b"paces", "quote_id", b"quote_id", "revision", b"revision", "scenes", b"scenes", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress", "approved_by", b"approved_by", "auto_pick", b"auto_pick", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "film_id", b"film_id", "film_progress", b"film_progress", "id", b"id", "jobs", b"jobs", "model", b"model", "most_you_can_pay", b"most_you_can_pay", "paces", b"paces", "quote_id", b"quote_id", "resolution", b"resolution", "revision", b"revision", "scenes", b"scenes", "state", b"state", "storyboard_id", b"storyboard_id", "time_left", b"time_left", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__film_progress: _TypeAlias = _typing.Literal["film_progress"]  # noqa: Y015
     _WhichOneofArgType__film_progress: _TypeAlias = _typing.Literal["_film_progress", b"_film_progress"]  # noqa: Y015
@@ -440,7 +448,7 @@ class ScenePlan(_message.Message):
         REASON_NO_TAKE: ScenePlan._Reason.ValueType  # 3
         """REASON_NO_TAKE: it was filmed, and there is no take of it."""
         REASON_CONTENT_CHANGED: ScenePlan._Reason.ValueType  # 4
-        """REASON_CONTENT_CHANGED: what reaches the provider is not what the takes were made of."""
+        """REASON_CONTENT_CHANGED: what reaches the provider is not what the takes were made of, by the same model."""
         REASON_SEAM_CHANGED: ScenePlan._Reason.ValueType  # 5
         """REASON_SEAM_CHANGED: it starts or ends on another still than the takes do."""
         REASON_LAST_FRAME_MISSING: ScenePlan._Reason.ValueType  # 6
@@ -451,6 +459,10 @@ class ScenePlan(_message.Message):
         """REASON_LEFT: the caller leaves it for another time, or the scene whose last frame it starts on is left; with
         ACTION_REUSE, the film has a take that was made of something else.
         """
+        REASON_MODEL_CHANGED: ScenePlan._Reason.ValueType  # 9
+        """REASON_MODEL_CHANGED: another model made the takes."""
+        REASON_SIZE_CHANGED: ScenePlan._Reason.ValueType  # 10
+        """REASON_SIZE_CHANGED: the take to prefer is a picture of another size, such as a draft, and else the same."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason is why."""
@@ -464,7 +476,7 @@ class ScenePlan(_message.Message):
     REASON_NO_TAKE: ScenePlan.Reason.ValueType  # 3
     """REASON_NO_TAKE: it was filmed, and there is no take of it."""
     REASON_CONTENT_CHANGED: ScenePlan.Reason.ValueType  # 4
-    """REASON_CONTENT_CHANGED: what reaches the provider is not what the takes were made of."""
+    """REASON_CONTENT_CHANGED: what reaches the provider is not what the takes were made of, by the same model."""
     REASON_SEAM_CHANGED: ScenePlan.Reason.ValueType  # 5
     """REASON_SEAM_CHANGED: it starts or ends on another still than the takes do."""
     REASON_LAST_FRAME_MISSING: ScenePlan.Reason.ValueType  # 6
@@ -475,6 +487,10 @@ class ScenePlan(_message.Message):
     """REASON_LEFT: the caller leaves it for another time, or the scene whose last frame it starts on is left; with
     ACTION_REUSE, the film has a take that was made of something else.
     """
+    REASON_MODEL_CHANGED: ScenePlan.Reason.ValueType  # 9
+    """REASON_MODEL_CHANGED: another model made the takes."""
+    REASON_SIZE_CHANGED: ScenePlan.Reason.ValueType  # 10
+    """REASON_SIZE_CHANGED: the take to prefer is a picture of another size, such as a draft, and else the same."""
 
     SCENE_ID_FIELD_NUMBER: _builtins.int
     SCENE_NUMBER_FIELD_NUMBER: _builtins.int
@@ -490,6 +506,7 @@ class ScenePlan(_message.Message):
     DIGEST_BEFORE_FIELD_NUMBER: _builtins.int
     WAITS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
     """scene_id names the scene of the storyboard."""
     scene_number: _builtins.int
@@ -509,7 +526,9 @@ class ScenePlan(_message.Message):
     digest: _builtins.str
     """digest of the composed prompt."""
     digest_before: _builtins.str
-    """digest_before is that of the take that fits no more; only with REASON_CONTENT_CHANGED."""
+    """digest_before is that of the take that fits no more; only with REASON_CONTENT_CHANGED, REASON_MODEL_CHANGED and
+    REASON_SIZE_CHANGED.
+    """
     waits: _builtins.bool
     """waits says that it starts when the scene before has a take."""
     model: _builtins.str
@@ -521,6 +540,10 @@ class ScenePlan(_message.Message):
     @_builtins.property
     def most_you_can_pay(self) -> _money_pb2.Money:
         """most_you_can_pay for all takes of the scene; absent with ACTION_REUSE."""
+
+    @_builtins.property
+    def size(self) -> _media_pb2.FrameSize:
+        """size of its picture."""
 
     def __init__(
         self,
@@ -539,10 +562,11 @@ class ScenePlan(_message.Message):
         digest_before: _builtins.str = ...,
         waits: _builtins.bool = ...,
         model: _builtins.str = ...,
+        size: _media_pb2.FrameSize | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "most_you_can_pay", b"most_you_can_pay"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "most_you_can_pay", b"most_you_can_pay", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "digest", b"digest", "digest_before", b"digest_before", "duration", b"duration", "model", b"model", "most_you_can_pay", b"most_you_can_pay", "reason", b"reason", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "take_id", b"take_id", "takes", b"takes", "waits", b"waits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "digest", b"digest", "digest_before", b"digest_before", "duration", b"duration", "model", b"model", "most_you_can_pay", b"most_you_can_pay", "reason", b"reason", "scene_id", b"scene_id", "scene_number", b"scene_number", "scene_title", b"scene_title", "seam", b"seam", "size", b"size", "take_id", b"take_id", "takes", b"takes", "waits", b"waits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

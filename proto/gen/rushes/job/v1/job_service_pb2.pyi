@@ -58,6 +58,8 @@ class PlanOptions(_message.Message):
     KEYFRAMES_FIELD_NUMBER: _builtins.int
     APPROVE_ABOVE_MICROS_FIELD_NUMBER: _builtins.int
     LEAVE_SCENE_IDS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
     takes: _builtins.int
     """takes to make of each scene that is made; 0 means 1, at most 10."""
     auto_pick: _job_pb2.AutoPick.ValueType
@@ -65,6 +67,15 @@ class PlanOptions(_message.Message):
     approve_above_micros: _builtins.int
     """approve_above makes the production wait for ApproveProduction when it can cost more than so many micros; absent leaves it to
     the installation.
+    """
+    model: _builtins.str
+    """model is the catalogue id to make with what is made, whatever the scenes and the storyboard name; empty for what they
+    name. Takes of other models do not fit. One that cannot be bought here is refused, naming those that can.
+    """
+    resolution: _builtins.str
+    """resolution to make at what is made, such as "480p" for a draft, as the models' shapes name it: each picture keeps its
+    shape. Empty for the storyboard's size. Takes of other sizes do not fit. A scene that is made with a model without it
+    is refused, naming those that the model has.
     """
     @_builtins.property
     def remake_scene_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -95,10 +106,12 @@ class PlanOptions(_message.Message):
         keyframes: _abc.Iterable[Global___Keyframe] | None = ...,
         approve_above_micros: _builtins.int | None = ...,
         leave_scene_ids: _abc.Iterable[_builtins.str] | None = ...,
+        model: _builtins.str = ...,
+        resolution: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros", "auto_pick", b"auto_pick", "keyframes", b"keyframes", "leave_scene_ids", b"leave_scene_ids", "remake_scene_ids", b"remake_scene_ids", "scene_takes", b"scene_takes", "takes", b"takes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros", "approve_above_micros", b"approve_above_micros", "auto_pick", b"auto_pick", "keyframes", b"keyframes", "leave_scene_ids", b"leave_scene_ids", "model", b"model", "remake_scene_ids", b"remake_scene_ids", "resolution", b"resolution", "scene_takes", b"scene_takes", "takes", b"takes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__approve_above_micros: _TypeAlias = _typing.Literal["approve_above_micros"]  # noqa: Y015
     _WhichOneofArgType__approve_above_micros: _TypeAlias = _typing.Literal["_approve_above_micros", b"_approve_above_micros"]  # noqa: Y015

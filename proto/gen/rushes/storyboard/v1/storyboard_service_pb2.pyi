@@ -1432,10 +1432,13 @@ class ComposePromptsRequest(_message.Message):
     STORYBOARD_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     storyboard_id: _builtins.str
     """storyboard_id names the storyboard."""
     revision: _builtins.int
     """revision to compose; 0 means the newest."""
+    model: _builtins.str
+    """model is the catalogue id to compose for, whatever the scenes and the storyboard name; empty for what they name."""
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptLimit]:
         """limits of models, as the caller's catalogue knows them; they are told back as characters left, and change no prompt."""
@@ -1446,10 +1449,11 @@ class ComposePromptsRequest(_message.Message):
         storyboard_id: _builtins.str = ...,
         revision: _builtins.int = ...,
         limits: _abc.Iterable[Global___PromptLimit] | None = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "model", b"model", "revision", b"revision", "storyboard_id", b"storyboard_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
