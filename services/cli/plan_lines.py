@@ -14,6 +14,8 @@ _WHY = {
     job_pb2.ScenePlan.REASON_LAST_FRAME_MISSING: "the next scene needs its last frame, which was not kept",
     job_pb2.ScenePlan.REASON_ASKED: "asked for",
     job_pb2.ScenePlan.REASON_LEFT: "left for another time",
+    job_pb2.ScenePlan.REASON_MODEL_CHANGED: "another model made its take",
+    job_pb2.ScenePlan.REASON_SIZE_CHANGED: "its take is a picture of another size",
 }
 _DOES = {
     job_pb2.ScenePlan.ACTION_REUSE: "reuse",
@@ -55,6 +57,7 @@ def line(scene: job_pb2.ScenePlan) -> str:
         parts.append(f"{scene.takes} takes")
     if scene.HasField("most_you_can_pay"):
         parts.append(f"at most {wire.amount(scene.most_you_can_pay)}")
+        parts.append(f"{scene.model}, {scene.size.width}x{scene.size.height}")
     return "; ".join(parts)
 
 

@@ -21,6 +21,11 @@ Remake = Annotated[
     typer.Option(metavar="SCENE", help="Make this scene anew though a take fits: its number or id, or `all`."),
 ]
 Takes = Annotated[int, typer.Option(min=1, max=10, metavar="COUNT", help="Takes of each scene that is made.")]
+Model = Annotated[str, typer.Option(metavar="ID", help="Make all that is made with this model; `rushes models`.")]
+Resolution = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Make it at this resolution, such as 480p for a draft; the board's without it."),
+]
 ByHand = Annotated[bool, typer.Option("--pick-by-hand", help="Wait for a person to pick the takes.")]
 ApproveAbove = Annotated[
     str | None, typer.Option(metavar="AMOUNT", help="Wait for approval when it can cost more, such as 5.00.")
@@ -33,13 +38,15 @@ def plan(
     revision: Revision = 0,
     remake: Remake = None,
     takes: Takes = 1,
+    model: Model = "",
+    resolution: Resolution = "",
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Show for each scene whether a take is used again or made, why, and for how much; nothing is spent."""
     from services.cli import productions
 
-    wanted = productions.Wanted(board, revision, tuple(remake or ()), takes)
+    wanted = productions.Wanted(board, revision, tuple(remake or ()), takes, model, resolution)
     productions.plan(_folder(home), wanted, as_json, out)
 
 
@@ -49,6 +56,8 @@ def create(
     revision: Revision = 0,
     remake: Remake = None,
     takes: Takes = 1,
+    model: Model = "",
+    resolution: Resolution = "",
     pick_by_hand: ByHand = False,
     approve_above: ApproveAbove = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in a script, give --max-cost too.")] = False,
@@ -59,7 +68,8 @@ def create(
     """Plan, ask, and begin exactly what was shown; prints the production's id."""
     from services.cli import productions
 
-    wanted = productions.Wanted(board, revision, tuple(remake or ()), takes, pick_by_hand, approve_above)
+    told = (board, revision, tuple(remake or ()), takes, model, resolution)
+    wanted = productions.Wanted(*told, pick_by_hand, approve_above)
     productions.create(_folder(home), wanted, yes, max_cost, as_json, out, err)
 
 

@@ -24,6 +24,8 @@ class Wanted:
     revision: int
     remake: tuple[str, ...]
     takes: int
+    model: str
+    resolution: str
     pick_by_hand: bool = False
     approve_above: str | None = None
 
@@ -110,6 +112,8 @@ def _request(home: Path, wanted: Wanted) -> pb.PlanProductionRequest:
     options = pb.PlanOptions(
         remake_scene_ids=[_scene_id(board, told) for told in wanted.remake],
         takes=wanted.takes,
+        model=wanted.model,
+        resolution=wanted.resolution,
         auto_pick=job_pb2.AUTO_PICK_NEVER if wanted.pick_by_hand else job_pb2.AUTO_PICK_FIRST,
         approve_above_micros=None if wanted.approve_above is None else purse.micros(wanted.approve_above),
     )
@@ -131,6 +135,9 @@ def _production(of: job_pb2.Production) -> str:
     state = job_pb2.Production.State.Name(of.state).removeprefix("STATE_").lower().replace("_", " ")
     parts = [f"{of.id} {of.title}, revision {of.revision}", state]
     parts.append(wire.spent(of.cost, of.most_you_can_pay))
+    otherwise = [f"{word} {told}" for word, told in (("with", of.model), ("at", of.resolution)) if told]
+    if otherwise:
+        parts.append(" ".join(otherwise))
     if of.film_id:
         parts.append(of.film_id)
     if of.error.message:

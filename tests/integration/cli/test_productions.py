@@ -38,6 +38,10 @@ def test_from_a_film_to_another_take_of_one_scene(run: Run) -> None:
     assert run("film", "doors.yaml")[0] == 0
     code, out, _ = run("production", "plan", "doors.yaml")
     assert (code, out.count("reuse, unchanged"), "Nothing has to be bought." in out) == (0, 2, True)
+    code, out, _ = run("production", "plan", "doors.yaml", "--resolution", "720p")
+    assert (code, out.count("its take is a picture of another size"), out.count("1280x720")) == (0, 2, 2), out
+    code, _, err = run("production", "create", "doors.yaml", "--model", "sandbox/reel-2")
+    assert (code, "options.model: should be sandbox/" in err) == (2, True), err
     Path("doors.yaml").write_text(BOARD.replace("blue", "green"))
     out = run("production", "plan", "doors.yaml")[1]
     assert (out.count("reuse, unchanged"), out.count("its words or its look changed")) == (1, 1), out

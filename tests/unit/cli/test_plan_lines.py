@@ -3,7 +3,7 @@
 from google.protobuf import duration_pb2
 
 from rushes.job.v1 import job_pb2
-from rushes.type.v1 import money_pb2
+from rushes.type.v1 import media_pb2, money_pb2
 from services.cli import plan_lines
 
 Scene = job_pb2.ScenePlan
@@ -20,6 +20,8 @@ MADE = Scene(
     action=Scene.ACTION_REMAKE,
     reason=Scene.REASON_CONTENT_CHANGED,
     takes=3,
+    model="sandbox/reel-1",
+    size=media_pb2.FrameSize(width=640, height=360),
     most_you_can_pay=money_pb2.Money(currency="USD", micros=1_200_000),
 )
 
@@ -40,7 +42,7 @@ def test_each_scene_says_what_and_why_and_the_sum_says_for_how_much() -> None:
     )
     assert list(plan_lines.scenes(plan)) == [
         "scene 1 Ebb: reuse, unchanged; take_1",
-        "scene 2 Flood: make again, its words or its look changed; 3 takes; at most $1.20",
+        "scene 2 Flood: make again, its words or its look changed; 3 takes; at most $1.20; sandbox/reel-1, 640x360",
         "3 clips to make, 12 s, at most $1.20, 1:01 to 2:05 as measured before",
         "Note: It drifts.",
         "It will wait for `rushes production approve`.",
