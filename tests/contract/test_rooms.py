@@ -73,7 +73,7 @@ NAMED = {
         pages/devices pages/differences pages/doorman pages/downloads pages/editor pages/editor_acts
         pages/editor_board pages/editor_fields pages/editor_order pages/editor_state pages/editor_things
         pages/faults pages/files pages/film pages/following pages/forms pages/history pages/house
-        pages/importing pages/links pages/live pages/ops/__init__ pages/ops/audit pages/ops/frame
+        pages/importing pages/links pages/live pages/offers pages/ops/__init__ pages/ops/audit pages/ops/frame
         pages/ops/letters pages/ops/money pages/ops/providers pages/ops/queues pages/ops/services
         pages/ops/webhooks pages/people pages/production pages/projects pages/prose pages/quote pages/reel
         pages/said pages/sections pages/settings/__init__ pages/settings/account pages/settings/budgets

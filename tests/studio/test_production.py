@@ -78,6 +78,40 @@ def test_a_quote_says_the_most_one_can_pay_and_is_paid_once(window: browser.Wind
     assert len(production_of(studio, page)["jobs"]) == 4
 
 
+def test_a_draft_is_chosen_where_it_is_priced_and_does_not_pass_for_the_film(
+    window: browser.Window, studio: Studio
+) -> None:
+    window.allow("422")
+    project, page = studio.project(scenes=BOARD["scenes"][:1]), window.page
+    page.goto(f"/p/{project['id']}/production")
+    page.get_by_role("link", name="See the quote").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Provider").locator("option:checked")).to_have_text("As set: Sandbox Reel 1")
+    expect(dialog.get_by_label("Quality").locator("option")).to_have_text(["As set: 720p", "360p", "1080p"])
+    dialog.get_by_label("Provider").focus()
+    dialog.get_by_label("Provider").select_option("Sandbox Veo 1")
+    expect(dialog.get_by_role("alert")).to_contain_text("Duration of 001: 1 s; this model makes 4, 6 or 8 s")
+    expect(dialog.locator("#pay")).to_have_count(0)
+    expect(dialog.get_by_label("Provider")).to_be_focused()
+    looks_right(page)
+    browser.wear(page, "dark", "desk")
+    dialog.get_by_label("Provider").select_option("")
+    expect(dialog.locator("#pay")).to_be_visible()
+    dialog.get_by_label("Quality").select_option("360p")
+    expect(dialog.locator(".bill")).to_contain_text("1 take \u00d7 1 s · 640 \u00d7 360 · sandbox/reel-1")
+    looks_right(page)
+    browser.wear(page, "dark", "desk")
+    generate(page)
+    expect(page.get_by_role("main")).to_contain_text("at 360p")
+    expect(page.locator("#stands")).to_contain_text("All 1 done", timeout=240_000)
+    (job,) = production_of(studio, page)["jobs"]
+    assert job["spec"]["size"] == {"width": 640, "height": 360}
+    page.goto(f"/p/{project['id']}/quote")
+    expect(page.locator(".picks")).to_contain_text("Its take is a picture of another size")
+    page.goto(f"/p/{project['id']}/quote?resolution=360p")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing has to be bought")
+
+
 def test_nothing_is_sent_when_the_project_changed_between_the_quote_and_the_click(
     window: browser.Window, studio: Studio
 ) -> None:
@@ -171,7 +205,9 @@ def test_a_quote_needs_no_script(windows: Callable[..., browser.Window], studio:
     project, page = studio.project(), windows(java_script_enabled=script).page
     page.goto(f"/p/{project['id']}/quote")
     page.get_by_label("The sea").uncheck()
+    page.get_by_label("Provider").select_option("Sandbox Reel, sold as fal sells")
     page.get_by_role("button", name="Price it again").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Generate 2 takes")
+    expect(page.locator(".bill")).to_contain_text("sandbox/fal-reel")
     generate(page)
     expect(page.locator(".line")).to_have_count(2)

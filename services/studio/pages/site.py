@@ -10,7 +10,7 @@ from google.protobuf import message
 from starlette import requests, responses
 
 from services.studio import assets, door
-from services.studio.pages import people, said, words
+from services.studio.pages import people, said, ways, words
 from services.studio.rest import calls
 
 _TEMPLATES = pathlib.Path(__file__).parents[1] / "templates"
@@ -27,7 +27,7 @@ class Site:
             loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._pages.filters |= words.FILTERS
-        self._pages.globals |= {"asset": files.url, "states": words.STATES, "media": self.media}
+        self._pages.globals |= {"asset": files.url, "states": words.STATES, "media": self.media, "quote": ways.quote}
 
     async def ask(self, request: requests.Request, call: str, asked: message.Message) -> Any:
         """The answer of a call such as "jobs.GetJob", as the person who looks. Raises AioRpcError."""

@@ -54,5 +54,5 @@ def of_job(job: job_pb2.Job) -> tuple[str, str]:
 def changed(take: job_pb2.Take, digest: str) -> str:
     """Why a take is not what its scene says now; empty when it is. `digest` is that of what it says, empty unknown."""
     if digest and take.digest and take.digest != digest:
-        return "You edited the scene after this take"
+        return "The scene asks for something else now: other words, another model or another size"
     return "It starts on a take that is no longer picked" if take.stale else ""

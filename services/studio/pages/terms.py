@@ -18,16 +18,22 @@ WHY = {
     _Scene.REASON_LAST_FRAME_MISSING: "The next scene needs its last frame",
     _Scene.REASON_ASKED: "Made again because you ask for it",
     _Scene.REASON_LEFT: "Left for another time",
+    _Scene.REASON_MODEL_CHANGED: "Another model made its take",
+    _Scene.REASON_SIZE_CHANGED: "Its take is a picture of another size",
 }
 """Why a plan does what it does about a scene."""
+_CHOICES = {"options.model": "Provider", "options.resolution": "Quality"}
+_NAMED = 8
+"""So many scenes are named that share a fault."""
 
 
 class Line(NamedTuple):
-    """Equal clips of a bill: how many, how long, by which model, at what price each and together."""
+    """Equal clips of a bill: how many, how long, by which model, how large, at what price each and together."""
 
     takes: int
     seconds: int
     model: str
+    size: tuple[int, int]
     each: money_pb2.Money
     all: money_pb2.Money
 
@@ -54,21 +60,40 @@ class Change(NamedTuple):
     said: str
 
 
+def refused(violations: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What cannot be made as it was chosen, each fault once: of what, of which scenes, and why."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for field, why in violations:
+        number, _, name = field.removeprefix("scenes[").partition("].")
+        of_scene = [int(number) + 1] if number.isdecimal() else []
+        found.setdefault((name if of_scene else field, why), []).extend(of_scene)
+    return [(_where(field, numbers), why) for (field, why), numbers in found.items()]
+
+
+def _where(field: str, scenes: Sequence[int]) -> str:
+    if not scenes:
+        return _CHOICES.get(field, field)
+    named = ", ".join(f"{one:03}" for one in scenes[:_NAMED])
+    more = f" and {len(scenes) - _NAMED} more" if len(scenes) > _NAMED else ""
+    return f"{field.replace('_', ' ').capitalize()} of {named}{more}"
+
+
 def bill(plan: job_pb2.Plan) -> list[Line]:
     """The lines that add up to the most one can pay."""
 
-    def kind(one: job_pb2.ScenePlan) -> tuple[str, int, int]:
-        return one.model, one.duration.seconds, one.most_you_can_pay.micros // max(1, one.takes)
+    def kind(one: job_pb2.ScenePlan) -> tuple[str, int, tuple[int, int], int]:
+        each = one.most_you_can_pay.micros // max(1, one.takes)
+        return one.model, one.duration.seconds, (one.size.width, one.size.height), each
 
     made = sorted((one for one in plan.scenes if one.action in MADE), key=kind)
     return [_line(*of, list(ones)) for of, ones in itertools.groupby(made, kind)]
 
 
-def _line(model: str, seconds: int, micros: int, scenes: Sequence[job_pb2.ScenePlan]) -> Line:
+def _line(model: str, seconds: int, size: tuple[int, int], micros: int, scenes: Sequence[job_pb2.ScenePlan]) -> Line:
     currency = scenes[0].most_you_can_pay.currency
     takes, together = sum(one.takes for one in scenes), sum(one.most_you_can_pay.micros for one in scenes)
     each = money_pb2.Money(currency=currency, micros=micros)
-    return Line(takes, seconds, model, each, money_pb2.Money(currency=currency, micros=together))
+    return Line(takes, seconds, model, size, each, money_pb2.Money(currency=currency, micros=together))
 
 
 def shown(plan: job_pb2.Plan) -> list[Was]:

@@ -1,6 +1,7 @@
 """Ways out of what went wrong: the remedies that programs are given, as buttons that lead to places of ours."""
 
 import re
+import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def main(production: job_pb2.Production, job: job_pb2.Job, state: str) -> Way | 
     if state == "failed":
         return of_fault(production, job)[0]
     if state == "cancelled":
-        return Way("New quote", f"/p/{production.storyboard_id}/quote?scene={job.scene_id}")
+        return Way("New quote", quote(production, scene=job.scene_id))
     if job.state in (_Job.STATE_WAITING, _Job.STATE_RUNNING) and films:
         is_free = state in ("queued", "waiting_link")
         return Way("Cancel" if is_free else "Stop", f"{place}/stop", True)
@@ -118,8 +119,15 @@ def of_fault(production: job_pb2.Production, job: job_pb2.Job) -> list[Way]:
                 continue
             way = way._replace(price=True)
         if way.href.endswith("/quote"):
-            way = Way("New quote", f"{way.href}?scene={job.scene_id}")
+            way = Way("New quote", quote(production, scene=job.scene_id))
         elif way.href == f"/p/{production.storyboard_id}":
             way = way._replace(href=f"{way.href}?scene={job.scene_number}")
         found.append(way)
-    return found or [Way("New quote", f"/p/{production.storyboard_id}/quote?scene={job.scene_id}")]
+    return found or [Way("New quote", quote(production, scene=job.scene_id))]
+
+
+def quote(production: job_pb2.Production, **wanted: str) -> str:
+    """The page that quotes what a production has not made, to be made as the production makes it."""
+    wanted |= {"model": production.model, "resolution": production.resolution}
+    query = urllib.parse.urlencode({name: value for name, value in wanted.items() if value})
+    return f"/p/{production.storyboard_id}/quote{'?' if query else ''}{query}"
