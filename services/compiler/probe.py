@@ -1,13 +1,14 @@
 """Finds the facts of one clip: what it shows, how long, and whether its pictures could be copied."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from services.compiler import film, media, parameters
@@ -46,10 +47,10 @@ def look(container: InputContainer) -> Look:
     stream = container.streams.video[0]
     container.seek(0)
     try:
-        picture = next(container.decode(stream))
+        picture = next(_pictures(container, stream))
     except (av.error.InvalidDataError, StopIteration) as error:
         raise media.Unreadable("is damaged") from error
-    aspect = stream.sample_aspect_ratio or Fraction(1)
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     width, height = film.nearest(picture.width * aspect), picture.height
     rotation = -picture.rotation % 360
     return Look(
@@ -62,6 +63,19 @@ def look(container: InputContainer) -> Look:
         full=int(picture.color_range) == _FULL_RANGE,
         woven=picture.interlaced_frame,
     )
+
+
+def alone(context: VideoCodecContext, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
+    """A key picture by itself: the decoder would hold it back until others have come."""
+    pictures = [*context.decode(packet), *context.decode(None)]
+    context.flush_buffers()
+    return pictures
+
+
+def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    context = stream.codec_context
+    for packet in container.demux(stream):
+        yield from alone(context, packet) if packet.is_keyframe else context.decode(packet)
 
 
 def _as_shown(seen: Look) -> bool:

@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from PIL import Image
 
-from services.compiler import film, media
+from services.compiler import film, media, probe
 from services.compiler.recipes import Chapter, Film, Still
 
 _QUALITY = 90
@@ -132,12 +132,10 @@ def _key_pictures(path: Path, recipe: Film, chapter: Chapter, frame: int) -> Ite
 
 
 def _keys(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """The key pictures from here on, each by itself: the decoder would hold one back until two more have come."""
-    context = stream.codec_context
+    """The key pictures from here on."""
     for packet in container.demux(stream):
         if packet.is_keyframe:
-            yield from (*context.decode(packet), *context.decode(None))
-            context.flush_buffers()
+            yield from probe.alone(stream.codec_context, packet)
 
 
 def is_black(picture: Image.Image) -> bool:
