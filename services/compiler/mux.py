@@ -57,7 +57,9 @@ def _picture_stream(out: OutputContainer, recipe: Film, folder: Path) -> VideoSt
             records.setdefault(container.streams.video[0].codec_context.extradata or b"")
     with media.opened(folder / recipe.runs[0].source) as first:
         stream = out.add_stream_from_template(first.streams.video[0], opaque=True)
-    stream.codec_context.extradata = functools.reduce(parameters.merge, records)
+    context, profile = stream.codec_context, recipe.profile
+    context.extradata = functools.reduce(parameters.merge, records)
+    context.width, context.height, context.sample_aspect_ratio = profile.width, profile.height, Fraction(1)
     stream.time_base = 1 / recipe.profile.fps
     return stream
 
