@@ -1,7 +1,6 @@
 """CompilerService: one method per RPC."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,7 +22,7 @@ class CompilerApi(uploads.Uploads):
     def __init__(self, shop: workshop.Workshop) -> None:
         super().__init__(shop.files)
         self._database, self._clock = shop.database, shop.clock
-        self._stills = extraction.Stills(shop)
+        self._stills, self._bell = extraction.Stills(shop), shop.bell
         self.draining = asyncio.Event()
 
     async def CreateFilm(
@@ -36,6 +35,7 @@ class CompilerApi(uploads.Uploads):
         film = wire.new_film(request.edit_list, tenant_id, "", ids.new("film"), self._clock(), trace, whose)
         async with self._database.tenant(tenant_id) as conn:
             kept = await store.insert_film_once(conn, film, request.request_id)
+        self._bell.ring()
         if (kept.edit_list, kept.storyboard_id) != (film.edit_list, film.storyboard_id):
             raise domain.RequestIdReused(request_id=request.request_id)
         if kept.id != film.id:
@@ -65,7 +65,7 @@ class CompilerApi(uploads.Uploads):
         self, request: compiler_service_pb2.WatchFilmRequest, context: Context
     ) -> AsyncIterator[compiler_service_pb2.WatchFilmResponse]:
         """The film as it is, then after every change, until it can change no more."""
-        seen, quiet_s = request.after_version, 0.0
+        seen, quiet_s, ear = request.after_version, 0.0, self._bell.ear()
         while True:
             film = await self._film(request.film_id)
             if film.version != seen:
@@ -73,7 +73,7 @@ class CompilerApi(uploads.Uploads):
                 yield compiler_service_pb2.WatchFilmResponse(film=self._seen(film))
             if film.state in domain.ENDS:
                 return
-            quiet_s += await self._pause()
+            quiet_s += await self._pause(ear)
             if quiet_s >= _HEARTBEAT_S:
                 quiet_s = 0.0
                 yield compiler_service_pb2.WatchFilmResponse()
@@ -133,9 +133,16 @@ class CompilerApi(uploads.Uploads):
     def _sign(self, key: str, file_name: str) -> str:
         return self._files.sign(key, wire.SIGNED_S, file_name, self._clock())
 
-    async def _pause(self) -> float:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_EVERY_S):
-                await self.draining.wait()
+    async def _pause(self, ear: asyncio.Event) -> float:
+        """Wait a little, or less when something has moved; returns how many seconds. Raises rpc.ServerDraining."""
+        clock = asyncio.get_running_loop().time
+        began, waits = clock(), [asyncio.ensure_future(event.wait()) for event in (self.draining, ear)]
+        try:
+            await asyncio.wait(waits, timeout=_LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+        if self.draining.is_set():
             raise rpc.ServerDraining
-        return _LOOK_EVERY_S
+        ear.clear()
+        return clock() - began

@@ -1,7 +1,7 @@
 """Films as work under leases: each claim takes a film as far as it goes now."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,12 +20,12 @@ _FINAL = (
 
 
 class Films:
-    """Films that are due; `wanting` is called when one waits for its pieces."""
+    """Films that are due."""
 
     name, title = "cut", "cut film"
 
-    def __init__(self, shop: workshop.Workshop, wanting: Callable[[], None]) -> None:
-        self._shop, self._wanting = shop, wanting
+    def __init__(self, shop: workshop.Workshop) -> None:
+        self._shop = shop
 
     def headers(self, one: domain.Film) -> Mapping[str, str]:
         """See leases.Kind."""
@@ -40,10 +40,7 @@ class Films:
         log.info("film_claimed", extra={"film_id": one.id, "attempt": one.attempts})
         if one.attempts > domain.MOST_ATTEMPTS:
             return domain.tried(one, "the compiler died with it.", self._shop.clock())
-        after = await assembly.step(self._shop, one, share)
-        if after is None:
-            self._wanting()
-        return after
+        return await assembly.step(self._shop, one, share)
 
     async def renew(self, conn: AsyncConnection, one: domain.Film, share: leases.Share) -> Sequence[Message]:
         """See leases.Kind."""

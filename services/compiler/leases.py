@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -31,6 +32,24 @@ class Share:
     def note(self, done: float) -> None:
         """So much of it is done."""
         self.done = done
+
+
+class Bell:
+    """Rung when something is written down that others of this replica wait for; they look by themselves as well."""
+
+    def __init__(self) -> None:
+        self._ears: weakref.WeakSet[asyncio.Event] = weakref.WeakSet()
+
+    def ear(self) -> asyncio.Event:
+        """Set by each ring, as long as somebody holds it, who clears it."""
+        ear = asyncio.Event()
+        self._ears.add(ear)
+        return ear
+
+    def ring(self) -> None:
+        """It is written down: the transaction is over."""
+        for ear in self._ears:
+            ear.set()
 
 
 class Kind(Protocol[T]):
@@ -74,17 +93,17 @@ def cause(fault: Exception, action: str, **ids: str) -> str:
 class Crew(Generic[T]):
     """At most so many at work on one kind; a crash at any line is a lease that runs out.
 
-    `wake` lets it look for work at once.
+    It looks for work at once when the bell rings, and rings it when it has done some.
     """
 
-    def __init__(self, database: db.Database, kind: Kind[T], most: int) -> None:
+    def __init__(self, database: db.Database, kind: Kind[T], most: int, bell: Bell) -> None:
         self._database, self._kind, self._most = database, kind, most
         self._tasks: set[asyncio.Task[None]] = set()
-        self.wake = asyncio.Event()
+        self._bell, self._wake = bell, bell.ear()
 
     async def run(self, stop: asyncio.Event) -> None:
         """A part that works until it is told to stop; then it hands back what it has."""
-        await run.every(self._kind.name, _LOOK_EVERY_S, lambda: self.tick(stop), self.wake)(stop)
+        await run.every(self._kind.name, _LOOK_EVERY_S, lambda: self.tick(stop), self._wake)(stop)
         await self.idle()
 
     async def tick(self, stop: asyncio.Event) -> int:
@@ -109,7 +128,7 @@ class Crew(Generic[T]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.wake.set()
+        self._bell.ring()
 
     async def _see_through(self, one: T, stop: asyncio.Event) -> None:
         """In the trace that asked for it, what is said of it included."""

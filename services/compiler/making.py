@@ -1,6 +1,6 @@
 """Makes one piece of films in a folder of its own: fetches what it needs, has it made, and keeps it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -25,12 +25,12 @@ _CONTENT_TYPE = "application/octet-stream"  # nobody but us reads pieces
 
 
 class Pieces:
-    """The pieces that films wait for, as work under leases; `woken` is called when a film may go on."""
+    """The pieces that films wait for, as work under leases."""
 
     name, title = "make", "make piece"
 
-    def __init__(self, shop: workshop.Workshop, woken: Callable[[], None]) -> None:
-        self._shop, self._woken = shop, woken
+    def __init__(self, shop: workshop.Workshop) -> None:
+        self._shop = shop
 
     def headers(self, one: Segment) -> Mapping[str, str]:
         """See leases.Kind."""
@@ -58,7 +58,6 @@ class Pieces:
         """See leases.Kind."""
         moved = await segment_store.save(conn, after)
         gauges.piece_moved(conn, after)
-        self._woken()
         return _news(moved, self._shop.clock())
 
     def missed(self, one: Segment, fault: Exception) -> Segment:

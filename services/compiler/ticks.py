@@ -14,11 +14,9 @@ class Compiling:
 
     def __init__(self, shop: workshop.Workshop, most: int, kept: timedelta, most_bytes: int) -> None:
         self.shop = shop
-        self.films = leases.Crew[domain.Film](shop.database, filming.Films(shop, lambda: self.pieces.wake.set()), most)
-        self.pieces = leases.Crew[segments.Segment](
-            shop.database, making.Pieces(shop, lambda: self.films.wake.set()), most
-        )
-        self.exports = leases.Crew[exports.Export](shop.database, exporting.Exports(shop), most)
+        self.films = leases.Crew[domain.Film](shop.database, filming.Films(shop), most, shop.bell)
+        self.pieces = leases.Crew[segments.Segment](shop.database, making.Pieces(shop), most, shop.bell)
+        self.exports = leases.Crew[exports.Export](shop.database, exporting.Exports(shop), most, shop.bell)
         self._eviction = eviction.Eviction(shop, kept, most_bytes)
         self._gauges = gauges.Gauges(shop.database)
 

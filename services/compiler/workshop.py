@@ -1,12 +1,12 @@
 """What every piece of work of one replica shares: database, media store, folders, workers and limits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from libs import blobs, db
-from services.compiler import cutter, domain, fetching, orders, recipes, segments, settings, shelf, workroom
+from services.compiler import cutter, domain, fetching, leases, orders, recipes, segments, settings, shelf, workroom
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Workshop:
     shelf: shelf.Shelf
     fetching: fetching.Fetching
     cutter: cutter.Cutter
+    bell: leases.Bell = field(default_factory=leases.Bell)
 
     async def make(
         self, recipe: recipes.Recipe, folder: Path, tell: Callable[[float], None]
