@@ -18,6 +18,9 @@ _AFTER = 3
 """Frames after a join: one that stands on its own, and two that lean on it and on each other."""
 
 
+_BUT_SMOOTHED = {"skip_loop_filter": "all"}
+"""All that was written is read, but the edges of blocks are left as they are: nobody looks at these pictures."""
+
 _Check = Callable[[], Sequence[domain.Notice] | None]
 
 
@@ -150,6 +153,7 @@ def _check_join(path: Path, recipe: Film, join: int) -> None:
         with media.opened(path) as container:
             stream = container.streams.video[0]
             step = (stream.time_base or Fraction(1)) * recipe.profile.fps
+            stream.codec_context.options |= _BUT_SMOOTHED
             probe.seek(container, int(max(join - 1, 0) / step))
             for packet in container.demux(stream):
                 at = film.nearest((packet.pts or 0) * step) if packet.size else at
