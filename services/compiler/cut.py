@@ -94,6 +94,10 @@ def _film(recipe: recipes.Film, folder: Path, tell: _Tell) -> Sequence[domain.No
 
 
 def _all_at_once(*work: Callable[[], Sequence[domain.Notice] | None]) -> Sequence[domain.Notice]:
-    """Reading and decoding leave the interpreter to others; the first in order that raises is heard."""
+    """Reading and decoding leave the interpreter to others; the first in order that raises is heard.
+
+    The last are begun first, for they are the longest: else one would be left to itself at the end.
+    """
     with thread.ThreadPoolExecutor(_READERS) as threads:
-        return [notice for done in [threads.submit(one) for one in work] for notice in done.result() or ()]
+        begun = [threads.submit(one) for one in reversed(work)]
+        return [notice for done in reversed(begun) for notice in done.result() or ()]
