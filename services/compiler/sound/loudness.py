@@ -1,6 +1,7 @@
 """Measures loudness as EBU R128 does, and finds the gain that brings a sound to the loudness wanted."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, thread
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -107,18 +108,27 @@ def peaks() -> Ear:
 
 
 class Meter:
-    """Hears a sound block by block; keeps the weighted power and the highest peak of each step."""
+    """Hears a sound block by block; keeps the weighted power and the highest peak of each step.
+
+    Peaks are found in a thread of their own, at most a block behind: they take as long as decoding the sound.
+    """
 
     def __init__(self) -> None:
         self._power, self._peaks = power(), peaks()
+        self._thread = thread.ThreadPoolExecutor(1)
+        self._behind: Future[None] = Future()
+        self._behind.set_result(None)
 
     def hear(self, block: Block) -> None:
-        """Listen to the next samples."""
+        """Listen to the next samples, which must not change any more."""
+        before, self._behind = self._behind, self._thread.submit(self._peaks.hear, block)
         self._power.hear(block)
-        self._peaks.hear(block)
+        before.result()
 
     def end(self) -> tuple[Steps, Steps]:
         """All that was heard: the power of each step, and its peak."""
+        self._behind.result()
+        self._thread.shutdown()
         powers, found = self._power.end(), self._peaks.end()
         return powers, np.pad(found, (0, max(0, powers.size - found.size)))[: powers.size]
 
