@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
-from services.compiler import media, probe
+from services.compiler import media, orders, probe
 from tests.unit.compiler import footage
 
 TAKE = footage.Take()
@@ -90,3 +90,18 @@ def _sound_only(folder: Path) -> bytes:
         out.mux(stream.encode(footage.heard(TAKE)))
         out.mux(stream.encode(None))
     return path.read_bytes()
+
+
+def test_an_index_that_lies_about_the_size_is_not_believed(tmp_path: Path) -> None:
+    clip = footage.shoot(tmp_path / "a.mp4")
+    told = clip.read_bytes()
+    entry = told.rindex(b"avc1")  # ISO/IEC 14496-12, 12.1.3: width and height are 28 bytes into it
+    clip.write_bytes(told[: entry + 28] + bytes((0, 80, 0, 48)) + told[entry + 32 :])
+    with media.opened(clip) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (80, 48)
+    assert (probe.probe(clip).width, probe.probe(clip).height) == (160, 96)
+    (folder := tmp_path / "work").mkdir()
+    plan = footage.made(folder, footage.listed([clip]))
+    assert not plan.cuts[0].conform
+    with media.opened(folder / orders.FILM) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (160, 96)
