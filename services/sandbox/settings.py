@@ -15,7 +15,7 @@ class Settings(settings.Process):
     sandbox_latency: float = pydantic.Field(0.5, ge=0, le=3600)
     """Seconds from a create to the earliest moment its clip may be done."""
     sandbox_instant: bool = False
-    """Every create is done at once, with one clip rendered at the start: for load tests."""
+    """Nothing is rendered: every clip is the same small one, when its latency is over. For load tests."""
 
     @pydantic.field_validator("sandbox_home")
     @classmethod

@@ -20,7 +20,7 @@ async def main() -> None:
     arguments.add_argument("--jobs", type=int, default=3000)
     arguments.add_argument("--scenes", type=int, default=100, help="scenes in each production")
     asked = arguments.parse_args()
-    os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_LOG_LEVEL": "WARNING"}
+    os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_SANDBOX_LATENCY": "0", "RUSHES_LOG_LEVEL": "WARNING"}
     async with home.running(_SERVICES) as of:
         await _measure(of, asked.jobs, asked.scenes)
 

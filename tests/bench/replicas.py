@@ -55,7 +55,7 @@ async def main() -> None:
     arguments.add_argument("--jobs", type=int, default=300, help="made by the line, for job and provider_gateway")
     arguments.add_argument("--films", type=int, default=2, help="cut at once by the compiler")
     asked = arguments.parse_args()
-    os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_LOG_LEVEL": "WARNING"}
+    os.environ |= {"RUSHES_SANDBOX_INSTANT": "true", "RUSHES_SANDBOX_LATENCY": "0", "RUSHES_LOG_LEVEL": "WARNING"}
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, medians of {asked.rounds} rounds\n")
     print("| service | work | processes | per second, of one's | CPU per unit, of one's: service | PostgreSQL | all |")
     print("|---|---|---|---|---|---|---|", flush=True)
