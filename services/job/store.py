@@ -23,7 +23,7 @@ _JOB_ROWS = sa.select(tables.JOBS, *(column.label(f"take_{column.name}") for col
 )
 # Made once: to put a query of so many columns together costs more than to run it.
 _BY_ID = _JOB_ROWS.where(db.among(tables.JOBS.c.id, "job_ids"))
-_FOUND = _BY_ID.where(tables.JOBS.c.tenant_id == sa.bindparam("of_tenant"))
+_FOUND = db.in_scope(_BY_ID, tables.JOBS.c.tenant_id)
 _PRODUCTION_FIELDS = [field.name for field in dataclasses.fields(domain.Production)]
 _CHANGING = (
     "id",
@@ -118,7 +118,7 @@ async def list_productions(
 
 async def find_jobs(conn: AsyncConnection, tenant_id: str, job_ids: Collection[str]) -> dict[str, domain.Job]:
     """Those of these jobs that the tenant has."""
-    rows = await conn.execute(_FOUND, {"of_tenant": tenant_id, "job_ids": list(job_ids)})
+    rows = await conn.execute(_FOUND, {"tenant": tenant_id, "job_ids": list(job_ids)})
     return {row["id"]: _job(row) for row in rows.mappings()}
 
 
