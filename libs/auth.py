@@ -83,6 +83,11 @@ def caller() -> Caller:
         raise TokenMissing from None
 
 
+def act_as(someone: Caller) -> None:
+    """Make `caller()` answer with someone from here on, in this task and in those it begins."""
+    _caller.set(someone)
+
+
 @contextlib.contextmanager
 def acting_as(someone: Caller) -> Iterator[None]:
     """Make `caller()` answer with someone, inside the block."""

@@ -1,5 +1,6 @@
 """Who may call a method and what its calls count towards, read from the contract, where each method says it."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class Access(NamedTuple):
 
     def check(self, caller: auth.Caller) -> None:
         """Raises RoleMissing, or ScopeMissing."""
-        held = frozenset().union(*(_GRANTS.get(role, frozenset()) for role in caller.roles))
+        held = _held(caller.roles)
         if self.role not in held and not (self.operator and OPERATOR in held):
             raise RoleMissing(role=f"{self.role} or {OPERATOR}" if self.operator else self.role)
         if caller.scopes is not None and not self._is_in(caller.scopes):
@@ -53,6 +54,12 @@ class Access(NamedTuple):
     def _is_in(self, scopes: frozenset[str]) -> bool:
         reads = {"rushes:read", f"{self.scope}:read"} if self.role == _VIEWER else set()
         return bool(scopes & {self.scope, *reads})
+
+
+@functools.cache
+def _held(roles: frozenset[str]) -> frozenset[str]:
+    """What these may do together; of roles there are few, whatever tokens say."""
+    return frozenset().union(*(_GRANTS.get(role, frozenset()) for role in roles))
 
 
 def of_services(names: Iterable[str]) -> dict[str, Access]:

@@ -1,7 +1,6 @@
 """What a call says besides its answer, as trailers: that it was done before, and what is left of a limit."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,14 +9,9 @@ import grpc.aio
 _CALL: ContextVar[grpc.aio.ServicerContext[Any, Any] | None] = ContextVar("call", default=None)
 
 
-@contextlib.contextmanager
-def of(context: grpc.aio.ServicerContext[Any, Any]) -> Iterator[None]:
-    """Inside of the block, what is said is said by this call."""
-    token = _CALL.set(context)
-    try:
-        yield
-    finally:
-        _CALL.reset(token)
+def begin(context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """What is said from here on, in the task of this call and in those it begins, is said by it."""
+    _CALL.set(context)
 
 
 def replayed() -> None:

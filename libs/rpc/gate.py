@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -113,21 +113,24 @@ class Gate(grpc.aio.ServerInterceptor):
         """What answers those who may ask this; what goes wrong is told them as google.rpc.Status."""
         rule = self._rules[method.path]
 
-        async def call(request: Any, context: Context) -> Any:
-            headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-            with _measured(method, headers, context), asides.of(context):
-                try:
-                    if rule.is_open:
-                        await self._counted(rule, _address(context.peer()))
-                        return await answer(request, context)
-                    with auth.acting_as(await self._caller(rule, headers)):
-                        return await answer(request, context)
-                except grpc.aio.AbortError:
-                    raise
-                except Exception as fault:
-                    await status.abort(context, _told(fault, method), self._domain)
+        async def told(request: Any, context: Context, headers: Mapping[str, str]) -> Any:
+            asides.begin(context)
+            try:
+                await self._admit(rule, headers, context)
+                return await answer(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as fault:
+                await status.abort(context, _told(fault, method), self._domain)
 
-        return call
+        return _measured(method, told)
+
+    async def _admit(self, rule: access.Access, headers: Mapping[str, str], context: Context) -> None:
+        """From here on the call acts for its caller; of a method that is open, for nobody."""
+        if rule.is_open:
+            await self._counted(rule, _address(context.peer()))
+        else:
+            auth.act_as(await self._caller(rule, headers))
 
     async def _caller(self, rule: access.Access, headers: Mapping[str, str]) -> auth.Caller:
         caller = await self._verifier.verify(_token(headers))
@@ -179,16 +182,22 @@ def _by_client(caller: auth.Caller, headers: Mapping[str, str]) -> auth.Caller:
     return dataclasses.replace(caller, client=told) if _CLIENT.fullmatch(told) else caller
 
 
-@contextlib.contextmanager
-def _measured(method: measures.Method, headers: Mapping[str, str], context: Context) -> Iterator[None]:
-    begun = measures.SERVER.begun(method)
-    with telemetry.span(method.title, headers, telemetry.Kind.SERVER, method.attributes, faults=()) as span:
-        try:
-            yield
-        except asyncio.CancelledError:
-            remaining = context.time_remaining()
-            is_late = remaining is not None and remaining < _AT_ITS_END_S
-            context.set_code(grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED)
-            raise
-        finally:
-            measures.SERVER.ended(method, begun, context.code() or grpc.StatusCode.OK, span)
+def _measured(method: measures.Method, told: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """What answers a call, counted, timed and traced: in one function, for each context manager costs a microsecond."""
+    title, attributes = method.title, method.attributes
+
+    async def call(request: Any, context: Context) -> Any:
+        headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        begun = measures.SERVER.begun(method)
+        with telemetry.span(title, headers, telemetry.Kind.SERVER, attributes, faults=()) as span:
+            try:
+                return await told(request, context, headers)
+            except asyncio.CancelledError:
+                remaining = context.time_remaining()
+                is_late = remaining is not None and remaining < _AT_ITS_END_S
+                context.set_code(grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED)
+                raise
+            finally:
+                measures.SERVER.ended(method, begun, context.code() or grpc.StatusCode.OK, span)
+
+    return call
