@@ -1,6 +1,7 @@
 """Productions and jobs between protobuf and the domain; checks requests, does no I/O."""
 
 import hashlib
+import math
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -318,6 +319,5 @@ def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
     """A moment; None stays None."""
     if value is None:
         return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(value)
-    return stamp
+    # `FromDatetime` takes three times as long, and a job has five of them.
+    return timestamp_pb2.Timestamp(seconds=math.floor(value.timestamp()), nanos=value.microsecond * 1000)
