@@ -174,6 +174,20 @@ def in_scope(query: sa.Select[Any], tenant_id: sa.ColumnElement[str]) -> sa.Sele
     return sa.select(theirs).select_from(_ALONG.join(theirs, sa.true()))
 
 
+def insertion(table: sa.Table, names: Sequence[str], **computed: sa.TextClause) -> sa.Insert:
+    """A statement that inserts many rows at once: one execution for all, where a list of rows is one for each.
+
+    The columns of these names come as `columns` makes them; what is `computed` is the same in every row.
+    """
+    told = [sa.func.unnest(sa.bindparam(name, type_=pg.ARRAY(table.c[name].type))) for name in names]
+    return sa.insert(table).from_select([*names, *computed], sa.select(*told, *computed.values()))
+
+
+def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """These rows, as an `insertion` of columns of these names takes them."""
+    return {name: [row[name] for row in rows] for name in names}
+
+
 def recordset(table: sa.Table, names: Sequence[str], parameter: str) -> sa.TableValuedAlias:
     """Rows, typed as the table's columns of these names, for one statement that changes them all.
 

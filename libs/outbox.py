@@ -58,7 +58,8 @@ STREAM = sa.Table(
 )
 
 # Made once: to put one together costs more than to run it.
-_SAY = sa.insert(OUTBOX)
+_SAID = ("id", "subject", "payload", "headers")
+_SAY = db.insertion(OUTBOX, _SAID)
 _UNPUBLISHED = (
     sa.select(OUTBOX.c.id, OUTBOX.c.subject, OUTBOX.c.payload, OUTBOX.c.headers)
     .where(OUTBOX.c.published_at.is_(None))
@@ -154,7 +155,7 @@ async def put_all(conn: AsyncConnection, said: Sequence[Said]) -> None:
         }
         for event, headers in said
     ]
-    await conn.execute(_SAY, rows)
+    await conn.execute(_SAY, db.columns(_SAID, rows))
     conn.info["spoken"] = True
 
 

@@ -25,6 +25,17 @@ _JOB_ROWS = sa.select(tables.JOBS, *(column.label(f"take_{column.name}") for col
 _BY_ID = _JOB_ROWS.where(db.among(tables.JOBS.c.id, "job_ids"))
 _FOUND = db.in_scope(_BY_ID, tables.JOBS.c.tenant_id)
 _PRODUCTION_FIELDS = [field.name for field in dataclasses.fields(domain.Production)]
+_REQUESTED = db.in_scope(
+    sa.select(tables.PRODUCTIONS).where(tables.PRODUCTIONS.c.request_id == sa.bindparam("asked")),
+    tables.PRODUCTIONS.c.tenant_id,
+)
+_ADD_PRODUCTION = (
+    pg.insert(tables.PRODUCTIONS)
+    .values({name: sa.bindparam(name) for name in (*_PRODUCTION_FIELDS, "request_id", "request_digest")})
+    .values(changed_at=tables.CHANGED_AT)
+    .on_conflict_do_nothing()
+    .returning(tables.PRODUCTIONS.c.id)
+)
 _CHANGING = (
     "id",
     "state",
@@ -53,6 +64,8 @@ _SAVE = (
 )
 _JOB_FIELDS = [field.name for field in dataclasses.fields(domain.Job) if field.name != "take"]
 _SLOT_FIELDS = [field.name for field in dataclasses.fields(domain.Slot)]
+_ADD_JOBS = db.insertion(tables.JOBS, _JOB_FIELDS, changed_at=tables.CHANGED_AT)
+_ADD_SLOTS = db.insertion(tables.SLOTS, _SLOT_FIELDS)
 
 
 async def insert_production_once(
@@ -64,31 +77,19 @@ async def insert_production_once(
     digest: bytes,
 ) -> bool:
     """Insert a production with all that is in it; False, and nothing written, when the request_id has one already."""
-    row = _production_row(production) | {
-        "request_id": request_id,
-        "request_digest": digest,
-        "changed_at": tables.CHANGED_AT,
-    }
-    inserted = await conn.execute(
-        pg.insert(tables.PRODUCTIONS).values(row).on_conflict_do_nothing().returning(tables.PRODUCTIONS.c.id)
-    )
-    if inserted.first() is None:
+    row = _production_row(production) | {"request_id": request_id, "request_digest": digest}
+    if (await conn.execute(_ADD_PRODUCTION, row)).first() is None:
         return False
-    if jobs:
-        values = {"changed_at": tables.CHANGED_AT}
-        await conn.execute(sa.insert(tables.JOBS).values(values), [_job_row(job, production.version) for job in jobs])
-    await conn.execute(sa.insert(tables.SLOTS), [_slot_row(slot) for slot in slots])
+    await add_jobs(conn, jobs, production.version)
+    await conn.execute(_ADD_SLOTS, db.columns(_SLOT_FIELDS, [_slot_row(slot) for slot in slots]))
     return True
 
 
 async def find_requested(
     conn: AsyncConnection, tenant_id: str, request_id: str
 ) -> tuple[domain.Production, bytes] | None:
-    """The production this request_id made before, and the digest of that request."""
-    query = sa.select(tables.PRODUCTIONS).where(
-        tables.PRODUCTIONS.c.tenant_id == tenant_id, tables.PRODUCTIONS.c.request_id == request_id
-    )
-    row = (await conn.execute(query)).mappings().first()
+    """The production this request_id made before, and the digest of that request; `conn` is a glance."""
+    row = (await conn.execute(_REQUESTED, {"tenant": tenant_id, "asked": request_id})).mappings().first()
     return (production(row), row["request_digest"]) if row else None
 
 
@@ -302,7 +303,7 @@ async def save_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], changed_i
 async def add_jobs(conn: AsyncConnection, jobs: Sequence[domain.Job], version: int) -> None:
     """Add jobs to a production, in this version of it, whose lock the caller holds."""
     rows = [_job_row(job, version) for job in jobs]
-    await conn.execute(sa.insert(tables.JOBS).values({"changed_at": tables.CHANGED_AT}), rows)
+    await conn.execute(_ADD_JOBS, db.columns(_JOB_FIELDS, rows))
 
 
 def production(row: sa.RowMapping) -> domain.Production:
