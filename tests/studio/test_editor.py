@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.studio import browser
 from tests.studio.conftest import Studio
@@ -47,6 +47,24 @@ class Desk:
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
+
+
+class Held:
+    """Requests of a page that are not let through: looks at scenes at first, then those of a method."""
+
+    def __init__(self, page: Page) -> None:
+        self._routes: dict[str, list[Route]] = {"GET": []}
+        page.route(re.compile(r"/p/[^/]+(\?scene=|/order)"), self._asked)
+
+    def _asked(self, route: Route) -> None:
+        self._routes[route.request.method].append(route) if route.request.method in self._routes else route.continue_()
+
+    def hold(self, method: str) -> None:
+        self._routes[method] = []
+
+    def let_go(self, method: str) -> None:
+        for route in self._routes.pop(method):
+            route.continue_()
 
 
 @pytest.fixture
@@ -217,6 +235,23 @@ def test_scenes_are_carried_by_keys(desk: Desk) -> None:
     desk.field("Move to").fill("1")
     desk.page.get_by_role("button", name="Move", exact=True).click()
     desk.expect_titles("Kitchen", "The sea", "Pier")
+
+
+def test_a_scene_that_is_chosen_is_the_one_that_is_acted_on_and_shown_while_its_page_is_on_the_way(desk: Desk) -> None:
+    page, held = desk.page, Held(desk.page)
+    desk.press("Home", "ArrowDown", *["Alt+ArrowUp"] * 3, *["Alt+ArrowDown"] * 2)
+    desk.expect_titles("Kitchen", "The sea", "Pier")
+    expect(page.get_by_role("heading", name="Scene 003")).to_be_visible()
+    held.let_go("GET")
+    expect(desk.field("Title")).to_have_value("Pier")
+    held.hold("POST")
+    desk.press("Alt+ArrowUp")
+    page.get_by_role("link", name="Kitchen").click()
+    expect(desk.field("Title")).to_have_value("Kitchen")
+    held.let_go("POST")
+    desk.expect_titles("Kitchen", "Pier", "The sea")
+    expect(desk.field("Title")).to_have_value("Kitchen")
+    expect(page).to_have_url(re.compile("pane=preview"))
 
 
 def test_scenes_are_carried_by_mouse_and_by_finger(windows: Windows, board: dict[str, Any]) -> None:

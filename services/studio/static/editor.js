@@ -8,14 +8,37 @@ const PULSE_MS = 5000;
 const FIELDS = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const editor = () => document.getElementById("editor");
 const here = (...names) => names.map((name) => document.querySelector(name)).find(Boolean);
-let films = null, wanted = null, opener = null;
+let films = null, wanted = null, chosen = null, opener = null;
 
 /** Show an address: the editor that comes back is morphed into this one, so that focus and players stay. */
 async function go(address, push = true) {
   wanted = { address, push };
   const mine = wanted;
   await htmx.ajax("GET", address, { source: "#editor", target: "#editor", select: "#editor", swap: "outerMorph", push: push && "true" });
-  if (wanted === mine) wanted = null;
+  if (wanted !== mine) return;
+  wanted = null;
+  aim(editor().dataset.scene);
+}
+
+/** Let the acts be about a scene from the moment it is chosen: its page is still on the way. */
+function aim(scene) {
+  const row = document.getElementById(`row-${scene}`);
+  if (!row) return;
+  for (const other of row.parentElement.children) {
+    other.toggleAttribute("data-current", other === row);
+    other.querySelector("a").ariaCurrent = other === row ? "true" : null;
+  }
+  for (const field of document.querySelectorAll("#editor [name=current], #add-before [name=before]")) field.value = scene;
+  here("#add [name=before]").value = row.nextElementSibling?.dataset.scene ?? "";
+}
+
+/** After an act: who chose another scene since gets there; else what the act shows is newer than what was on the way. */
+function arrive(ctx) {
+  if (ctx.chosen !== chosen) return go(chosen.address);
+  if (!wanted) return;
+  if (!ctx.hx.pushurl?.includes("scene=")) return refresh();
+  wanted = null;
+  htmx.trigger(editor(), "htmx:abort");
 }
 
 /** Show the same as it is now; somebody on the way to another scene gets there. */
@@ -47,6 +70,8 @@ function started(link) {
   if (link.dataset.post) return post(link.dataset.post);
   flush();
   if (!link.closest("#drawer")) opener = link;
+  chosen = { address: link.href };
+  aim(link.closest("#rows > li")?.dataset.scene);
   return go(link.href).then(() => ("shut" in link.dataset ? opener : here("#drawer-title"))?.focus({ preventScroll: true }));
 }
 
@@ -126,6 +151,7 @@ document.addEventListener("change", (event) => event.target.closest("[data-at-on
 document.addEventListener("editor:did", (event) => toast(event.detail.said, { word: "Undo", run: () => post("undo") }));
 document.addEventListener("editor:saved", () => refresh());
 document.addEventListener("htmx:error", (event) => event.detail.ctx && toast("That did not reach the studio. It is tried when you do it again."));
+document.addEventListener("htmx:config:request", ({ detail }) => { detail.ctx.chosen = chosen; });
 document.addEventListener("htmx:before:request", (event) => {
   if (event.detail.ctx.request.method === "POST") document.getElementById("refused").replaceChildren();
 });
@@ -140,6 +166,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   carry();
   find();
   if (!posted) return;
+  arrive(event.detail.ctx);
   if (document.activeElement.matches("body, .menu *, #add *, #place *")) here("#rows a[aria-current]")?.focus();
   for (const menu of document.querySelectorAll("#editor .menu[open]")) menu.open = false;
 });
