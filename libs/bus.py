@@ -57,6 +57,7 @@ class Bus:
     def __init__(self, client: Client, closed: asyncio.Event) -> None:
         self._client, self._closed = client, closed
         self._js = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
+        self._relays = list[_Relay]()
 
     @classmethod
     async def connect(cls, url: str, service: str) -> "Bus":
@@ -105,6 +106,10 @@ class Bus:
         """Send what is buffered and leave."""
         await self._client.close()
 
+    def is_well(self) -> bool:
+        """Whether NATS is there and JetStream answered when a relay last asked, which is every five seconds."""
+        return self._client.is_connected and all(relay.is_heard for relay in self._relays)
+
     def relay(self, database: db.Database, service: str) -> run.Part:
         """A part that publishes the outbox to the service's own stream; at least once, in no promised order.
 
@@ -113,6 +118,7 @@ class Bus:
         know another password.
         """
         relay = _Relay(self._js, database, service)
+        self._relays.append(relay)
         relaying = run.every("outbox_relay", 0.5, relay.tick, database.spoken)
 
         async def part(stop: asyncio.Event) -> None:
@@ -163,6 +169,7 @@ class _Relay:
     def __init__(self, js: Any, database: db.Database, service: str) -> None:
         self._js, self._database, self._service = js, database, service
         self._looked_at = 0.0
+        self.is_heard = True
 
     async def tick(self) -> int:
         """Publish one batch; returns how many were acknowledged."""
@@ -201,7 +208,12 @@ class _Relay:
         now = asyncio.get_running_loop().time()
         if now - self._looked_at < _LOOK_EVERY_S:
             return
-        stream = await self._js.stream_info(self._service)
+        try:
+            stream = await self._js.stream_info(self._service)
+        except Exception:
+            self.is_heard = False
+            raise
+        self.is_heard = True
         bus_measures.filled(stream)
         async with self._database.house() as conn:
             if again := await outbox.publish_again_if_lost(conn, str(stream.created)):

@@ -20,9 +20,10 @@ def of(
     means: operating.Means,
     servicers: Sequence[rpc.Servicer],
     knowing: Callable[[auth.Verifies], auth.Verifies] = lambda issuer: issuer,
+    bus: Callable[[], bool] | None = None,
 ) -> Entrance:
     """The door of a service, which also takes tokens made for it alone, and answers operators about these `means`;
-    `knowing` makes a verifier that knows more callers than the issuer does.
+    `knowing` makes a verifier that knows more callers than the issuer does, and `bus` tells whether the bus is there.
     """
     service, database = means.service, means.database
     audiences = [told.auth_audience, f"{told.auth_audience}-{service.replace('_', '-')}"]
@@ -44,5 +45,6 @@ def of(
         told.drain_s,
         encrypted,
         told.health_listen,
+        bus,
     )
     return Entrance(server, {"rpc": server.run, "keys": run.every("keys", _KEYS_EVERY_S, issuer.refresh)})

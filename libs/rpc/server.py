@@ -31,7 +31,7 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 120_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
-_LIVENESS = "liveness"
+_LIVENESS, _BUS = "liveness", "bus"
 
 
 class ServerDraining(errors.Unavailable):
@@ -51,7 +51,8 @@ class Servicer(NamedTuple):
 
 class Server:
     """One process's gRPC server; `port` is where it listens once `run` has begun, and `health_port` where health alone
-    is served as well, without encryption.
+    is served as well, without encryption. `bus` tells whether the bus is there: health says so under the name `bus`
+    alone, for calls are answered without it; probes ask other names, so that no pod is restarted or left out for it.
 
     `ready` is asked every second whether the process can do its work; three refusals in a row make it not serving.
     Told to stop, it says so for `drain_s` seconds while it still answers: clients turn to others meanwhile. Raises
@@ -70,8 +71,9 @@ class Server:
         drain_s: float = 0.0,
         encrypted: tls.Tls | None = None,
         health_listen: str | None = None,
+        bus: Callable[[], bool] | None = None,
     ) -> None:
-        self._encrypted, self._health_listen = encrypted, health_listen
+        self._encrypted, self._health_listen, self._bus = encrypted, health_listen, bus
         self._listen, self._servicers, self._ready, self._reflect = listen, servicers, ready, reflect
         self._drain_s = drain_s
         rules = access.of_services(servicer.name for servicer in servicers)
@@ -126,6 +128,8 @@ class Server:
         refusals, serving = _STRIKES, False
         while not stop.is_set():
             refusals = 0 if await self._ready() else refusals + 1
+            if self._bus:
+                await self._say(checks, [_BUS], self._bus())
             if serving != (refusals < _STRIKES):
                 serving = not serving
                 log.info("serving" if serving else "not_serving")

@@ -35,7 +35,7 @@ async def main() -> None:
         deadlines=uploads.DEADLINES_S | extraction.DEADLINES_S,
     )
     servicers = [servicer, sharing.servicer(shop), dead_letters.servicer(database, events.HANDLERS)]
-    front = entrance.of(told, operating.Means("compiler", database, told, stuck.of), servicers)
+    front = entrance.of(told, operating.Means("compiler", database, told, stuck.of), servicers, bus=channel.is_well)
     compiler_api.draining = front.server.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:

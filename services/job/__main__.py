@@ -36,7 +36,7 @@ async def main() -> None:
     servicer = rpc.Servicer(job_service_pb2_grpc.add_JobServiceServicer_to_server, job_api, "rushes.job.v1.JobService")
     moving = works.Works(database, told, clock)
     means = operating.Means("job", database, told, stuck.of)
-    front = entrance.of(told, means, [servicer, *moving.servicers()])
+    front = entrance.of(told, means, [servicer, *moving.servicers()], bus=channel.is_well)
     front.server.draining = job_api.draining
     metrics = telemetry.serve_metrics(told.metrics_listen)
     try:

@@ -34,9 +34,10 @@ async def main() -> None:
     limits = {wire.CURRENCY: told.budget_micros, wire.PLAY_CURRENCY: told.play_budget_micros}
     answers = api.GatewayApi(database, offer, limits, _clock, keys, safe)
     heard = events.Events(moving.admission, _clock).handlers()
-    front = entrance.of(told, works.operated(database, told), [api.servicer(answers), moving.letters(heard)])
-    front.server.draining = answers.draining
     channel = await bus.Bus.connect(told.nats_url, "provider_gateway")
+    served = [api.servicer(answers), moving.letters(heard)]
+    front = entrance.of(told, works.operated(database, told), served, bus=channel.is_well)
+    front.server.draining = answers.draining
     parts = {
         **front.parts,
         "relay": channel.relay(database, "provider_gateway"),

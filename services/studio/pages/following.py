@@ -1,5 +1,6 @@
 """One production as a live page follows it: what it has become, and which pieces of the page that changes."""
 
+import asyncio
 from typing import Any
 
 from starlette import requests
@@ -25,7 +26,7 @@ class Following:
         self._whole = self._head = False
         self._said: list[str] = []
         self._silent_until = 0.0
-        self._well: tuple[float, bool] = (0.0, True)
+        self._away = (0.0, "")
         self._measured = 0.0
 
     def watch(self) -> Any:
@@ -128,14 +129,15 @@ class Following:
         self._silent_until = now + _SAY_EVERY_S
         return f"{sentence} {counted.done} of {counted.scenes}."
 
-    def away(self, is_away: bool) -> str:
-        """The bar above the page, or none."""
+    def away(self, who: str) -> str:
+        """The bar above the page, or none: the `job` service is away, or the `bus` that brings it others' news."""
         moment = self.production.update_time if self.production.version else None
-        return self._of.render("parts/production_away.html", {"is_away": is_away, "moment": moment})
+        return self._of.render("parts/production_away.html", {"away": who, "moment": moment})
 
-    async def is_well(self) -> bool:
-        """Whether the job service says that it can work; asked now and then."""
-        now = self._now()
-        if now - self._well[0] > _LOOK_EVERY_S:
-            self._well = (now, await founding_ops.serving(self._of.services.channels["job"]))
-        return self._well[1]
+    async def who_is_away(self) -> str:
+        """`job` when that service says that it cannot work, `bus` when it hears nobody; asked now and then."""
+        now, channel = self._now(), self._of.services.channels["job"]
+        if now - self._away[0] > _LOOK_EVERY_S:
+            serves, hears = await asyncio.gather(founding_ops.serving(channel), founding_ops.hears(channel))
+            self._away = (now, "job" if not serves else "" if hears else "bus")
+        return self._away[1]

@@ -38,11 +38,11 @@ class Story(Protocol):
     def position(self) -> str:
         """What the reader has seen when there is no news."""
 
-    def away(self, is_away: bool) -> str:
-        """HTML that says so, as long as what the page shows may be old."""
+    def away(self, who: str) -> str:
+        """HTML that says so, as long as what the page shows may be old; of nobody it is empty."""
 
-    async def is_well(self) -> bool:
-        """Whether those who tell the story can."""
+    async def who_is_away(self) -> str:
+        """Which of those who tell the story, empty for nobody."""
 
 
 class Streams:
@@ -91,24 +91,24 @@ async def _following(story: Story, closed: asyncio.Event) -> AsyncIterator[bytes
                 yield _event("signed-out")
             if fault.code() in _FOR_GOOD:
                 return
-        yield data([story.away(True)])
+        yield data([story.away("job")])
         await _first(_AGAIN_S, closed.wait())
 
 
 async def _once(story: Story, closed: asyncio.Event) -> AsyncIterator[bytes]:
     news, call = asyncio.Event(), story.watch()
     hearing = asyncio.create_task(_hear(call, story, news))
-    was_well: bool | None = None
+    missed: str | None = None
     try:
         while not closed.is_set() and not (hearing.done() and not story.has_news()):
             if not story.has_news():
-                await _first(_PING_S if was_well else _AGAIN_S, news.wait(), closed.wait(), _done(hearing))
+                await _first(_PING_S if missed == "" else _AGAIN_S, news.wait(), closed.wait(), _done(hearing))
             if hearing.done() and hearing.exception():
                 break
             news.clear()
-            is_well = await story.is_well()
-            pieces = [story.away(not is_well)] if is_well != was_well else []
-            pieces, was_well = pieces + story.pieces(_PIECES), is_well
+            away = await story.who_is_away()
+            pieces = [story.away(away)] if away != missed else []
+            pieces, missed = pieces + story.pieces(_PIECES), away
             yield data(pieces, "" if story.has_news() else story.position()) if pieces else b": ping\n\n"
             await _first(_BEAT_S, closed.wait())
         if hearing.done():

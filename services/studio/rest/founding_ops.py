@@ -79,12 +79,20 @@ class Ops:
 
 async def serving(channel: grpc.aio.Channel) -> bool:
     """Whether the service at the other end takes calls."""
+    return await _said(channel, "") == health_pb2.HealthCheckResponse.SERVING
+
+
+async def hears(channel: grpc.aio.Channel) -> bool:
+    """Whether the service at the other end does not say that its bus is away; one that says nothing of it may hear."""
+    return await _said(channel, "bus") != health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def _said(channel: grpc.aio.Channel, name: str) -> int:
     try:
         stub: Any = health_pb2_grpc.HealthStub(channel)
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_S)
+        return int((await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=_HEALTH_S)).status)
     except grpc.aio.AioRpcError:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return health_pb2.HealthCheckResponse.UNKNOWN
 
 
 def _in_state(state: job_pb2.Job.State.ValueType) -> job_service_pb2.ListJobsRequest:

@@ -309,6 +309,22 @@ async def test_a_lost_stream_is_filled_again_and_handled_once(ends):
     assert await ends.heard() == sorted(event.job_id for event in EVENTS)
 
 
+async def test_while_jetstream_says_nothing_the_bus_is_not_well(ends):
+    async def is_well():
+        return ends.bus.is_well()
+
+    async def is_ill():
+        return not ends.bus.is_well()
+
+    await ends.js.delete_stream("job")
+    async with running(ends.relay):
+        await until(is_ill)
+        await topology.apply(ends.url, topology.load())
+        await until(is_well)
+    await ends.bus.close()
+    assert not ends.bus.is_well()
+
+
 async def test_how_full_the_stream_is_can_be_seen_before_it_refuses(ends):
     def filled():
         return prometheus_client.REGISTRY.get_sample_value("rushes_stream_fill_ratio", {"stream": "job"})

@@ -328,6 +328,22 @@ async def test_it_serves_only_while_it_is_ready(serve, echo, issuer):
     await door.health(service="")
 
 
+async def test_a_bus_that_is_away_has_a_name_of_its_own_and_calls_go_on(serve, echo, issuer):
+    there = [False]
+
+    async def ready():
+        return True
+
+    servicer = rpc.Servicer(add, echo, NAME)
+    server = rpc.Server("127.0.0.1:0", "test", [servicer], issuer.verifier(), ready, bus=lambda: there[0])
+    door = await serve("test", server=server)
+    await door.health(NOT_SERVING, service="bus")
+    for name in ("", NAME, "liveness"):
+        await door.health(service=name)
+    there[0] = True
+    await door.health(service="bus")
+
+
 async def test_it_answers_on_for_a_while_after_it_has_said_that_it_goes(serve, echo, issuer):
     door = await serve("test", rpc.Servicer(add, echo, NAME), drain_s=1.0)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{door.server.port}") as plain:
