@@ -1,6 +1,7 @@
 """The `rushes` command: each verb in one place, each loading only the rooms it needs."""
 
 import os
+import types
 from pathlib import Path
 from typing import Annotated
 
@@ -61,17 +62,15 @@ def up(
     while_used: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Start the whole house on this machine and keep it running; Ctrl-C drains it."""
-    from services.cli import household
-
-    household.up(_folder(home), detach, while_used, out, err)
+    of = _folder(home)
+    _household(of).up(of, detach, while_used, out, err)
 
 
 @app.command()
 def down(home: Home = None) -> None:
     """Stop the house: services drain first, then the bus, then the database."""
-    from services.cli import household
-
-    household.down(_folder(home), out)
+    of = _folder(home)
+    _household(of).down(of, out)
 
 
 @app.command()
@@ -79,17 +78,19 @@ def status(
     home: Home = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
 ) -> None:
     """Show every process of the house: pid, address, health, uptime, restarts. Exits with 1 when one is not healthy."""
-    from services.cli import household
+    from services.cli import afar, house
 
-    household.status(_folder(home), as_json, out)
+    of = _folder(home)
+    (afar if house.is_elsewhere(of) else _household(of)).status(of, as_json, out)
 
 
 @app.command()
 def doctor(home: Home = None) -> None:
     """Examine this machine and the house: what is wrong, and the remedy. Exits with 1 when something is."""
-    from services.cli import household
+    from services.cli import afar, house
 
-    household.doctor(_folder(home), out)
+    of = _folder(home)
+    (afar if house.is_elsewhere(of) else _household(of)).doctor(of, out)
 
 
 @app.command()
@@ -98,7 +99,7 @@ def token(home: Home = None) -> None:
     from services.cli import house
 
     of = house.load(_folder(home))
-    out.print(of.token.read_text(encoding="utf-8").strip())
+    out.print(house.bearer(of))
 
 
 @app.command("studio")
@@ -163,6 +164,27 @@ def main() -> None:
         raise SystemExit(int(ended.code)) from None
     except KeyboardInterrupt:
         raise SystemExit(int(exits.Code.INTERRUPTED)) from None
+
+
+def _household(folder: Path) -> types.ModuleType:
+    """The verbs about a house on this machine. Raises Ended where there can be none."""
+    from services.cli import house
+
+    if house.is_elsewhere(folder):
+        raise exits.Ended(
+            f"The house of {folder} runs elsewhere: whoever runs its containers starts and stops them.",
+            exits.Code.CONFLICT,
+        )
+    try:
+        from services.cli import household
+    except ModuleNotFoundError as missing:
+        raise exits.Ended(
+            f"Only the command is installed here, as in an image, without {missing.name}: no house can run here, and "
+            f"{folder} does not say where one runs. Name a folder that does with --home or RUSHES_HOME "
+            "(docs/kubernetes.md), or install everything.",
+            exits.Code.CONFIG,
+        ) from None
+    return household
 
 
 def _folder(home: Path | None) -> Path:

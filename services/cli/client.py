@@ -141,7 +141,7 @@ async def connect(of: house.House, name: str = "cli") -> AsyncIterator[Client]:
             gateway=provider_gateway_service_pb2_grpc.ProviderGatewayServiceStub(await channel("provider_gateway")),
             jobs=job_service_pb2_grpc.JobServiceStub(await channel("job")),
             films=compiler_service_pb2_grpc.CompilerServiceStub(await channel("compiler")),
-            token=of.token.read_text(encoding="utf-8").strip(),
+            token=house.bearer(of),
             name=name,
         )
 

@@ -1,7 +1,6 @@
 """Examines a house, running or not: each finding is fine, or says what is wrong and the remedy."""
 
 import asyncio
-import dataclasses
 import datetime
 import json
 import os
@@ -15,19 +14,10 @@ import asyncpg
 import psutil
 
 from services.cli import exits, house, issuer, keeper, nats, postgres, state, status
+from services.cli.finding import Finding
 
 _PYTHON = (3, 11)
 _CODECS = ("libx264", "aac", "mjpeg")
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `wrong` is empty when it is fine, else `remedy` says what to do."""
-
-    name: str
-    detail: str
-    wrong: str = ""
-    remedy: str = ""
 
 
 async def examine(
@@ -172,7 +162,7 @@ def _listener(port: int) -> str:
 
 
 async def _processes(of: house.House, told: state.State) -> AsyncIterator[Finding]:
-    for row in await status.rows(of, told):
+    for row in await status.rows(of, told.processes):
         if row.healthy:
             yield Finding(row.name, f"healthy at {row.address}")
         else:

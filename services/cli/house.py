@@ -97,11 +97,16 @@ class House:
 
 
 def default_folder() -> Path:
-    """RUSHES_HOME, else the XDG data folder."""
+    """RUSHES_HOME, else the XDG data folder. Raises Ended for a user who has neither, as in a container."""
     if home := os.environ.get("RUSHES_HOME"):
         return Path(home)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "rushes"
+    if data := os.environ.get("XDG_DATA_HOME"):
+        return Path(data) / "rushes"
+    try:
+        return Path.home() / ".local" / "share" / "rushes"
+    except RuntimeError:
+        nowhere = "This user has no home to look for a house in. Name the folder of one with --home or RUSHES_HOME."
+        raise exits.Ended(nowhere, exits.Code.CONFIG) from None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -117,12 +122,20 @@ def write_private(path: Path, text: str) -> None:
 
 def exists(folder: Path) -> bool:
     """Whether a house was ever started in this folder."""
-    return (folder / "house.json").exists()
+    return os.path.exists(folder / "house.json")  # unlike Path.exists, False where we may not look
 
 
 def is_elsewhere(folder: Path) -> bool:
     """Whether the house of this folder runs as containers, of which `services.cli.keys` made the keys."""
     return "elsewhere" in _read(folder / "house.json")
+
+
+def bearer(of: House) -> str:
+    """The token of the person at this machine. Raises Ended when there is none, or it is somebody else's."""
+    try:
+        return of.token.read_text(encoding="utf-8").strip()
+    except OSError as fault:
+        raise exits.Ended(f"{of.token} cannot be read: {fault.strerror}.", exits.Code.DENIED) from None
 
 
 def load(folder: Path) -> House:
@@ -246,7 +259,7 @@ def _webhook_secret(endpoint: str, key: str) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError:
         raise exits.Ended(f"{path} cannot be read: it belongs to another user. Use --home.") from None

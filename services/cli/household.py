@@ -61,7 +61,7 @@ def status(folder: Path, as_json: bool, out: rich.console.Console) -> None:
     told = state.read(folder)
     if told is None:
         raise exits.Ended(f"No house runs in {folder}; `rushes up` starts it.", exits.Code.NOT_FOUND)
-    rows = asyncio.run(census.rows(house.load(folder), told))
+    rows = asyncio.run(census.rows(house.load(folder), told.processes))
     if as_json:
         document = {"home": str(folder), "pid": told.pid, "phase": told.phase}
         out.print_json(json.dumps(document | {"processes": [dataclasses.asdict(row) for row in rows]}))
@@ -85,11 +85,8 @@ def doctor(folder: Path, out: rich.console.Console) -> None:
 async def _examine(folder: Path, out: rich.console.Console) -> int:
     wrong = 0
     async for finding in examination.examine(folder, datetime.datetime.now(datetime.UTC)):
-        if finding.wrong:
-            wrong += 1
-            out.print(f"✕ {finding.name}: {finding.wrong} ({finding.detail}). Remedy: {finding.remedy}.", markup=False)
-        else:
-            out.print(f"✓ {finding.name}: {finding.detail}", markup=False)
+        wrong += bool(finding.wrong)
+        finding.show(out)
     return wrong
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rich.table
 
-from services.cli import health, house, nats, postgres, state
+from services.cli import health, house
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,20 +26,21 @@ class Row:
 
 async def probe(of: house.House, name: str) -> bool:
     """Ask one process of the house whether it is healthy."""
-    match name:
-        case "postgres":
-            return await postgres.healthy(of)
-        case "nats":
-            return await nats.healthy(of)
-        case _ if name in house.HTTP_SERVICES:
-            return await health.answers(f"http://{of.address(name)}/healthz")
-        case _:
-            return await health.serving(of.address(name))
+    if name in house.HTTP_SERVICES:
+        return await health.answers(f"http://{of.address(name)}/healthz")
+    if name in house.SERVICES:
+        return await health.serving(of.address(name))
+    # Here, for where the command is alone neither can be loaded, nor is either there.
+    from services.cli import nats, postgres
+
+    if name == "nats":
+        return await nats.healthy(of)
+    return await postgres.healthy(of)
 
 
-async def rows(of: house.House, told: state.State) -> Sequence[Row]:
-    """Every process of a house that runs."""
-    answers = await asyncio.gather(*(probe(of, process["name"]) for process in told.processes))
+async def rows(of: house.House, processes: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
+    """Every process of a house that runs, as `state.State` has them."""
+    answers = await asyncio.gather(*(probe(of, process["name"]) for process in processes))
     return [
         Row(
             name=process["name"],
@@ -49,7 +51,7 @@ async def rows(of: house.House, told: state.State) -> Sequence[Row]:
             restarts=process["restarts"],
             trouble=process["trouble"],
         )
-        for process, answer in zip(told.processes, answers, strict=True)
+        for process, answer in zip(processes, answers, strict=True)
     ]
 
 

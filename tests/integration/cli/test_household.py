@@ -143,7 +143,7 @@ async def test_a_house_for_visitors_from_up_to_the_last_one_leaving(folder: Path
         told = state.read(folder)
         assert told is not None
         assert (told.pid, told.while_used) == (kept.pid, True)
-        rows = await status.rows(house.load(folder), told)
+        rows = await status.rows(house.load(folder), told.processes)
         assert [(row.name, row.healthy, row.restarts) for row in rows] == [("postgres", True, 0), ("nats", True, 0)]
         now = datetime.datetime.now(datetime.UTC)
         assert {finding.wrong async for finding in doctor.examine(folder, now)} == {""}

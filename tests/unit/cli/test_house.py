@@ -1,4 +1,5 @@
 import json
+import pwd
 import socket
 import stat
 from pathlib import Path
@@ -112,3 +113,15 @@ def test_a_service_is_told_what_it_needs_and_no_setting_of_ours(
     assert "RUSHES_DATABASE_URL" not in environment.of_service(of, "sandbox")
     assert "RUSHES_ENDPOINTS_FILE" in environment.of_service(of, "provider_gateway")
     assert of.secrets["job_owner"] not in " ".join(told.values())
+
+
+def test_who_has_no_home_is_told_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> pwd.struct_passwd:
+        raise KeyError(uid)
+
+    for name in ("RUSHES_HOME", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)  # as for a number that no /etc/passwd knows
+    with pytest.raises(exits.Ended, match="with --home or RUSHES_HOME") as ended:
+        house.default_folder()
+    assert ended.value.code == exits.Code.CONFIG
