@@ -99,7 +99,8 @@ class CompilerApi(uploads.Uploads):
         film = await self._film(request.film_id)
         async with self._database.tenant(film.tenant_id) as conn:
             export = await export_store.want(conn, exports.of(film, kind, self._clock()))
-        seen = export_wire.to_export(export, wire.edit_list(film).title, self._sign, self._clock())
+        title = wire.file_title(film, wire.edit_list(film).title)
+        seen = export_wire.to_export(export, title, self._sign, self._clock())
         return compiler_service_pb2.ExportFilmResponse(export=seen)
 
     async def ListExports(
@@ -109,7 +110,7 @@ class CompilerApi(uploads.Uploads):
         film, now = await self._film(request.film_id), self._clock()
         async with self._database.tenant(film.tenant_id) as conn:
             found = await export_store.of_film(conn, film)
-        title = wire.edit_list(film).title
+        title = wire.file_title(film, wire.edit_list(film).title)
         seen = [export_wire.to_export(export, title, self._sign, now) for export in found]
         return compiler_service_pb2.ListExportsResponse(exports=seen)
 

@@ -27,7 +27,7 @@ def format_of(request: compiler_service_pb2.ExportFilmRequest) -> exports.Format
 
 
 def to_export(value: exports.Export, title: str, sign: wire.Sign, now: datetime) -> export_pb2.Export:
-    """An export of the film of this title as callers see it."""
+    """An export as callers see it; its file is saved as this title."""
     message = export_pb2.Export(
         film_id=value.film_id,
         format=export_pb2.Export.Format.Value(f"FORMAT_{value.format}"),

@@ -101,7 +101,7 @@ def to_view(value: shares.Share) -> share_pb2.SharedView:
         is_generated=seen.is_generated,
         models=seen.models,
         allow_download=value.allow_download,
-        file_name=orders.file_name(seen.title, f".{seen.video.key.rpartition('.')[2]}"),
+        file_name=orders.file_name(seen.file_title or seen.title, f".{seen.video.key.rpartition('.')[2]}"),
         expire_time=wire.time(value.expires_at),
     )
 

@@ -61,7 +61,10 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is seen of a film or take, as it was when it was shared; `duration` in nanoseconds."""
+    """All that is seen of a film or take, as it was when it was shared; `duration` in nanoseconds.
+
+    `file_title` is what its file is saved as, empty where that is the title.
+    """
 
     title: str
     duration: int
@@ -72,6 +75,7 @@ class Snapshot:
     is_generated: bool = False
     models: tuple[str, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    file_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,8 @@ class Share:
     viewed_at: datetime | None = None
 
 
-def of_film(made: domain.Result, told: Manifest) -> Snapshot:
-    """What is seen of a finished film."""
+def of_film(made: domain.Result, told: Manifest, file_title: str) -> Snapshot:
+    """What is seen of a finished film, whose file is saved as this title."""
     makers = (shot.maker.model for shot in told.shots if shot.maker)
     return Snapshot(
         title=told.title,
@@ -110,6 +114,7 @@ def of_film(made: domain.Result, told: Manifest) -> Snapshot:
         language=told.language,
         is_generated=told.generated,
         models=tuple(dict.fromkeys(filter(None, makers))),
+        file_title=file_title,
         chapters=tuple(Chapter(shot.title, _nanos(shot.start, told.profile.fps)) for shot in told.shots),
     )
 

@@ -9,7 +9,7 @@ import grpc.aio
 from libs import audit, auth, ids, paging, rpc
 from rushes.compiler.v1 import share_service_pb2 as pb
 from rushes.compiler.v1 import share_service_pb2_grpc as pb_grpc
-from services.compiler import domain, exports, manifest, orders, share_store, share_wire, shares, store, workshop
+from services.compiler import domain, exports, manifest, orders, share_store, share_wire, shares, store, wire, workshop
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -101,7 +101,8 @@ class ShareApi(pb_grpc.ShareServiceServicer):
             await self._shop.files.get_file(told.key, path)
             text = await asyncio.to_thread(path.read_text, "utf-8")
         assert film.result is not None, "it has files"
-        return shares.of_film(film.result, manifest.read(text))
+        made = manifest.read(text)
+        return shares.of_film(film.result, made, wire.file_title(film, made.title))
 
     async def _stored(self, key: str) -> domain.Media:
         """What is stored there. Raises BlobMissing, and Invalid for what can be no key."""

@@ -194,7 +194,7 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
     if value.result:
         _add_result(message, value.result)
         if sign:
-            _add_files(message, value.result, _file_title(value, wanted.title), sign, now)
+            _add_files(message, value.result, file_title(value, wanted.title), sign, now)
     return message
 
 
@@ -220,8 +220,8 @@ def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: 
             getattr(message, output.field).CopyFrom(media(kept, orders.file_name(title, output.suffix), sign, expires))
 
 
-def _file_title(value: domain.Film, title: str) -> str:
-    """What its files are saved as, such as `The Letter - cut 3 - 1080p`; lines are those of the shorter side."""
+def file_title(value: domain.Film, title: str) -> str:
+    """What its files and exports are saved as: `The Letter - cut 3 - 1080p`; lines are those of the shorter side."""
     if not value.result or not value.cut_number:
         return title
     return f"{title} - cut {value.cut_number} - {min(value.result.width, value.result.height)}p"

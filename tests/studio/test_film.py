@@ -169,7 +169,7 @@ def test_an_export_is_made_when_it_is_asked_for(window: browser.Window, filmed: 
     page.get_by_role("button", name="Timeline, EDL").click()
     with page.expect_download() as taken:
         page.get_by_role("link", name="Timeline, EDL").click()
-    assert taken.value.suggested_filename == "The Letter.edl"
+    assert taken.value.suggested_filename == "The Letter - cut 1 - 720p.edl"
     with page.expect_download() as taken:
         page.get_by_role("link", name="Film, MP4").click()
     assert taken.value.suggested_filename == "The Letter - cut 1 - 720p.mp4"

@@ -137,7 +137,7 @@ def test_the_file_may_be_kept_where_that_is_allowed(windows: Windows, studio: St
     page.goto(place)
     with page.expect_download() as coming:
         page.get_by_role("link", name="Download").click()
-    assert coming.value.suggested_filename == "The Letter.mp4"
+    assert coming.value.suggested_filename == "The Letter - cut 1 - 360p.mp4"
     assert coming.value.path().stat().st_size == int(film["video"]["size_bytes"])
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from google.protobuf import duration_pb2
 from PIL import Image
 
+from libs import ids
 from rushes.compiler.v1 import export_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, media_pb2
 from services.compiler import export_store, manifest
@@ -36,8 +37,8 @@ async def stored(compiler: Compiler, media: Any) -> bytes:
     return content
 
 
-async def filmed(compiler: Compiler) -> Any:
-    """A finished film of two scenes, made by known models, with captions."""
+async def filmed(compiler: Compiler, storyboard_id: str = "") -> Any:
+    """A finished film of two scenes, made by known models, with captions; the cut of a storyboard, or of none."""
     edits = edit_list(await compiler.clip(), await compiler.clip(footage.Take(first_number=30)))
     for cut in edits.cuts:
         cut.provenance.CopyFrom(
@@ -46,7 +47,8 @@ async def filmed(compiler: Compiler) -> Any:
     edits.cuts[0].captions.add(text="Guten Tag", first_frame=2, frames=10)
     edits.captions.language = "de"
     edits.title = "Der Brief"
-    film = (await compiler("CreateFilm", request_id=str(uuid.uuid4()), edit_list=edits)).film
+    asked = {"request_id": str(uuid.uuid4()), "edit_list": edits, "storyboard_id": storyboard_id}
+    film = (await compiler("CreateFilm", **asked)).film
     return await finished(compiler, film)
 
 
@@ -62,6 +64,10 @@ async def exported(compiler: Compiler, film: Any, kind: Any) -> Any:
     await compiler("ExportFilm", film_id=film.id, format=kind)
     await compiler.tick()
     return (await compiler("ExportFilm", film_id=film.id, format=kind)).export
+
+
+async def listed(compiler: Compiler, film_id: str) -> Any:
+    return (await compiler("ListExports", film_id=film_id)).exports
 
 
 async def test_a_finished_film_has_all_that_belongs_to_it(compiler: Compiler) -> None:
@@ -115,14 +121,15 @@ async def test_a_film_that_was_made_before_has_a_manifest_of_its_own(compiler: C
 @pytest.mark.parametrize(
     ("kind", "name", "start"),
     [
-        (Format.FORMAT_EDL, "Der Brief.edl", b"TITLE: Der Brief\r\n"),
-        (Format.FORMAT_FCPXML, "Der Brief.fcpxml", b"<?xml"),
-        (Format.FORMAT_CSV, "Der Brief.csv", b"\xef\xbb\xbfnumber,title"),
-        (Format.FORMAT_OTIO, "Der Brief.otio", b"{"),
+        (Format.FORMAT_EDL, "Der Brief - cut 1 - 96p.edl", b"TITLE: Der Brief\r\n"),
+        (Format.FORMAT_FCPXML, "Der Brief - cut 1 - 96p.fcpxml", b"<?xml"),
+        (Format.FORMAT_CSV, "Der Brief - cut 1 - 96p.csv", b"\xef\xbb\xbfnumber,title"),
+        (Format.FORMAT_OTIO, "Der Brief - cut 1 - 96p.otio", b"{"),
     ],
 )
 async def test_a_film_as_another_editor_reads_it(compiler: Compiler, kind: Any, name: str, start: bytes) -> None:
-    export = await exported(compiler, await filmed(compiler), kind)
+    export = await exported(compiler, await filmed(compiler, ids.new("sb")), kind)
+    assert [export.media.file_name] == [one.media.file_name for one in await listed(compiler, export.film_id)]
     assert (export.state, export.progress) == (export_pb2.Export.STATE_COMPLETED, 1.0)
     assert export.media.file_name == name
     assert (await stored(compiler, export.media)).startswith(start)

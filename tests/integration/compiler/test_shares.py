@@ -9,7 +9,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 
-from libs import audit, auth, db
+from libs import audit, auth, db, ids
 from rushes.compiler.v1 import share_service_pb2 as pb
 from rushes.compiler.v1 import share_service_pb2_grpc as pb_grpc
 from services.compiler import share_store
@@ -73,7 +73,7 @@ def links(compiler: Compiler) -> Links:
 
 
 async def test_a_film_is_shown_to_whoever_has_the_link(links: Links) -> None:
-    film = await filmed(links.compiler)
+    film = await filmed(links.compiler, ids.new("sb"))
     made = await links("CreateShare", request_id=str(uuid.uuid4()), film_id=film.id)
     assert made.secret.startswith("rushes_share_")
     assert len(made.secret.removeprefix("rushes_share_")) == 32
@@ -86,7 +86,11 @@ async def test_a_film_is_shown_to_whoever_has_the_link(links: Links) -> None:
         ("Scene no. 1", 1000),
     ]
     assert list(view.models) == ["openai/sora-2"]
-    assert (view.captions_language, view.file_name, view.allow_download) == ("de", "Der Brief.mp4", False)
+    assert (view.captions_language, view.file_name, view.allow_download) == (
+        "de",
+        "Der Brief - cut 1 - 96p.mp4",
+        False,
+    )
     assert view.video.key.endswith("/film.mp4")
     assert (view.video.size_bytes, view.video.sha256) == (film.video.size_bytes, film.video.sha256)
     assert (view.poster.content_type, view.captions.content_type) == ("image/jpeg", "text/vtt")
