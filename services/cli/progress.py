@@ -51,6 +51,7 @@ class Production:
     def __init__(self) -> None:
         self.told = job_pb2.Production()
         self.jobs: dict[str, job_pb2.Job] = {}
+        self.paces: dict[str, job_pb2.Pace] = {}
         self.reused: list[job_pb2.ProductionScene] = []
         self.away = False
 
@@ -58,6 +59,7 @@ class Production:
         """Take the news in; returns a line for each change that a person would notice."""
         match news.WhichOneof("change"):
             case "snapshot":
+                self._measure(news.snapshot)
                 self.reused = [one for one in news.snapshot.scenes if one.action == job_pb2.ScenePlan.ACTION_REUSE]
                 changed = [f"scene {one.scene_number} {one.scene_title}: its take is used again" for one in self.reused]
                 changed += [line for job in news.snapshot.jobs for line in self._hear_job(job)]
@@ -92,22 +94,34 @@ class Production:
             parts.append("the job service is away, asking again")
         return " · ".join(parts)
 
+    def detail(self, job: job_pb2.Job) -> str:
+        """As `detail`; of a clip that is being made, how long its model usually takes, where that was measured."""
+        pace = self.paces.get(job.spec.model)
+        if pace is None or state(job) != "filming":
+            return detail(job)
+        least, most = (_minutes(round(one.ToTimedelta().total_seconds())) for one in (pace.p50, pace.p90))
+        return f"usually {least}" + (f" to {most}" if most != least else "")
+
     def _hear_job(self, job: job_pb2.Job) -> list[str]:
         before = self.jobs.get(job.id)
         self.jobs[job.id] = job
-        said = f"{state(job)} {detail(job)}".rstrip()
-        if before is not None and said == f"{state(before)} {detail(before)}".rstrip():
+        said = f"{state(job)} {self.detail(job)}".rstrip()
+        if before is not None and said == f"{state(before)} {self.detail(before)}".rstrip():
             return []
         return [f"scene {job.scene_number} {job.scene_title}: {said}"]
 
     def _hear_production(self, told: job_pb2.Production) -> list[str]:
         before, self.told = self.told, told
+        self._measure(told)
         cutting = job_pb2.Production.STATE_COMPILING
         if told.state == cutting and before.state != cutting:
             return ["cutting the film"]
         if told.state in _HELD and before.state != told.state:
             return [_HELD[told.state]]
         return []
+
+    def _measure(self, told: job_pb2.Production) -> None:
+        self.paces |= {pace.model: pace for pace in told.paces}
 
 
 def state(job: job_pb2.Job) -> str:
@@ -162,7 +176,7 @@ def _table(of: Production, now: datetime.datetime) -> rich.console.Group:
             rich.text.Text(job.scene_title or job.spec.prompt[:40]),
             word,
             _lasting(job, now),
-            rich.text.Text(detail(job) or job.spec.model),
+            rich.text.Text(of.detail(job) or job.spec.model),
             style=_COLOURS.get(word, ""),
         )
     return rich.console.Group(
@@ -173,5 +187,9 @@ def _table(of: Production, now: datetime.datetime) -> rich.console.Group:
 def _lasting(job: job_pb2.Job, now: datetime.datetime) -> str:
     if job.state in (job_pb2.Job.STATE_WAITING, job_pb2.Job.STATE_SUCCEEDED, job_pb2.Job.STATE_FAILED):
         return ""
-    seconds = max(0, int(now.timestamp() - job.update_time.ToSeconds()))
+    since = job.accept_time if state(job) == "filming" and job.HasField("accept_time") else job.update_time
+    return _minutes(max(0, int(now.timestamp() - since.ToSeconds())))
+
+
+def _minutes(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02}"

@@ -20,14 +20,14 @@ EVERYWHERE = set("__init__ __main__ settings domain store wire api events ticks"
 
 NAMED = {
     "cli": """
-        afar auditor audits backup board board_calls board_exchange board_fields board_file board_files board_lines
-        board_rules board_stills board_verbs buying calls check check_files check_gateway check_jobs
+        afar auditor audits backup board board_calls board_exchange board_fields board_file board_files
+        board_lines board_rules board_stills board_verbs buying calls check check_files check_gateway check_jobs
         check_provider check_said client config config_guide consent credentials cutting databases dead delivery
         doctor download each edit_file edit_form edit_list environment exits field_words film film_files
-        film_verbs finding floor gateway health house household issuer keeper keys leash links locksmith migrations nats
-        ops people plan_lines porter postbox postgres processes production productions progress purse reels runs
-        screening shelf slate spending state status steward studio supervisor takes undertaker visit warden
-        webhook yaml_file
+        film_verbs finding floor gateway health house household issuer keeper keys leash links locksmith
+        migrations nats ops people plan_lines porter postbox postgres processes production productions progress
+        purse reels runs screening shelf slate spending state status steward studio supervisor takes undertaker
+        visit warden webhook yaml_file
     """,
     "compiler": """
         archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from libs import auth, paging, rpc
 from rushes.job.v1 import job_pb2
 from rushes.job.v1 import job_service_pb2 as pb
-from services.job import changes, domain, feeds, wire
+from services.job import changes, domain, estimate, feeds, measures, wire
 from services.job.api import desk
 
 _LOOK_EVERY_S = 0.25
@@ -80,14 +80,20 @@ class Watches(desk.Desk):
         async def read() -> _Looked | None:
             async with self.database.tenant(tenant_id) as conn:
                 found = await changes.since(conn, tenant_id, production_id, seen)
-            return None if seen.version > found.production.version else self._looked(found, seen, bound)
+                if seen.version > found.production.version:
+                    return None
+                made = {job.model for job in found.jobs if job.state is domain.JobState.SUCCEEDED}
+                paces = estimate.paces(await measures.seconds(conn, tenant_id, made))
+            return self._looked(found, paces, seen, bound)
 
         looked = await self._feed.shared((tenant_id, production_id, seen), read)
         if looked is None:
             return await self._anew(production_id, bound, [pb.WatchProductionResponse(resync=pb.Resync())])
         return looked
 
-    def _looked(self, found: changes.Changed, seen: changes.Place, bound: str) -> _Looked:
+    def _looked(
+        self, found: changes.Changed, paces: Sequence[estimate.Pace], seen: changes.Place, bound: str
+    ) -> _Looked:
         """The same messages for all who are at the same place."""
         steps = []
         for job in found.jobs:
@@ -96,6 +102,7 @@ class Watches(desk.Desk):
         after = changes.Place(found.production.version, changes.LAST)
         if after != seen:
             message = wire.production(found.production, found.cost_micros)
+            message.paces.extend(map(wire.pace, paces))
             steps.append(pb.WatchProductionResponse(resume_token=paging.encode(after, bound), production=message))
         return _Looked(after, steps, found.production.state in domain.PRODUCTION_ENDS)
 

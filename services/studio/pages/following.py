@@ -44,9 +44,15 @@ class Following:
             self._one(told.job)
 
     def _turn(self, production: job_pb2.Production) -> None:
-        """What a change leaves out stays as it was."""
+        """What a change leaves out stays as it was; where clips take longer or shorter now, that is shown anew."""
+        renewed = {it.model for it in production.paces}
         production.scenes.extend(self.production.scenes)
-        production.paces.extend(self.production.paces)
+        production.paces.extend(it for it in self.production.paces if it.model not in renewed)
+        if renewed:
+            rows = (
+                (job.id, reel.usual(self.production, job), reel.usual(production, job)) for job in self.jobs.values()
+            )
+            self._changed |= dict.fromkeys(job_id for job_id, before, now in rows if before != now)
         if self.production.HasField("time_left"):
             production.time_left.CopyFrom(self.production.time_left)
         self.production, self._head = production, True

@@ -115,7 +115,7 @@ def of_job(production: job_pb2.Production, job: job_pb2.Job) -> Row:
         sentence=sentence,
         groups=_groups(production, job, state),
         since=_since(job).ToJsonString() if state in ("submitting", "generating", "fetching") else "",
-        usual=_usual(production, job) if state == "generating" else None,
+        usual=usual(production, job),
         cost=job.cost if job.HasField("cost") else None,
         most=job.quoted,
         is_open=job.state in OPEN,
@@ -133,9 +133,10 @@ def _since(job: job_pb2.Job) -> timestamp_pb2.Timestamp:
     return job.accept_time if accepted else job.update_time
 
 
-def _usual(production: job_pb2.Production, job: job_pb2.Job) -> Usual | None:
+def usual(production: job_pb2.Production, job: job_pb2.Job) -> Usual | None:
+    """How long its model usually takes, while the clip is generated and as far as that is known."""
     pace = next((it for it in production.paces if it.model == job.spec.model), None)
-    if pace is None:
+    if pace is None or standing.of_job(job)[0] != "generating":
         return None
     least, most = words.timecode(pace.p50), words.timecode(pace.p90)
     return Usual(least if least == most else f"{least} to {most}", pace.p90.ToMilliseconds() / 1000)

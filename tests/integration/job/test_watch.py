@@ -45,6 +45,19 @@ async def test_from_the_snapshot_to_the_end(crew):
     assert [message.job.id for message in rest if message.HasField("job")] == [second.id]
 
 
+async def test_what_clips_take_is_measured_anew_with_each_that_is_stored(crew):
+    jobs = await crew.begin(*[False] * 4)
+    watch = crew.watch(jobs[0].production_id)
+    assert not (await watch.read()).snapshot.paces
+    await crew.hear(*map(news.moved, jobs))
+    moved = await told(watch, 5)
+    assert not moved[-1].production.paces, "nothing was stored"
+    await crew.hear(*map(news.stored, jobs[:3]))
+    (pace,) = (await told(watch, 4))[-1].production.paces
+    assert (pace.model, pace.samples) == ("sandbox/reel-1", 3)
+    watch.cancel()
+
+
 async def test_a_cut_loses_nothing(crew):
     jobs = await crew.begin(False, False, False)
     watch = crew.watch(jobs[0].production_id)

@@ -52,6 +52,12 @@ def test_a_line_for_each_change_and_none_for_what_stays() -> None:
         "scene 1 Scene 1: checking the answer was lost; it is looked for, not bought again"
         " (`rushes submissions list --state unknown`)"
     ]
+    pace = job_pb2.Pace(model="", p50={"seconds": 63}, p90={"seconds": 76}, samples=3)
+    assert seen.hear(news(Made(state=Made.STATE_FILMING, paces=[pace]))) == []
+    assert seen.hear(news(job(1, submission_state="ACCEPTED"))) == ["scene 1 Scene 1: filming usually 1:03 to 1:16"]
+    pace.p50.seconds = 76
+    seen.hear(news(Made(state=Made.STATE_FILMING, paces=[pace])))
+    assert seen.detail(seen.jobs["job_1"]) == "usually 1:16"
     done = job(1, state=Job.STATE_SUCCEEDED, cost=money_pb2.Money(currency="XTS", micros=400_000))
     assert seen.hear(news(done)) == ["scene 1 Scene 1: done 0.40 in play money"]
     assert seen.hear(news(Made(state=Made.STATE_COMPILING))) == ["cutting the film"]

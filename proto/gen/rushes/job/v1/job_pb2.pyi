@@ -195,8 +195,8 @@ class Production(_message.Message):
 
     @_builtins.property
     def paces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pace]:
-        """paces of the models that its unfinished jobs are made with, as far as they were measured; absent in lists and in
-        changes that a watch sends.
+        """paces of the models that its unfinished jobs are made with, as far as they were measured; absent in lists. A change
+        that WatchProduction sends has those of the models of which a clip has just been stored, measured anew.
         """
 
     def __init__(
