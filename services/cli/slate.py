@@ -143,6 +143,7 @@ def _queue(of: queue_pb2.QueueLine) -> str:
     counts = {"waiting": of.waiting, "parked": of.parked, "running": of.running, "stuck": of.stuck}
     counts |= {"done in the last hour": of.succeeded, "failed in the last hour": of.failed}
     parts = [f"{count} {what}" for what, count in counts.items() if count]
+    parts += [f"{why.reason} {why.jobs}" for why in of.failures]
     if of.HasField("oldest_waiting_time"):
         parts.append(f"waiting since {wire.clock(of.oldest_waiting_time)}")
     if of.HasField("oldest_running_time"):

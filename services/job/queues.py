@@ -1,6 +1,8 @@
 """The queries on what waits and runs, and on what has ended in the last hour."""
 
 import enum
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ from libs import errors
 from services.job import domain, lifecycle, tables
 
 _JOBS = tables.JOBS
-_MOST = 1000
+_MOST, _MOST_REASONS = 1000, 20
 _RECENT, _SHARES = timedelta(hours=1), {"p50_s": 0.5, "p95_s": 0.95}
 
 
@@ -28,7 +30,9 @@ class GroupBy(enum.StrEnum):
 
 
 class Line(NamedTuple):
-    """What waits and runs of one key, and what has ended in the last hour: p50 and p95 in seconds, None of nothing."""
+    """What waits and runs of one key, and what has ended in the last hour: p50 and p95 in seconds, None of nothing, and
+    the jobs that failed for each reason.
+    """
 
     key: str
     waiting: int = 0
@@ -41,6 +45,7 @@ class Line(NamedTuple):
     failed: int = 0
     p50_s: float | None = None
     p95_s: float | None = None
+    failures: Sequence[tuple[str, int]] = ()
 
 
 _KEYS: dict[GroupBy, sa.ColumnElement[str]] = {
@@ -54,7 +59,14 @@ async def lines(conn: AsyncConnection, tenant_id: str | None, by: GroupBy, now: 
     """One for each key, the longest queue first; of all tenants when none is named."""
     ended = {row.key: row._asdict() for row in await conn.execute(_scoped(_ended(by, now), tenant_id))}
     held = {row.key: row._asdict() for row in await conn.execute(_scoped(_open(by, now), tenant_id))}
-    return [Line(**held.get(key, {}) | ended.get(key, {})) for key in {**held, **ended}][:_MOST]
+    why: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    if any(one["failed"] for one in ended.values()):
+        for key, reason, failed in await conn.execute(_scoped(_failed(by, now), tenant_id)):
+            why[key].append((reason, failed))
+    found = (
+        held.get(key, {}) | ended.get(key, {}) | {"failures": why[key][:_MOST_REASONS]} for key in {**held, **ended}
+    )
+    return [Line(**one) for one in found][:_MOST]
 
 
 def _open(by: GroupBy, now: datetime) -> sa.Select[*tuple[Any, ...]]:
@@ -93,6 +105,16 @@ def _ended(by: GroupBy, now: datetime) -> sa.Select[Any]:
         .where(_JOBS.c.ended_at > now - _RECENT)
         .group_by(sa.text("key"))
         .order_by(sa.text("key"))
+        .limit(_MOST)
+    )
+
+
+def _failed(by: GroupBy, now: datetime) -> sa.Select[Any]:
+    return (
+        sa.select(_KEYS[by].label("key"), _JOBS.c.fault["reason"].astext.label("reason"), sa.func.count().label("jobs"))
+        .where(_JOBS.c.ended_at > now - _RECENT, _JOBS.c.state == domain.JobState.FAILED)
+        .group_by(sa.text("key"), sa.text("reason"))
+        .order_by(sa.text("jobs DESC"), sa.text("reason"))
         .limit(_MOST)
     )
 

@@ -38,4 +38,5 @@ def _line(one: queues.Line) -> queue_pb2.QueueLine:
         failed=one.failed,
         p50=wire.length(one.p50_s) if one.p50_s is not None else None,
         p95=wire.length(one.p95_s) if one.p95_s is not None else None,
+        failures=[queue_pb2.FailureCount(reason=reason, jobs=jobs) for reason, jobs in one.failures],
     )

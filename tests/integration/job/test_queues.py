@@ -44,17 +44,20 @@ async def test_what_has_ended_is_not_counted(busy):
 
 
 async def test_what_has_just_ended_is_counted_and_how_long_it_took(crew, clock):
-    made = await crew.begin(*[False] * 5)
+    made = await crew.begin(*[False] * 7)
     await crew.hear(*map(news.moved, made))
-    told = [news.stored(job) for job in made[:4]] + [news.failed(made[4])]
+    refused = news.failed(made[6])
+    refused.reason = "PROVIDER_REJECTED"
+    told = [*map(news.stored, made[:4]), *map(news.failed, made[4:6]), refused]
     for minute, one in enumerate(told, 1):
         one.event_time.CopyFrom(news.at(news.NOW + datetime.timedelta(minutes=minute)))
     await crew.hear(*told)
     (line,) = await stats(crew, group_by=BY.GROUP_BY_PROVIDER)
-    assert (line.key, line.running, line.succeeded, line.failed) == ("sandbox", 0, 4, 1)
+    assert (line.key, line.running, line.succeeded, line.failed) == ("sandbox", 0, 4, 3)
+    assert [(why.reason, why.jobs) for why in line.failures] == [("PROVIDER_FAILED", 2), ("PROVIDER_REJECTED", 1)]
     assert (line.p50.seconds, line.p95.seconds) == (120, 240)
     assert not await stats(crew, "other")
-    clock.forward(minutes=66)
+    clock.forward(minutes=68)
     assert not await stats(crew)
 
 

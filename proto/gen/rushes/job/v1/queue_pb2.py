@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19rushes/job/v1/queue.proto\x12\rrushes.job.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x02\n\tQueueLine\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x0e\n\x06parked\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x37\n\x13oldest_waiting_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13oldest_running_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stuck\x18\x07 \x01(\x05\x12\x11\n\tsucceeded\x18\x08 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\t \x01(\x05\x12&\n\x03p50\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p95\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Durationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19rushes/job/v1/queue.proto\x12\rrushes.job.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x02\n\tQueueLine\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x0e\n\x06parked\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x37\n\x13oldest_waiting_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13oldest_running_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stuck\x18\x07 \x01(\x05\x12\x11\n\tsucceeded\x18\x08 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\t \x01(\x05\x12&\n\x03p50\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p95\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08\x66\x61ilures\x18\x0c \x03(\x0b\x32\x1b.rushes.job.v1.FailureCount\",\n\x0c\x46\x61ilureCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04jobs\x18\x02 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rushes.job.v1.queue_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUEUELINE']._serialized_start=110
-  _globals['_QUEUELINE']._serialized_end=428
+  _globals['_QUEUELINE']._serialized_end=475
+  _globals['_FAILURECOUNT']._serialized_start=477
+  _globals['_FAILURECOUNT']._serialized_end=521
 # @@protoc_insertion_point(module_scope)

@@ -3,10 +3,12 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -35,6 +37,7 @@ class QueueLine(_message.Message):
     FAILED_FIELD_NUMBER: _builtins.int
     P50_FIELD_NUMBER: _builtins.int
     P95_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key is the provider, such as "sandbox", the model, such as "sandbox/reel-1", or the tenant."""
     waiting: _builtins.int
@@ -67,6 +70,10 @@ class QueueLine(_message.Message):
     def p95(self) -> _duration_pb2.Duration:
         """p95 is what nineteen of twenty took at most."""
 
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailureCount]:
+        """failures are why jobs failed in the last hour, the most frequent reason first; at most 20."""
+
     def __init__(
         self,
         *,
@@ -81,11 +88,38 @@ class QueueLine(_message.Message):
         failed: _builtins.int = ...,
         p50: _duration_pb2.Duration | None = ...,
         p95: _duration_pb2.Duration | None = ...,
+        failures: _abc.Iterable[Global___FailureCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time", "p50", b"p50", "p95", b"p95"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "key", b"key", "oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time", "p50", b"p50", "p95", b"p95", "parked", b"parked", "running", b"running", "stuck", b"stuck", "succeeded", b"succeeded", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "failures", b"failures", "key", b"key", "oldest_running_time", b"oldest_running_time", "oldest_waiting_time", b"oldest_waiting_time", "p50", b"p50", "p95", b"p95", "parked", b"parked", "running", b"running", "stuck", b"stuck", "succeeded", b"succeeded", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueLine: _TypeAlias = QueueLine  # noqa: Y015
+
+@_typing.final
+class FailureCount(_message.Message):
+    """FailureCount is how many jobs have failed for one reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """reason as in the fault of a job, such as "PROVIDER_REJECTED"."""
+    jobs: _builtins.int
+    """jobs that failed for it."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        jobs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jobs", b"jobs", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailureCount: _TypeAlias = FailureCount  # noqa: Y015
