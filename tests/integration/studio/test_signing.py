@@ -109,6 +109,19 @@ async def test_what_is_left_of_a_limit_is_said_with_every_answer_that_counts(pla
         assert (await browser.get("/v1/tokens", headers=seen)).status_code == 304
 
 
+async def test_a_scene_that_is_sent_twice_is_added_once(place):
+    headers = {"authorization": f"Bearer {place.token(roles=['owner'])}"}
+    scene, once = {"scene": {"subject": "A lantern", "duration": "4s"}}, {"idempotency-key": "one scene"}
+    async with place.browser() as browser:
+        board = (await browser.post("/v1/storyboards", json={"name": "Twice"}, headers=headers)).headers["location"]
+        told = [await browser.post(f"{board}/scenes", json=scene, headers=headers | once) for _ in range(2)]
+        assert [(it.status_code, "idempotency-replayed" in it.headers) for it in told] == [(201, False), (201, True)]
+        first, again = (it.json() for it in told)
+        assert (again["scene_id"], len(again["storyboard"]["scenes"])) == (first["scene_id"], 1)
+        await browser.post(f"{board}/scenes", json=scene, headers=headers)
+        assert len((await browser.get(board, headers=headers)).json()["scenes"]) == 2
+
+
 async def test_an_expired_token_and_one_without_a_role_are_told_apart(place):
     async with place.browser() as browser:
         late = place.token(iat=int(time.time()) - 700, exp=int(time.time()) - 600)
