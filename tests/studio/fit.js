@@ -36,6 +36,12 @@
   }
   scrollTo(0, 0);
 
+  const head = [...document.querySelectorAll(".head > *")].filter(shown).map((one) => [one, one.getBoundingClientRect()]).filter(([, box]) => box.width && box.height);
+  for (let at = 1; at < head.length; at++) {
+    const [[before, one], [after, other]] = head.slice(at - 1);
+    if (other.bottom <= one.top || other.right <= one.left && other.top < one.bottom) found.push(`reached out of turn: ${name(before)}, then ${name(after)}`);
+  }
+
   const lines = [];
   const walk = document.createTreeWalker(open, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {

@@ -41,6 +41,14 @@ def film(studio: Studio) -> Any:
     raise AssertionError(production["state"])
 
 
+_LEAVING = """
+addEventListener("pagehide", () => {
+  sessionStorage.busy = document.querySelector("[aria-busy=true]")?.textContent ?? "nothing";
+})
+"""
+"""What is busy as the page is left."""
+
+
 def shared(studio: Studio, film: Any, **terms: Any) -> tuple[str, Any]:
     """The address of a new link, and the link."""
     made = studio.rest("POST", f"/v1/films/{film['id']}/shares", terms)
@@ -156,9 +164,11 @@ def test_a_passphrase_is_asked_for_and_a_wrong_one_says_only_that(windows: Windo
     expect(page.get_by_role("alert")).to_have_text("That is not the passphrase.")
     assert "The Letter" not in page.content()
     assert views(studio, share) == 0
+    page.evaluate(_LEAVING)
     page.get_by_label("Passphrase").fill(WORDS)
     page.get_by_role("button", name="Watch").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("The Letter")
+    assert page.evaluate("sessionStorage.busy") == "Watch"
     plays(page)
     paused(page)
     assert (page.context.cookies(), views(studio, share)) == ([], 1)

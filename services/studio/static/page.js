@@ -1,6 +1,7 @@
 /* What every page does: times in the reader's zone, running clocks, the theme, menus that close, toasts. */
 import "./copy.js";
 import "./focus.js";
+import "./heard.js";
 import { show, toast } from "./toast.js";
 
 const THEMES = ["", "dark", "light"];
@@ -41,14 +42,6 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]"))
     if (!menu.contains(event.target)) menu.open = false;
 });
-/* Whoever presses a button sees at once that it was heard, however long the answer takes. */
-const heard = (event, button) => setTimeout(() => event.defaultPrevented || button && (button.ariaBusy = "true"));
-document.addEventListener("submit", (event) => heard(event, event.submitter));
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a.btn:not([target], [href^='#'], [href^='/v1/'])");
-  if (!event.ctrlKey && !event.metaKey && !event.shiftKey) heard(event, link);
-});
-addEventListener("pageshow", () => document.querySelectorAll("[aria-busy]").forEach((one) => { one.ariaBusy = null; }));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll("details.menu[open]")) {
