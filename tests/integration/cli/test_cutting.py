@@ -178,12 +178,12 @@ def test_a_film_is_brought_here_with_all_that_belongs_to_it_and_in_every_form(ru
     ]
     assert json.loads(Path(f"all/{named} manifest.json").read_text())["film_id"] == film
     for kind in ("otio", "fcpxml", "edl", "csv"):
-        assert run("film", "export", film, kind) == (0, f"Doors.{kind}\n", "")
+        assert run("film", "export", film, kind) == (0, f"{named}.{kind}\n", "")
     assert run("film", "export", film, "scenes", "-o", "clips.zip") == (0, "clips.zip\n", "")
     with zipfile.ZipFile("clips.zip") as packed:
         assert {"001 One.mp4", "002 Two.mp4", "Doors.otio"} < set(packed.namelist())
-        assert packed.read("Doors.edl") == Path("Doors.edl").read_bytes()
-    assert run("film", "export", film, "hls") == (0, "Doors hls.zip\n", "")
+        assert packed.read("Doors.edl") == Path(f"{named}.edl").read_bytes()
+    assert run("film", "export", film, "hls") == (0, f"{named} hls.zip\n", "")
     code, _, err = run("film", "export", film, "gif")
     assert (code, err) == (2, "gif is no format; write one of hls, scenes, otio, fcpxml, edl, csv.\n")
 
