@@ -36,8 +36,7 @@ _AWAY = prometheus_client.Counter("rushes_db_away", "Transactions for which the 
 _SEES_PAST = sa.text("""
     SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls))
       OR EXISTS (SELECT FROM pg_class WHERE relrowsecurity AND pg_has_role(current_user, relowner, 'USAGE'))""")
-_SCOPE = sa.text("SELECT set_config('rushes.tenant', :tenant, true) AS tenant_id")
-_ALONG = _SCOPE.columns(sa.column("tenant_id", sa.Text)).cte("scope").prefix_with("MATERIALIZED")
+_SCOPE = sa.text("SELECT set_config('rushes.tenant', :tenant, true)")
 _LIMITS = {
     "statement_timeout": "10s",
     "lock_timeout": "5s",
@@ -62,7 +61,6 @@ class Database:
 
     def __init__(self, url: str, pool: int = 8) -> None:
         self._scoped = _shown(_engine(url, pool, {}), "tenant", pool)
-        self._glancing = self._scoped.execution_options(isolation_level="AUTOCOMMIT")
         self._house = _shown(_engine(url, pool, {"rushes.tenant": EVERY_TENANT}), "house", pool)
         self._probed = _engine(url, 1, {"rushes.tenant": EVERY_TENANT})
         self._is_guarded = False
@@ -77,14 +75,6 @@ class Database:
         async with self._begin(self._scoped, frozen) as conn:
             # Set for the transaction, not the session: a pooled connection can never carry it to the next caller.
             await conn.execute(_SCOPE, {"tenant": tenant_id})
-            yield conn
-
-    @contextlib.asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reads that are transactions of their own and set their scope themselves, as `in_scope` makes
-        them: each is one exchange instead of four. Any other query sees nothing. Raises DatabaseAway.
-        """
-        async with self._begin(self._glancing) as conn:
             yield conn
 
     @contextlib.asynccontextmanager
@@ -162,16 +152,6 @@ def one_of(column: sa.ColumnElement[Any], values: Collection[str]) -> sa.ColumnE
 def among(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     """As one_of, of a list of texts that a parameter of this name brings: for a statement that is made once."""
     return column == sa.any_(sa.bindparam(name, type_=pg.ARRAY(sa.Text)))
-
-
-def in_scope(query: sa.Select[Any], tenant_id: sa.ColumnElement[str]) -> sa.Select[Any]:
-    """A query of rows whose `tenant_id` is the parameter `tenant`, which sets the scope to this tenant itself.
-
-    Rows are looked for when it is set: what is LATERAL to the scope comes after it, and OFFSET keeps it so. If it did
-    not, nothing would be seen.
-    """
-    theirs = query.where(tenant_id == _ALONG.c.tenant_id).offset(sa.literal_column("0")).lateral("theirs")
-    return sa.select(theirs).select_from(_ALONG.join(theirs, sa.true()))
 
 
 def insertion(table: sa.Table, names: Sequence[str], **computed: sa.TextClause) -> sa.Insert:

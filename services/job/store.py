@@ -23,11 +23,11 @@ _JOB_ROWS = sa.select(tables.JOBS, *(column.label(f"take_{column.name}") for col
 )
 # Made once: to put a query of so many columns together costs more than to run it.
 _BY_ID = _JOB_ROWS.where(db.among(tables.JOBS.c.id, "job_ids"))
-_FOUND = db.in_scope(_BY_ID, tables.JOBS.c.tenant_id)
+_FOUND = _BY_ID.where(tables.JOBS.c.tenant_id == sa.bindparam("of_tenant"))
 _PRODUCTION_FIELDS = [field.name for field in dataclasses.fields(domain.Production)]
-_REQUESTED = db.in_scope(
-    sa.select(tables.PRODUCTIONS).where(tables.PRODUCTIONS.c.request_id == sa.bindparam("asked")),
-    tables.PRODUCTIONS.c.tenant_id,
+_REQUESTED = sa.select(tables.PRODUCTIONS).where(
+    tables.PRODUCTIONS.c.tenant_id == sa.bindparam("of_tenant"),
+    tables.PRODUCTIONS.c.request_id == sa.bindparam("asked"),
 )
 _ADD_PRODUCTION = (
     pg.insert(tables.PRODUCTIONS)
@@ -88,8 +88,8 @@ async def insert_production_once(
 async def find_requested(
     conn: AsyncConnection, tenant_id: str, request_id: str
 ) -> tuple[domain.Production, bytes] | None:
-    """The production this request_id made before, and the digest of that request; `conn` is a glance."""
-    row = (await conn.execute(_REQUESTED, {"tenant": tenant_id, "asked": request_id})).mappings().first()
+    """The production this request_id made before, and the digest of that request."""
+    row = (await conn.execute(_REQUESTED, {"of_tenant": tenant_id, "asked": request_id})).mappings().first()
     return (production(row), row["request_digest"]) if row else None
 
 
@@ -119,7 +119,7 @@ async def list_productions(
 
 async def find_jobs(conn: AsyncConnection, tenant_id: str, job_ids: Collection[str]) -> dict[str, domain.Job]:
     """Those of these jobs that the tenant has."""
-    rows = await conn.execute(_FOUND, {"tenant": tenant_id, "job_ids": list(job_ids)})
+    rows = await conn.execute(_FOUND, {"of_tenant": tenant_id, "job_ids": list(job_ids)})
     return {row["id"]: _job(row) for row in rows.mappings()}
 
 

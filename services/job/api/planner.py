@@ -144,7 +144,7 @@ class Planner(desk.Desk):
 
     async def _replayed(self, request: pb.CreateProductionRequest) -> job_pb2.Production | None:
         tenant_id = auth.caller().tenant_id
-        async with self.database.glance() as conn:
+        async with self.database.tenant(tenant_id) as conn:
             found = await store.find_requested(conn, tenant_id, request.request_id)
         if found is None:
             return None

@@ -69,16 +69,6 @@ async def test_without_a_scope_nothing_is_seen(place):
         await connection.close()
 
 
-async def test_a_read_by_the_way_sees_its_tenant_s_rows_whatever_it_asks_for(place):
-    everybody_s = sa.select(store.STORYBOARDS.c.tenant_id)
-    forgetful = db.in_scope(everybody_s, sa.bindparam("tenant"))  # what is so of every row
-    async with place.database.glance() as conn:
-        for tenant in ("acme", "other", "third", "acme"):
-            seen = (await conn.execute(forgetful, {"tenant": tenant})).scalars().all()
-            assert seen == [tenant] * (tenant != "third")
-            assert not (await conn.execute(everybody_s)).all(), "the scope ends with the query"
-
-
 @pytest.mark.parametrize(("frozen", "seen"), [(True, "acme"), (False, "changed")])
 async def test_a_frozen_transaction_sees_one_moment(place, frozen, seen):
     name = sa.select(store.STORYBOARDS.c.name)
