@@ -5,11 +5,11 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from libs import errors
+from libs import errors, sizes
 from rushes.job.v1 import job_pb2, job_service_pb2
 from rushes.provider_gateway.v1 import model_pb2, quote_pb2
 from rushes.type.v1 import clip_pb2, media_pb2
-from services.job import domain, planning, shapes, wire
+from services.job import domain, planning, wire
 
 MOST_TAKES = 10
 _RESOLUTION = re.compile(r"[0-9A-Za-z]{0,16}")
@@ -90,11 +90,11 @@ def at(
     makes = {one.id: list(map(_shape, one.shapes)) for one in offer} if resolution else {}
     found, faults = [], {}
     for scene in scenes:
-        sizes = shapes.alike(shapes.Size(*scene.size), makes.get(scene.model, ()))
-        size = next((sizes[name] for name in sizes if name.casefold() == resolution.casefold()), None)
+        made = sizes.alike(sizes.Size(*scene.size), makes.get(scene.model, ()))
+        size = next((made[name] for name in made if name.casefold() == resolution.casefold()), None)
         found.append(_sized(scene, size) if size else scene)
         if scene.model in makes and not size:
-            able = _either(sizes) if sizes else "no picture of this shape"
+            able = _either(made) if made else "no picture of this shape"
             why = f"{resolution}; {scene.model} makes {able}"
             faults[scene.scene_id] = errors.Violation("options.resolution", why)
     return found, faults
@@ -119,7 +119,7 @@ def differ_in_size(
     }
 
 
-def _sized(scene: domain.Scene, size: shapes.Size) -> domain.Scene:
+def _sized(scene: domain.Scene, size: sizes.Size) -> domain.Scene:
     spec = clip_pb2.ClipSpec.FromString(scene.spec)
     spec.size.CopyFrom(media_pb2.FrameSize(width=size.width, height=size.height))
     told = spec.SerializeToString(deterministic=True)
@@ -132,8 +132,8 @@ def _unsized(told: bytes) -> clip_pb2.ClipSpec:
     return spec
 
 
-def _shape(of: model_pb2.Shape) -> shapes.Shape:
-    return shapes.Shape(shapes.Size(of.size.width, of.size.height), of.resolution)
+def _shape(of: model_pb2.Shape) -> sizes.Shape:
+    return sizes.Shape(sizes.Size(of.size.width, of.size.height), of.resolution)
 
 
 def _either(names: Iterable[str]) -> str:

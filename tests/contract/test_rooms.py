@@ -41,8 +41,8 @@ NAMED = {
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals
         api/takes api/watches api/webhooks changes continuity costs estimate feeds follow gauges history
-        lifecycle measures planning plans queues retries shapes stakes stuck tables takes webhook_sender
-        webhook_store webhook_wire webhooks works
+        lifecycle measures planning plans queues retries stakes stuck tables takes webhook_sender webhook_store
+        webhook_wire webhooks works
     """,
     "provider_gateway": """
         admission api/__init__ api/calls api/desk api/keys api/offer api/places api/purse books breakers budgets

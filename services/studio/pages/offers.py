@@ -1,21 +1,19 @@
 """With which models, and at which resolutions, a project can be filmed otherwise than it says."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from starlette import requests
 
+from libs import sizes
 from rushes.provider_gateway.v1 import model_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as gateway_pb
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.type.v1 import media_pb2
 from services.studio.pages import site
 
-_SIZE = media_pb2.FrameSize(width=1280, height=720)
+_SIZE = sizes.Size(1280, 720)
 """That of a project that names none."""
-_ALIKE = 0.05
-"""As the job service has it: so far, as a logarithm, are two pictures of one shape apart at most."""
 
 
 class Offer(NamedTuple):
@@ -38,7 +36,7 @@ def read(told: gateway_pb.ListModelsResponse, board: storyboard_pb2.Storyboard, 
     usable = {it.id: it for it in told.models}
     named = list(dict.fromkeys(scene.model or board.model or told.default_model for scene in board.scenes))
     makers = [usable[it] for it in ([model] if model else named) if it in usable]
-    size = board.size if board.size.width else _SIZE
+    size = _size(board.size) if board.size.width else _SIZE
     titles = [usable[it].title if it in usable else it for it in named]
     return Offer(
         {it.id: it.title for it in sorted(told.models, key=lambda it: it.title)},
@@ -48,18 +46,17 @@ def read(told: gateway_pb.ListModelsResponse, board: storyboard_pb2.Storyboard, 
     )
 
 
-def _resolutions(makers: Sequence[model_pb2.Model], size: media_pb2.FrameSize) -> list[str]:
+def _resolutions(makers: Sequence[model_pb2.Model], size: sizes.Size) -> list[str]:
     """Those that all of them make in pictures of this shape, but for the one that this size is."""
-    made = [{it.resolution: it.size for it in maker.shapes if _apart(it.size, size) < _ALIKE} for maker in makers]
+    made = [sizes.alike(size, (sizes.Shape(_size(it.size), it.resolution) for it in maker.shapes)) for maker in makers]
     shared = [name for name in (made[0] if made else ()) if all(name in one for one in made)]
-    others = [name for name in shared if any(one[name] != size for one in made)]
-    return sorted(others, key=lambda name: made[0][name].height)
+    return [name for name in shared if any(one[name] != size for one in made)]
 
 
-def _name(makers: Sequence[model_pb2.Model], size: media_pb2.FrameSize) -> str:
-    names = (it.resolution for maker in makers for it in maker.shapes if it.size == size)
+def _name(makers: Sequence[model_pb2.Model], size: sizes.Size) -> str:
+    names = (it.resolution for maker in makers for it in maker.shapes if _size(it.size) == size)
     return next(names, f"{size.width} \u00d7 {size.height}")
 
 
-def _apart(one: media_pb2.FrameSize, other: media_pb2.FrameSize) -> float:
-    return abs(math.log(one.width * other.height / (one.height * other.width)))
+def _size(of: media_pb2.FrameSize) -> sizes.Size:
+    return sizes.Size(of.width, of.height)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.job import shapes
+from libs import sizes
 
 MAKES = [
-    shapes.Shape(shapes.Size(*size), resolution)
+    sizes.Shape(sizes.Size(*size), resolution)
     for *size, resolution in (
         (1920, 1080, "1080p"),
         (1280, 720, "720p"),
@@ -31,6 +31,6 @@ MAKES = [
     ],
 )
 def test_each_resolution_has_the_size_of_the_nearest_shape(asked: tuple[int, int], made: dict[str, object]) -> None:
-    found = shapes.alike(shapes.Size(*asked), MAKES)
+    found = sizes.alike(sizes.Size(*asked), MAKES)
     assert found == made
     assert list(found) == list(made), "the smallest comes first"
