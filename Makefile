@@ -152,6 +152,11 @@ images-test: $(VENV)/dev $(VERSITYGW) $(CYCLONEDX) $(COMPOSE_SCHEMA) ## Build th
 	$(BIN)/python -m tests.images.schema $(COMPOSE_SCHEMA)
 	$(BIN)/python -m tests.images
 
+# Their base can be bootstrapped on Debian only; elsewhere the workflow of a release builds them.
+ifneq ($(shell command -v mmdebstrap),)
+tools-test: images-test
+endif
+
 .PHONY: storm
 storm: $(VENV)/dev ## Order 10,000 clips against one budget while gateways are killed
 	$(BIN)/python -m tests.crash.budget_storm
