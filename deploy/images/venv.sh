@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes /app/venv of locked requirements, without what is only tested, debugged or built: `venv.sh GROUP...`.
 set -eu
+# pip looks for attrs, and what it imports it would compile: with the time of this build in it.
+export PYTHONDONTWRITEBYTECODE=1
 
 python3 -m venv --without-pip /app/venv
 for group; do
