@@ -133,7 +133,7 @@ def test_keys_alone_lead_from_the_door_to_a_film_that_a_stranger_watches(windows
         expect(page.get_by_label(name)).not_to_be_checked()
     expect(page.get_by_role("heading", level=1)).to_have_text("Generate 3 takes")
     hand.see()
-    hand.reach(page.get_by_label("I pick the takes"), 3)
+    hand.reach(page.get_by_label("I pick the takes"), 5)
     hand.press(" ")
     expect(page.get_by_label("I pick the takes")).to_be_checked()
     hands.is_for_everybody(page)
