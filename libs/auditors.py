@@ -7,9 +7,8 @@ from typing import Any
 
 import grpc.aio
 import sqlalchemy as sa
-from google.protobuf import timestamp_pb2
 
-from libs import audit, auth, db, errors, paging, rpc
+from libs import audit, auth, db, errors, moments, paging, rpc
 from libs.rpc import access
 from rushes.ops.v1 import audit_service_pb2 as pb
 from rushes.ops.v1 import audit_service_pb2_grpc
@@ -86,12 +85,10 @@ def _known(request: pb.VerifyAuditRequest) -> tuple[int, bytes] | None:
 
 
 def _message(entry: audit.Entry) -> pb.AuditEntry:
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(entry.at)
     return pb.AuditEntry(
         position=entry.position,
         tenant_id=entry.tenant_id,
-        create_time=made,
+        create_time=moments.stamp(entry.at),
         actor=entry.actor,
         action=entry.action,
         target=entry.target,

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import grpc.aio
 import sqlalchemy as sa
-from google.protobuf import descriptor, message, timestamp_pb2
+from google.protobuf import descriptor, message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import audit, auth, bus, db, errors, outbox, paging, rpc
+from libs import audit, auth, bus, db, errors, moments, outbox, paging, rpc
 from rushes.ops.v1 import dead_letter_service_pb2 as pb
 from rushes.ops.v1 import dead_letter_service_pb2_grpc
 from rushes.type.v1 import money_pb2
@@ -172,8 +172,8 @@ class DeadLetterApi(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
             size_bytes=len(letter.payload),
             sha256=hashlib.sha256(letter.payload).hexdigest(),
             at_stake=money_pb2.Money(currency=stake.currency, micros=stake.micros) if stake else None,
-            create_time=_time(letter.died_at),
-            settle_time=_time(letter.settled_at),
+            create_time=moments.stamp(letter.died_at),
+            settle_time=moments.stamp(letter.settled_at),
             settled_by=letter.settled_by,
             note=letter.note,
         )
@@ -210,11 +210,3 @@ def _facts(event: message.Message) -> dict[str, str]:
         for field, value in event.ListFields()
         if not field.is_repeated and (field.name.endswith("_id") or field.cpp_type in _NUMBERS)
     }
-
-
-def _time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    if value is None:
-        return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(value)
-    return stamp

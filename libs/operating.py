@@ -12,7 +12,7 @@ import grpc.aio
 from google.protobuf import duration_pb2, timestamp_pb2
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import auth, db, errors, outbox, paging, rpc, run, schema, settings
+from libs import auth, db, errors, moments, outbox, paging, rpc, run, schema, settings
 from rushes.ops.v1 import ops_service_pb2 as pb
 from rushes.ops.v1 import ops_service_pb2_grpc
 from rushes.type.v1 import money_pb2
@@ -88,7 +88,7 @@ class OpsApi(ops_service_pb2_grpc.OpsServiceServicer):
             schema_fits=self._means.schema.fits(found),
             loops=[pb.Loop(name=name, since_success=_length(seconds)) for name, seconds in loops],
             outbox_waiting=waiting.events,
-            outbox_oldest_time=_time(waiting.oldest),
+            outbox_oldest_time=moments.stamp(waiting.oldest),
             dead_letters=waiting.dead_letters,
         )
 
@@ -127,7 +127,7 @@ class OpsApi(ops_service_pb2_grpc.OpsServiceServicer):
         async with self._means.database.house() as conn:
             events, oldest = await outbox.replay(conn, span), await outbox.oldest_kept(conn)
         log.warning("outbox_replayed", extra={"events": events, "subject": auth.caller().subject})
-        return pb.ReplayOutboxResponse(events=events, oldest_kept_time=_time(oldest))
+        return pb.ReplayOutboxResponse(events=events, oldest_kept_time=moments.stamp(oldest))
 
     async def ListStuck(self, request: pb.ListStuckRequest, context: Context) -> pb.ListStuckResponse:
         """Of every tenant."""
@@ -177,17 +177,9 @@ def _item(one: Item) -> pb.StuckItem:
         tenant_id=one.tenant_id,
         state=one.state,
         why=one.why,
-        due_time=_time(one.due_at),
+        due_time=moments.stamp(one.due_at),
         at_stake=money,
     )
-
-
-def _time(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
-    if moment is None:
-        return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
 
 
 def _length(seconds: float) -> duration_pb2.Duration:

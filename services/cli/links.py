@@ -13,7 +13,7 @@ from typing import Any
 import rich.console
 from google.protobuf import json_format, message, timestamp_pb2
 
-from libs import rpc
+from libs import moments, rpc
 from rushes.compiler.v1 import compiler_service_pb2, share_pb2, share_service_pb2_grpc
 from rushes.compiler.v1 import share_service_pb2 as pb
 from rushes.job.v1 import job_service_pb2
@@ -101,9 +101,7 @@ def _at(expires: str, now: datetime) -> timestamp_pb2.Timestamp:
     found = _LENGTH.fullmatch(expires.strip().lower())
     if not found:
         raise exits.Ended(f"--expires {expires}: write days or hours, such as 7d or 12h.", exits.Code.USAGE)
-    at = timestamp_pb2.Timestamp()
-    at.FromDatetime(now + timedelta(**{{"d": "days", "h": "hours"}[found[2]]: int(found[1])}))
-    return at
+    return moments.stamp(now + timedelta(**{{"d": "days", "h": "hours"}[found[2]]: int(found[1])}))
 
 
 def _line(of: share_pb2.Share) -> str:

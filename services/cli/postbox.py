@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import rich.console
 from google.protobuf import field_mask_pb2, message, timestamp_pb2
 
+from libs import moments
 from rushes.job.v1 import webhook_pb2, webhook_service_pb2_grpc
 from rushes.job.v1 import webhook_service_pb2 as pb
 from services.cli import each, exits, gateway, wire
@@ -182,6 +183,4 @@ def _moment(option: str, told: str) -> timestamp_pb2.Timestamp | None:
         at = datetime.fromisoformat(told)
     except ValueError:
         raise exits.Ended(f"{option} {told}: write a time such as 2026-11-21T10:00.", exits.Code.USAGE) from None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(at if at.tzinfo else at.replace(tzinfo=UTC))
-    return stamp
+    return moments.stamp(at if at.tzinfo else at.replace(tzinfo=UTC))

@@ -8,6 +8,7 @@ from typing import Any
 import rich.console
 from google.protobuf import duration_pb2, message, timestamp_pb2
 
+from libs import moments
 from rushes.ops.v1 import ops_service_pb2 as pb
 from rushes.ops.v1 import ops_service_pb2_grpc
 from services.cli import each, exits, gateway, house, wire
@@ -110,6 +111,4 @@ def _length(seconds: float) -> duration_pb2.Duration:
 
 
 def _moment(at: datetime) -> timestamp_pb2.Timestamp:
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(at if at.tzinfo else at.replace(tzinfo=UTC))
-    return stamp
+    return moments.stamp(at if at.tzinfo else at.replace(tzinfo=UTC))

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from google.protobuf import timestamp_pb2
 
-from libs import errors
+from libs import errors, moments
 from rushes.compiler.v1 import compiler_service_pb2, export_pb2
 from rushes.type.v1 import media_pb2
 from services.compiler import domain, exports, orders, recipes, wire
@@ -34,9 +34,9 @@ def to_export(value: exports.Export, title: str, sign: wire.Sign, now: datetime)
         state=export_pb2.Export.State.Value(f"STATE_{value.state}"),
         progress=value.progress,
         error=wire.fault(value.fault),
-        create_time=wire.time(value.created_at),
-        update_time=wire.time(value.updated_at),
-        end_time=wire.time(value.ended_at),
+        create_time=moments.stamp(value.created_at),
+        update_time=moments.stamp(value.updated_at),
+        end_time=moments.stamp(value.ended_at),
     )
     if value.media:
         name = orders.file_name(title, exports.suffix(value.format))
@@ -71,4 +71,4 @@ def to_still(value: domain.Media, sign: wire.Sign, now: datetime) -> compiler_se
 
 
 def _expiry(now: datetime) -> timestamp_pb2.Timestamp | None:
-    return wire.time(now + timedelta(seconds=wire.SIGNED_S))
+    return moments.stamp(now + timedelta(seconds=wire.SIGNED_S))

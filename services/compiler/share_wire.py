@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
-from libs import errors
+from libs import errors, moments
 from rushes.compiler.v1 import share_pb2
 from rushes.compiler.v1 import share_service_pb2 as pb
 from rushes.type.v1 import media_pb2
@@ -79,11 +79,11 @@ def to_share(value: shares.Share) -> share_pb2.Share:
         has_passphrase=value.seal is not None,
         allow_download=value.allow_download,
         views=value.views,
-        view_time=wire.time(value.viewed_at),
+        view_time=moments.stamp(value.viewed_at),
         created_by=value.created_by,
-        create_time=wire.time(value.created_at),
-        expire_time=wire.time(value.expires_at),
-        revoke_time=wire.time(value.revoked_at),
+        create_time=moments.stamp(value.created_at),
+        expire_time=moments.stamp(value.expires_at),
+        revoke_time=moments.stamp(value.revoked_at),
     )
 
 
@@ -102,7 +102,7 @@ def to_view(value: shares.Share) -> share_pb2.SharedView:
         models=seen.models,
         allow_download=value.allow_download,
         file_name=orders.file_name(seen.file_title or seen.title, f".{seen.video.key.rpartition('.')[2]}"),
-        expire_time=wire.time(value.expires_at),
+        expire_time=moments.stamp(value.expires_at),
     )
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
-from libs import errors, ids
+from libs import errors, ids, moments
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
 from services.compiler import domain, edit, edit_rules, film, manifest, orders
@@ -141,7 +141,7 @@ def film_progressed(value: domain.Film, progress: float, now: datetime) -> event
         film_id=value.id,
         production_id=value.production_id,
         progress=progress,
-        event_time=time(now),
+        event_time=moments.stamp(now),
     )
 
 
@@ -154,7 +154,7 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
             production_id=value.production_id,
             duration=_until(value.result, value.result.frames),
             frames=value.result.frames,
-            event_time=time(value.ended_at),
+            event_time=moments.stamp(value.ended_at),
         )
     if value.state not in domain.ENDS:
         return None
@@ -165,7 +165,7 @@ def news(value: domain.Film) -> events_pb2.FilmCompleted | events_pb2.FilmFailed
         production_id=value.production_id,
         reason=fault.reason,
         message=fault.message,
-        event_time=time(value.ended_at),
+        event_time=moments.stamp(value.ended_at),
     )
 
 
@@ -179,9 +179,9 @@ def to_film(value: domain.Film, sign: Sign | None, now: datetime) -> film_pb2.Fi
         state=film_pb2.Film.State.Value(f"STATE_{value.state}"),
         progress=value.progress,
         error=fault(value.fault),
-        create_time=time(value.created_at),
-        update_time=time(value.updated_at),
-        end_time=time(value.ended_at),
+        create_time=moments.stamp(value.created_at),
+        update_time=moments.stamp(value.updated_at),
+        end_time=moments.stamp(value.ended_at),
         storyboard_id=value.storyboard_id,
         cut_number=value.cut_number,
         version=value.version,
@@ -214,7 +214,7 @@ def _add_result(message: film_pb2.Film, result: domain.Result) -> None:
 
 
 def _add_files(message: film_pb2.Film, result: domain.Result, title: str, sign: Sign, now: datetime) -> None:
-    expires = time(now + timedelta(seconds=SIGNED_S))
+    expires = moments.stamp(now + timedelta(seconds=SIGNED_S))
     for output in orders.OUTPUTS:
         if kept := getattr(result, output.field):
             getattr(message, output.field).CopyFrom(media(kept, orders.file_name(title, output.suffix), sign, expires))
@@ -249,12 +249,3 @@ def _until(result: domain.Result, frame: int) -> duration_pb2.Duration:
     duration = duration_pb2.Duration()
     duration.FromNanoseconds(film.nearest(Fraction(frame * result.fps_denominator * 10**9, result.fps_numerator)))
     return duration
-
-
-def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    """A time, when there is one."""
-    if value is None:
-        return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(value)
-    return stamp

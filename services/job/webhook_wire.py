@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf import duration_pb2
 
-from libs import egress, errors
+from libs import egress, errors, moments
 from rushes.job.v1 import webhook_pb2
 from rushes.job.v1 import webhook_service_pb2 as pb
 from services.job import webhook_store, webhooks, wire
@@ -103,11 +103,11 @@ def endpoint(value: webhooks.Endpoint, pending: int = 0) -> webhook_pb2.WebhookE
         pause_reason=webhook_pb2.WebhookEndpoint.PauseReason.Value(reason),
         pause_note=value.pause_note,
         secret_version=value.secret_version,
-        failing_since=wire.time(value.failing_since),
+        failing_since=moments.stamp(value.failing_since),
         pending=pending,
         etag=etag(value),
-        create_time=wire.time(value.created_at),
-        update_time=wire.time(value.updated_at),
+        create_time=moments.stamp(value.created_at),
+        update_time=moments.stamp(value.updated_at),
     )
 
 
@@ -121,9 +121,9 @@ def delivery(value: webhooks.Delivery, log: Sequence[tuple[int, webhooks.Attempt
         data=json.dumps(dict(sorted(value.data.items()))),
         state=webhook_pb2.WebhookDelivery.State.Value(f"STATE_{value.state}"),
         attempts=value.attempts,
-        due_time=wire.time(value.due_at if is_pending else None),
-        create_time=wire.time(value.created_at),
-        end_time=wire.time(value.ended_at),
+        due_time=moments.stamp(value.due_at if is_pending else None),
+        create_time=moments.stamp(value.created_at),
+        end_time=moments.stamp(value.ended_at),
         log=[_attempt(number, one) for number, one in log],
     )
 
@@ -133,7 +133,7 @@ def _attempt(number: int, value: webhooks.Attempt) -> webhook_pb2.WebhookAttempt
     duration.FromTimedelta(timedelta(milliseconds=value.duration_ms))
     return webhook_pb2.WebhookAttempt(
         number=number,
-        start_time=wire.time(value.at),
+        start_time=moments.stamp(value.at),
         status_code=value.status or 0,
         fault=value.fault,
         duration=duration,

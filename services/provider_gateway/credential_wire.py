@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from libs import errors, ids
+from libs import errors, ids, moments
 from rushes.provider_gateway.v1 import credential_pb2, provider_gateway_service_pb2
 from services.provider_gateway import credentials, wire
 
@@ -119,10 +119,10 @@ def message(value: credentials.Credential) -> credential_pb2.Credential:
         per_minute=value.per_minute,
         most_at_once=value.most_at_once,
         etag=value.etag,
-        create_time=wire.time(value.created_at),
-        rotate_time=wire.time(value.rotated_at),
-        verify_time=wire.time(value.verified_at),
-        use_time=wire.time(value.used_at),
+        create_time=moments.stamp(value.created_at),
+        rotate_time=moments.stamp(value.rotated_at),
+        verify_time=moments.stamp(value.verified_at),
+        use_time=moments.stamp(value.used_at),
         refusal=value.refusal,
     )
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
-from libs import errors
+from libs import errors, moments
 from rushes.provider_gateway.v1 import model_pb2, quote_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
 from services.provider_gateway import catalogue, limits, prices, wire
@@ -52,12 +52,12 @@ def message(model: catalogue.Model, state: catalogue.State) -> model_pb2.Model:
         prompt_characters=model.prompt_characters,
         prices=_prices(model),
         play_money=model.play_money,
-        release_time=wire.time(_midnight(model.released)),
-        deprecate_time=wire.time(_midnight(model.deprecated)),
-        retire_time=wire.time(_midnight(model.retires)),
+        release_time=moments.stamp(_midnight(model.released)),
+        deprecate_time=moments.stamp(_midnight(model.deprecated)),
+        retire_time=moments.stamp(_midnight(model.retires)),
         replacement=model.replacement or "",
         source=model.source,
-        check_time=wire.time(_midnight(model.checked_at)),
+        check_time=moments.stamp(_midnight(model.checked_at)),
     )
 
 

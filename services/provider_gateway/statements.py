@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from libs import errors
+from libs import errors, moments
 from rushes.provider_gateway.v1 import ledger_pb2, provider_gateway_service_pb2, submission_pb2
 from services.provider_gateway import books, budgets, wire
 
@@ -91,7 +91,7 @@ def entry(value: books.Line) -> ledger_pb2.LedgerEntry:
         reserved=wire.money(value.reserved, value.currency),
         spent=wire.money(value.spent, value.currency),
         suspense=wire.money(value.suspense, value.currency),
-        create_time=wire.time(value.at),
+        create_time=moments.stamp(value.at),
     )
 
 
@@ -120,7 +120,7 @@ def spend_switch(value: budgets.Switch) -> ledger_pb2.SpendSwitch:
         target=value.target,
         reason=value.reason,
         thrown_by=value.thrown_by,
-        create_time=wire.time(value.thrown_at),
+        create_time=moments.stamp(value.thrown_at),
     )
 
 

@@ -4,12 +4,12 @@ import hashlib
 import pathlib
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
-from libs import errors
+from libs import errors, moments
 from rushes.job.v1 import events_pb2 as job_events_pb2
 from rushes.provider_gateway.v1 import events_pb2, provider_gateway_service_pb2, quote_pb2, submission_pb2
 from rushes.type.v1 import clip_pb2, media_pb2, money_pb2
@@ -100,8 +100,8 @@ def quote(
         play_money=play_money,
         digest=whole,
         warnings=warnings,
-        create_time=time(now),
-        expire_time=time(now + QUOTE_LASTS),
+        create_time=moments.stamp(now),
+        expire_time=moments.stamp(now + QUOTE_LASTS),
     )
 
 
@@ -222,12 +222,12 @@ def _moved(value: domain.Submission) -> events_pb2.SubmissionStateChanged:
         attempt=value.attempt,
         state=submission_pb2.Submission.State.Value(f"STATE_{value.state}"),
         version=value.version,
-        event_time=time(value.updated_at),
+        event_time=moments.stamp(value.updated_at),
         account=value.account,
     )
     if value.fault:
         event.reason, event.message = value.fault.reason, value.fault.message
-        event.retry_time.MergeFrom(time(value.next_action_at) or timestamp_pb2.Timestamp())
+        event.retry_time.MergeFrom(moments.stamp(value.next_action_at) or timestamp_pb2.Timestamp())
     return event
 
 
@@ -243,7 +243,7 @@ def submission_failed(value: domain.Submission, fault: domain.Fault) -> events_p
         message=fault.message,
         retryable=fault.retryable and value.cancel_wanted_at is None,
         cost=money(value.cost_micros, value.currency),
-        event_time=time(value.updated_at),
+        event_time=moments.stamp(value.updated_at),
         account=value.account,
     )
 
@@ -257,7 +257,7 @@ def order_refused(event: job_events_pb2.ClipRequested, error: errors.Error, curr
         reason=error.reason,
         message=str(error),
         cost=money(0, currency),
-        event_time=time(now),
+        event_time=moments.stamp(now),
     )
 
 
@@ -275,15 +275,15 @@ def submission(value: domain.Submission) -> submission_pb2.Submission:
         reserved=money(value.reserved_micros, value.currency),
         cost=money(value.cost_micros, value.currency),
         clip=blob(value.clip.media) if value.clip else None,
-        create_time=time(value.created_at),
-        send_time=time(value.sent_at),
-        update_time=time(value.updated_at),
-        clip_expire_time=time(value.clip_expires_at),
-        retry_time=time(value.next_action_at),
+        create_time=moments.stamp(value.created_at),
+        send_time=moments.stamp(value.sent_at),
+        update_time=moments.stamp(value.updated_at),
+        clip_expire_time=moments.stamp(value.clip_expires_at),
+        retry_time=moments.stamp(value.next_action_at),
         version=value.version,
         account=value.account,
         thumbnail=blob(value.clip.thumbnail) if value.clip and value.clip.thumbnail else None,
-        cancel_time=time(value.cancel_wanted_at),
+        cancel_time=moments.stamp(value.cancel_wanted_at),
         storyboard_id=value.storyboard_id,
         scene_id=value.scene_id,
     )
@@ -300,7 +300,7 @@ def evidence(submission_id: str, id: str, value: domain.Evidence) -> submission_
         kind=submission_pb2.Evidence.Kind.Value(f"KIND_{value.kind}"),
         provider_job_id=value.provider_job_id,
         note=value.note,
-        create_time=time(value.at),
+        create_time=moments.stamp(value.at),
     )
 
 
@@ -317,7 +317,7 @@ def _clip_stored(value: domain.Submission, clip: domain.Clip) -> events_pb2.Clip
         size=media_pb2.FrameSize(width=clip.width, height=clip.height),
         last_frame=blob(clip.last_frame) if clip.last_frame else None,
         cost=money(value.cost_micros, value.currency),
-        event_time=time(value.updated_at),
+        event_time=moments.stamp(value.updated_at),
         account=value.account,
     )
 
@@ -332,12 +332,3 @@ def blob(value: domain.Media) -> media_pb2.Blob:
 def money(micros: int | None, currency: str) -> money_pb2.Money | None:
     """An amount; None stays None."""
     return money_pb2.Money(currency=currency, micros=micros) if micros is not None else None
-
-
-def time(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    """A moment; None stays None."""
-    if value is None:
-        return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(value.astimezone(UTC))
-    return stamp

@@ -5,19 +5,12 @@ from datetime import UTC, datetime
 
 from google.protobuf import field_mask_pb2, timestamp_pb2
 
-from libs import errors
+from libs import errors, moments
 from rushes.access.v1 import people_service_pb2 as pb
 from rushes.type.v1 import access_pb2
 from services.storyboard import people, sessions
 
 _ROLES = f"should be one of {', '.join(people.GIVEN)}"
-
-
-def time(moment: datetime) -> timestamp_pb2.Timestamp:
-    """A moment."""
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(moment)
-    return made
 
 
 def moment(stamp: timestamp_pb2.Timestamp) -> datetime:
@@ -47,9 +40,9 @@ def from_person(of: people.Person) -> pb.Person:
         roles=roles(of.roles),
         given_role=roles([of.given])[0] if of.given else access_pb2.ROLE_UNSPECIFIED,
         invited_by=of.invited_by or "",
-        create_time=time(of.first_seen_at),
-        last_seen_time=time(of.last_seen_at),
-        remove_time=time(of.removed_at) if of.removed_at else None,
+        create_time=moments.stamp(of.first_seen_at),
+        last_seen_time=moments.stamp(of.last_seen_at),
+        remove_time=moments.stamp(of.removed_at) if of.removed_at else None,
         etag=of.etag,
     )
 
@@ -62,8 +55,8 @@ def from_invitation(of: people.Invitation) -> pb.Invitation:
         role=roles([of.role])[0],
         person_id=of.subject,
         created_by=of.invited_by,
-        create_time=time(of.created_at),
-        expire_time=time(of.expires_at),
+        create_time=moments.stamp(of.created_at),
+        expire_time=moments.stamp(of.expires_at),
     )
 
 

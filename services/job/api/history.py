@@ -1,8 +1,6 @@
 """The verb that tells what happened to a job."""
 
-from google.protobuf import timestamp_pb2
-
-from libs import auth, paging
+from libs import auth, moments, paging
 from rushes.job.v1 import job_history_pb2, job_pb2
 from rushes.job.v1 import job_service_pb2 as pb
 from services.job import domain, history, store
@@ -28,11 +26,9 @@ class History(desk.Desk):
 
 
 def _change(one: history.Change) -> job_history_pb2.JobChange:
-    at = timestamp_pb2.Timestamp()
-    at.FromDatetime(one.at)
     return job_history_pb2.JobChange(
         version=one.version,
-        change_time=at,
+        change_time=moments.stamp(one.at),
         state_before=job_pb2.Job.State.Value(f"STATE_{one.state_before}"),
         state=job_pb2.Job.State.Value(f"STATE_{one.state}"),
         attempt=one.attempt,

@@ -1,6 +1,6 @@
 """The verb that counts what waits and runs, and what has just ended."""
 
-from libs import auth, dead_letters
+from libs import auth, dead_letters, moments
 from rushes.job.v1 import job_service_pb2 as pb
 from rushes.job.v1 import queue_pb2
 from services.job import queues, wire
@@ -31,8 +31,8 @@ def _line(one: queues.Line) -> queue_pb2.QueueLine:
         waiting=one.waiting,
         parked=one.parked,
         running=one.running,
-        oldest_waiting_time=wire.time(one.oldest_waiting),
-        oldest_running_time=wire.time(one.oldest_running),
+        oldest_waiting_time=moments.stamp(one.oldest_waiting),
+        oldest_running_time=moments.stamp(one.oldest_running),
         stuck=one.stuck,
         succeeded=one.succeeded,
         failed=one.failed,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from libs import auth
+from libs import auth, moments
 from rushes.provider_gateway.v1 import endpoint_pb2
 from rushes.provider_gateway.v1 import provider_gateway_service_pb2 as pb
 from services.provider_gateway import breakers, traffic, wire
@@ -62,11 +62,11 @@ def _account(
         name=name,
         breaker=endpoint_pb2.Account.Breaker.Value(f"BREAKER_{state}"),
         reason=(shared.reason if shared else "") or reason,
-        probe_time=wire.time(shared.probe_at) if shared else None,
+        probe_time=moments.stamp(shared.probe_at) if shared else None,
         waiting=load.waiting,
         under_way=load.under_way,
         unknown=load.unknown,
         at_stake=wire.money(load.at_stake, load.currency) if load.unknown else None,
         to_fetch=load.to_fetch,
-        first_expire_time=wire.time(load.first_expiry),
+        first_expire_time=moments.stamp(load.first_expiry),
     )

@@ -10,7 +10,7 @@ from typing import Any
 import grpc.aio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs import api_tokens, audit, auth, db, errors, ids, paging, rpc
+from libs import api_tokens, audit, auth, db, errors, ids, moments, paging, rpc
 from libs.rpc import access
 from rushes.access.v1 import session_service_pb2 as pb
 from rushes.access.v1 import session_service_pb2_grpc as pb_grpc
@@ -37,7 +37,7 @@ class SessionApi(pb_grpc.SessionServiceServicer):
         name, expires_at = await self._kept(caller)
         said.name = name
         if expires_at:
-            said.expire_time.CopyFrom(access_wire.time(expires_at))
+            said.expire_time.CopyFrom(moments.stamp(expires_at))
         return pb.GetCallerResponse(caller=said)
 
     async def CreateSession(self, request: pb.CreateSessionRequest, context: Context) -> pb.CreateSessionResponse:
@@ -54,7 +54,7 @@ class SessionApi(pb_grpc.SessionServiceServicer):
         async with self.database.tenant(person.tenant_id) as conn:
             await people_store.see(conn, sessions.known_as(ids.new("person"), person, now))
             await session_store.insert_ticket(conn, person, tokens.digest(ticket), expires_at)
-        return pb.CreateTicketResponse(ticket=ticket, expire_time=access_wire.time(expires_at))
+        return pb.CreateTicketResponse(ticket=ticket, expire_time=moments.stamp(expires_at))
 
     async def RedeemTicket(self, request: pb.RedeemTicketRequest, context: Context) -> pb.RedeemTicketResponse:
         """In the scope of the house: the ticket says whose it is."""
@@ -171,10 +171,10 @@ def _message(of: sessions.Session, is_current: bool = False) -> pb.Session:
         subject=of.subject,
         name=of.name,
         roles=access_wire.roles(of.roles),
-        create_time=access_wire.time(of.created_at),
-        expire_time=access_wire.time(of.expires_at),
-        end_time=access_wire.time(of.ended_at) if of.ended_at else None,
+        create_time=moments.stamp(of.created_at),
+        expire_time=moments.stamp(of.expires_at),
+        end_time=moments.stamp(of.ended_at) if of.ended_at else None,
         device=of.device,
-        last_seen_time=access_wire.time(of.last_seen_at),
+        last_seen_time=moments.stamp(of.last_seen_at),
         current=is_current,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc.aio
 
-from libs import api_tokens, audit, auth, db, errors, ids, paging, rpc
+from libs import api_tokens, audit, auth, db, errors, ids, moments, paging, rpc
 from rushes.access.v1 import token_service_pb2 as pb
 from rushes.access.v1 import token_service_pb2_grpc as pb_grpc
 from rushes.type.v1 import access_pb2
@@ -145,7 +145,7 @@ def _message(of: tokens.ApiToken) -> pb.ApiToken:
         role=access_pb2.Role.Value(f"ROLE_{of.role.upper()}"),
         scopes=of.scopes,
         created_by=of.created_by,
-        create_time=access_wire.time(of.created_at),
-        expire_time=access_wire.time(of.expires_at),
-        revoke_time=access_wire.time(of.revoked_at) if of.revoked_at else None,
+        create_time=moments.stamp(of.created_at),
+        expire_time=moments.stamp(of.expires_at),
+        revoke_time=moments.stamp(of.revoked_at) if of.revoked_at else None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf import timestamp_pb2
 from starlette import datastructures
 
+from libs import moments
 from rushes.type.v1 import money_pb2
 from services.studio.rest import refusals
 
@@ -68,9 +69,7 @@ def one_of(enum: Any, name: str, told: str) -> Any:
 
 def days_from(now: datetime.datetime, days: int) -> timestamp_pb2.Timestamp:
     """The moment so many days on."""
-    made = timestamp_pb2.Timestamp()
-    made.FromDatetime(now + datetime.timedelta(days=days))
-    return made
+    return moments.stamp(now + datetime.timedelta(days=days))
 
 
 def _refused(name: str, detail: str) -> refusals.Refusal:
