@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import datetime
-import socket
 import subprocess
 import sys
 import uuid
@@ -23,6 +22,7 @@ from rushes.provider_gateway.v1 import provider_gateway_service_pb2_grpc as pb_g
 from rushes.type.v1 import clip_pb2, media_pb2
 from services.cli import environment
 from services.provider_gateway import admission, api, budgets, domain, events, evidence, keyring, ledger, store
+from tests import ports
 from tests.integration.provider_gateway import shop
 
 NAME = "rushes.provider_gateway.v1.ProviderGatewayService"
@@ -249,8 +249,7 @@ async def open_gateway(
 def reel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[shop.Reel]:
     """One sandbox for the session: what is bought there is told apart by its submissions."""
     home = tmp_path_factory.mktemp("reel")
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
-        address, metrics = (f"127.0.0.1:{one.getsockname()[1]}" for one in (listener, other))
+    address, metrics = (f"127.0.0.1:{ports.free()}" for _ in range(2))
     told = {
         "RUSHES_LISTEN": address,
         "RUSHES_METRICS_LISTEN": metrics,

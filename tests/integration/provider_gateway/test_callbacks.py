@@ -7,12 +7,12 @@ import dataclasses
 import hashlib
 import hmac
 import json
-import socket
 
 import aiohttp
 import pytest
 
 from services.provider_gateway import callbacks, domain, store
+from tests import ports
 from tests.integration.provider_gateway import conftest as house
 from tests.integration.provider_gateway import shop
 
@@ -48,8 +48,7 @@ class Doorway:
 @contextlib.asynccontextmanager
 async def opened(gateway, keys):
     """The door, as the gateway's process serves it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = ports.free()
     async with aiohttp.ClientSession() as http:
         made, stop = Doorway(gateway, keys, port, http), asyncio.Event()
         serving = asyncio.create_task(made.door.serve(f"127.0.0.1:{port}")(stop))

@@ -15,6 +15,7 @@ from services.storyboard import api, guests, writer
 from services.storyboard.api import sessions, tokens
 from services.studio import door, oidc
 from services.studio import web as studio
+from tests import ports
 from tests.integration.studio import openid
 
 
@@ -37,7 +38,7 @@ class Studio:
     @contextlib.asynccontextmanager
     async def another(self, app):
         """A browser on another application beside it."""
-        address = f"127.0.0.1:{openid.free_port()}"
+        address = f"127.0.0.1:{ports.free()}"
         async with openid.serving(app, address), self.browser(f"http://{address}") as browser:
             yield browser
 
@@ -53,7 +54,7 @@ class Studio:
 async def place(database, serve, tmp_path):
     """The studio, over HTTP; its provider is told by the settings, its guests are welcome."""
     async with contextlib.AsyncExitStack() as stack:
-        address, theirs = (f"127.0.0.1:{openid.free_port()}" for _ in range(2))
+        address, theirs = (f"127.0.0.1:{ports.free()}" for _ in range(2))
         provider = openid.OpenId(theirs, f"http://{address}/signin/callback", tmp_path)
         await stack.enter_async_context(openid.serving(provider.app(), theirs))
         kept, visitors = (await database("storyboard")).database, guests.Reception(pydantic.SecretStr("g" * 32))

@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import secrets
-import socket
 import time
 import urllib.parse
 from collections.abc import AsyncIterator
@@ -104,11 +103,6 @@ class OpenId:
 @functools.cache
 def _key(kid: str) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

@@ -2,29 +2,24 @@
 
 import asyncio
 import signal
-import socket
 import sys
 
 import httpx
 
 from libs import settings
 from services.cli import environment
+from tests import ports
 
 NEIGHBOURS = ("STORYBOARD", "JOB", "PROVIDER_GATEWAY", "COMPILER")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 async def test_it_starts_serves_and_drains(tmp_path):
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{ports.free()}"
     told = {
         "RUSHES_LISTEN": address,
-        "RUSHES_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+        "RUSHES_METRICS_LISTEN": f"127.0.0.1:{ports.free()}",
         "RUSHES_BLOBS_URL": f"{tmp_path.as_uri()}?public=http://{address}&secret=s3cret",
-    } | {f"RUSHES_{name}_ADDRESS": f"127.0.0.1:{free_port()}" for name in NEIGHBOURS}
+    } | {f"RUSHES_{name}_ADDRESS": f"127.0.0.1:{ports.free()}" for name in NEIGHBOURS}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.studio"), env=environment.base() | told, stderr=asyncio.subprocess.PIPE
     )

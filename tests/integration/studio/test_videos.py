@@ -15,6 +15,7 @@ from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as boards
 from rushes.storyboard.v1 import storyboard_service_pb2_grpc as boards_grpc
 from services.studio import web as studio
+from tests import ports
 from tests.integration.studio import conftest, openid
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
@@ -74,7 +75,7 @@ async def front(serve, issuer, tmp_path):
     doors = {name: await serve(name, rpc.Servicer(*made[name], names[name]), count=count) for name in made}
     store = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://127.0.0.1&secret=s3cret")
     app = studio.build({name: door.channel for name, door in doors.items()}, store, conftest.now)
-    address = f"127.0.0.1:{openid.free_port()}"
+    address = f"127.0.0.1:{ports.free()}"
     async with openid.serving(app, address):
         front = Front(address, {name: servicer for name, (_, servicer) in made.items()}, issuer.token())
         async with front.sdk:

@@ -6,7 +6,6 @@ import datetime
 import importlib.resources
 import pathlib
 import re
-import socket
 import urllib.parse
 
 import httpx
@@ -14,15 +13,11 @@ import pytest
 
 from libs import blobs, rpc, web
 from services.studio import web as studio
+from tests import ports
 
 NOW = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
 CLIP = bytes(range(256)) * 64
 KEY = "t/acme/films/film_1/film.mp4"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Studio:
@@ -48,14 +43,14 @@ async def channels(serve):
         return False
 
     doors = {"storyboard": await serve("storyboard"), "job": await serve("job", ready=never)}
-    nowhere = rpc.connect(f"127.0.0.1:{free_port()}")
+    nowhere = rpc.connect(f"127.0.0.1:{ports.free()}")
     yield {name: door.channel for name, door in doors.items()} | {"compiler": nowhere}
     await nowhere.close()
 
 
 @pytest.fixture
 async def open_studio(channels, tmp_path):
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{ports.free()}"
     store = blobs.open_store(f"{(tmp_path / 'blobs').as_uri()}?public=http://{address}&secret=s3cret")
     (tmp_path / "film.mp4").write_bytes(CLIP)
     await store.put_file(KEY, tmp_path / "film.mp4", "video/mp4")
