@@ -32,8 +32,7 @@ def doctor(folder: Path, out: rich.console.Console) -> None:
     found = list(_examined(house.load(folder)))
     for one in found:
         one.show(out)
-    if wrong := sum(bool(one.wrong) for one in found):
-        raise exits.Ended(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong.")
+    finding.end(sum(bool(one.wrong) for one in found))
 
 
 def _examined(of: house.House) -> Iterator[finding.Finding]:

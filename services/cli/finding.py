@@ -4,6 +4,8 @@ import dataclasses
 
 import rich.console
 
+from services.cli import exits
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
@@ -20,3 +22,9 @@ class Finding:
             out.print(f"✕ {self.name}: {self.wrong} ({self.detail}). Remedy: {self.remedy}.", markup=False)
         else:
             out.print(f"✓ {self.name}: {self.detail}", markup=False)
+
+
+def end(wrong: int) -> None:
+    """What is said last, of so many that are wrong. Raises Ended when there are any."""
+    if wrong:
+        raise exits.Ended(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong.")

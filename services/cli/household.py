@@ -12,7 +12,7 @@ import rich.console
 import rich.markup
 
 from services.cli import doctor as examination
-from services.cli import environment, exits, house, keeper, state, studio, visit
+from services.cli import environment, exits, finding, house, keeper, state, studio, visit
 from services.cli import status as census
 
 
@@ -77,16 +77,14 @@ def status(folder: Path, as_json: bool, out: rich.console.Console) -> None:
 
 def doctor(folder: Path, out: rich.console.Console) -> None:
     """Show each finding as it is found; Ended when something is wrong."""
-    wrong = asyncio.run(_examine(folder, out))
-    if wrong:
-        raise exits.Ended(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong.")
+    finding.end(asyncio.run(_examine(folder, out)))
 
 
 async def _examine(folder: Path, out: rich.console.Console) -> int:
     wrong = 0
-    async for finding in examination.examine(folder, datetime.datetime.now(datetime.UTC)):
-        wrong += bool(finding.wrong)
-        finding.show(out)
+    async for one in examination.examine(folder, datetime.datetime.now(datetime.UTC)):
+        wrong += bool(one.wrong)
+        one.show(out)
     return wrong
 
 
