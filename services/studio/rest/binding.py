@@ -99,14 +99,12 @@ class Binding:
     def _read_headers(self, request: requests.Request, into: Any) -> None:
         if self.has_key:
             into.request_id = request_id(request, self.route.paid)
-        tag = _header(request, "If-Match")
-        if " " in tag:
-            raise refusals.bad_request([{"header": "If-Match", "detail": "should be one ETag, or *"}], 400)
-        if not tag and self.route.seen:
+        tag = seen(request)
+        if self.route.seen and "if-match" not in request.headers:
             raise refusals.Refusal(428, "IF_MATCH_MISSING", "Say with the header If-Match which version you saw.")
         if self.etag_in:
             target = into if self.etag_in == "etag" else getattr(into, self.etag_in)
-            target.etag = "" if tag == "*" else tag.removeprefix("W/").strip('"')
+            target.etag = tag
 
     async def _read_body(self, request: requests.Request, into: Any, faults: shapes.Faults) -> None:
         if not self.route.body:
@@ -182,6 +180,14 @@ def request_id(request: requests.Request, needed: bool = False) -> str:
         return str(uuid.UUID(told))
     except ValueError:
         return str(uuid.uuid5(_KEYS, told))
+
+
+def seen(request: requests.Request) -> str:
+    """The ETag of the version that was seen; empty for whatever is there, and when nothing is said. Raises Refusal."""
+    tag = _header(request, "If-Match")
+    if " " in tag:
+        raise refusals.bad_request([{"header": "If-Match", "detail": "should be one ETag, or *"}], 400)
+    return "" if tag == "*" else tag.removeprefix("W/").strip('"')
 
 
 def _header(request: requests.Request, name: str) -> str:

@@ -7,7 +7,7 @@ from starlette import responses
 
 from rushes.storyboard.v1 import storyboard_pb2
 from rushes.storyboard.v1 import storyboard_service_pb2 as boards_pb
-from services.studio.rest import calls, refusals, shapes
+from services.studio.rest import binding, calls, refusals, shapes
 
 _Change = Callable[[calls.Asked, Any], None]
 
@@ -47,8 +47,7 @@ def _editing(kind: str, change: _Change) -> Callable[[calls.Asked], Awaitable[re
     async def do(asked: calls.Asked) -> responses.Response:
         board: storyboard_pb2.Storyboard = (await asked.ask("boards.GetStoryboard", asked.message)).storyboard
         change(asked, getattr(board, kind))
-        seen = asked.request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
-        board.etag = board.etag if seen in ("", "*") else seen
+        board.etag = binding.seen(asked.request) or board.etag
         edit = boards_pb.UpdateStoryboardRequest(storyboard=board)
         edit.update_mask.paths.append(kind)
         return calls.answer(asked, await asked.ask("boards.UpdateStoryboard", edit))
