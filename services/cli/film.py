@@ -34,7 +34,7 @@ _OF_A_MODEL = ("MODEL_RETIRED", "MODEL_NOT_FOUND", "MODEL_UNCONFIGURED")
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What the person asked for; `max_cost_micros` is None without --max-cost."""
+    """What the person asked for; `max_cost_micros` is None without --max-cost; an empty option is the board's."""
 
     board: board_file.BoardFile
     output: Path
@@ -43,6 +43,18 @@ class Wanted:
     max_cost_micros: int | None
     keep: bool
     as_json: bool
+    model: str = ""
+    resolution: str = ""
+
+    @property
+    def options(self) -> job_service_pb2.PlanOptions:
+        """In what the film is to be otherwise than its board."""
+        return job_service_pb2.PlanOptions(model=self.model, resolution=self.resolution)
+
+    @property
+    def words(self) -> bytes:
+        """The same bytes for the same wish."""
+        return self.board.words + self.options.SerializeToString(deterministic=True)
 
 
 async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Console) -> None:
@@ -52,7 +64,7 @@ async def make(wanted: Wanted, out: rich.console.Console, err: rich.console.Cons
         err.print(note, markup=False)
 
     async with visit.visiting(wanted.home, say, wanted.keep) as of, client.connect(of) as services:
-        with runs.claim(wanted.home, wanted.board.words) as run:
+        with runs.claim(wanted.home, wanted.words) as run:
             try:
                 production = await _begin(services, run, wanted, say)
             except client.Refused as refused:
@@ -115,7 +127,9 @@ async def _agreed(
     services: client.Client, run: runs.Run, wanted: Wanted, say: Callable[[str], None]
 ) -> job_service_pb2.CreateProductionRequest:
     board = await shelf.storyboard(services, wanted.home, run.request_id("storyboard"), wanted.board)
-    asked = job_service_pb2.PlanProductionRequest(storyboard_id=board.id, revision=board.revision)
+    asked = job_service_pb2.PlanProductionRequest(
+        storyboard_id=board.id, revision=board.revision, options=wanted.options
+    )
     plan: job_pb2.Plan = (await services.call(services.jobs.PlanProduction, asked)).plan
     try:
         agree(wanted, plan, say)
@@ -128,6 +142,7 @@ async def _agreed(
         revision=board.revision,
         quote_id=plan.quote_id,
         plan_digest=plan.digest,
+        options=wanted.options,
     )
 
 
@@ -163,7 +178,12 @@ def _refusal(of: board_file.BoardFile, run: runs.Run, refused: client.Refused) -
 
 
 def _in_the_board(of: board_file.BoardFile, refused: client.Refused) -> Exception:
-    """A refusal as faults of the board file, where it names a field or a model of it."""
+    """A refusal as faults of an option, or of the board file where it names a field or a model of it."""
+    options = [
+        f"--{field.removeprefix('options.')}: {wrong}" for field, wrong in refused.violations if "options." in field
+    ]
+    if options:
+        return exits.Ended("\n".join(options), refused.code)
     if refused.violations:
         return of.refuse([(wire.place(field), wrong) for field, wrong in refused.violations])
     if refused.reason in _OF_A_MODEL:

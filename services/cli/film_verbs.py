@@ -7,6 +7,8 @@ import rich.console
 import typer
 import typer.core
 
+from services.cli import production as production_verbs
+
 app = typer.Typer()
 
 out = rich.console.Console(highlight=False, soft_wrap=True)
@@ -47,6 +49,8 @@ def make(
     max_cost: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="Refuse when the film can cost more, such as 5.00.")
     ] = None,
+    model: production_verbs.Model = "",
+    resolution: production_verbs.Resolution = "",
     home: Home = None,
     keep: Keep = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
@@ -57,7 +61,7 @@ def make(
     """
     from services.cli import screening
 
-    screening.film(board, output, yes, max_cost, _folder(home), keep, as_json, out, err)
+    screening.film(board, output, yes, max_cost, model, resolution, _folder(home), keep, as_json, out, err)
 
 
 @film_app.command("list")

@@ -17,6 +17,8 @@ def film(
     output: Path | None,
     yes: bool,
     max_cost: str | None,
+    model: str,
+    resolution: str,
     home: Path,
     keep: bool,
     as_json: bool,
@@ -32,6 +34,8 @@ def film(
         max_cost_micros=None if max_cost is None else _micros(max_cost),
         keep=keep,
         as_json=as_json,
+        model=model,
+        resolution=resolution,
     )
     interruptible(home, lambda: asyncio.run(filming.make(wanted, out, err)))
 

@@ -25,7 +25,7 @@ Film = Callable[..., tuple[str, str]]
 
 @pytest.fixture
 def make(folder: Path, tmp_path: Path) -> Film:
-    def run(text: str = BOARD, max_cost: str | None = None, as_json: bool = False) -> tuple[str, str]:
+    def run(text: str = BOARD, max_cost: str | None = None, as_json: bool = False, **otherwise: str) -> tuple[str, str]:
         (tmp_path / "board.yaml").write_text(text)
         out, err = io.StringIO(), io.StringIO()
         screening.film(
@@ -33,6 +33,8 @@ def make(folder: Path, tmp_path: Path) -> Film:
             tmp_path / "film.mp4",
             yes=False,
             max_cost=max_cost,
+            model=otherwise.get("model", ""),
+            resolution=otherwise.get("resolution", ""),
             home=folder,
             keep=False,
             as_json=as_json,
@@ -136,11 +138,21 @@ def test_a_film_that_could_not_be_written_is_fetched_again_and_not_made_again(
     before = _creates(folder)
     (tmp_path / "film.contact.jpg").mkdir()
     with pytest.raises(exits.Ended, match="cannot be written"):
-        make(BOARD.replace("Two Doors", "No Room"))
+        make(BOARD.replace("Two Doors", "No Room"), model="sandbox/fal-reel")
     (tmp_path / "film.contact.jpg").rmdir()
-    make(BOARD.replace("Two Doors", "No Room"))
+    _, err = make(BOARD.replace("Two Doors", "No Room"), model="sandbox/fal-reel")
+    assert "Resuming" in err
     assert (tmp_path / "film.contact.jpg").is_file()
     assert _creates(folder) - before == 2
+
+
+def test_a_film_may_be_made_by_another_model_than_its_board_says(make: Film, folder: Path) -> None:
+    with pytest.raises(exits.Ended, match="more than --max-cost"):
+        make(max_cost="0.01", model="sandbox/fal-reel")
+    with pytest.raises(exits.Ended, match=r"^--model: should be .*sandbox/reel-1") as caught:
+        make(model="sandbox/real-1")
+    assert caught.value.code == exits.Code.USAGE
+    assert list((folder / "runs").iterdir()) == []
 
 
 async def _interrupted(wanted: film.Wanted) -> None:
