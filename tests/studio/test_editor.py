@@ -217,8 +217,10 @@ def test_scenes_are_added_doubled_deleted_and_brought_back(desk: Desk) -> None:
 
 
 def test_scenes_are_carried_by_keys(desk: Desk) -> None:
+    desk.page.locator("[data-turn='tab:camera']").click()
     desk.press("Alt+ArrowDown")
     desk.expect_titles("Pier", "Kitchen", "The sea")
+    expect(desk.page.locator("[data-turn='tab:camera']")).to_have_attribute("aria-current", "true")
     desk.page.get_by_role("button", name="Move scene 3").focus()
     desk.press(" ", "ArrowUp", "ArrowUp")
     expect(desk.page.locator("#moves")).to_have_text("At 1.")

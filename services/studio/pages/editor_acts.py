@@ -51,7 +51,8 @@ def routes(of: site.Site) -> fastapi.APIRouter:
         edit.update_mask.paths.append("scenes")
         after = (await of.ask(request, "boards.UpdateStoryboard", edit)).storyboard
         said = _said(board.scenes, ids, str(form.get("do", "to")))
-        there = {"scene": _next(board.scenes, after.scenes, str(form.get("current", "")))}
+        there = _turned_to(request)
+        there["scene"] = _next(board.scenes, after.scenes, str(form.get("current", "")))
         return await shown(of, request, storyboard_id, there, said)
 
     @router.post("/p/{storyboard_id}/scenes/{scene_id}")
@@ -107,6 +108,12 @@ def _ordered(
     if (to := str(form.get("to", "")).strip()).isdecimal():
         return editor_order.at(scenes, ids, int(to[:6]))
     return editor_order.moved(scenes, ids, str(form.get("before", "")))
+
+
+def _turned_to(request: requests.Request) -> dict[str, str]:
+    """The tab, pane and drawer that the page shows, which scripts turn without asking anybody."""
+    page = urllib.parse.urlsplit(request.headers.get("hx-current-url", "")).query
+    return {name: told for name, told in urllib.parse.parse_qsl(page) if name in ("tab", "pane", "open")}
 
 
 def _said(scenes: Sequence[storyboard_pb2.Scene], ids: set[str], do: str) -> str:
