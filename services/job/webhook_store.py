@@ -183,8 +183,8 @@ async def claim(
         room = min(share, most - len(taken), allowed - (await conn.execute(busy)).scalar_one())
         if room > 0:
             due = _due(now).where(DELIVERIES.c.endpoint_id == endpoint.id)
-            due = due.order_by(DELIVERIES.c.due_at, DELIVERIES.c.id).limit(room).with_for_update(skip_locked=True)
-            query = sa.update(DELIVERIES).where(DELIVERIES.c.id.in_(due))
+            first = _locked(due.order_by(DELIVERIES.c.due_at, DELIVERIES.c.id).limit(room))
+            query = sa.update(DELIVERIES).where(DELIVERIES.c.id == first.c.id)
             query = query.values(lease=lease, leased_until=now + timedelta(seconds=lease_s))
             rows = await conn.execute(query.returning(DELIVERIES))
             taken += [Leased(_delivery(row), endpoint, lease) for row in rows.mappings()]
@@ -211,6 +211,11 @@ async def _ready(conn: AsyncConnection, now: datetime, most: int, failing: bool)
 def _due(now: datetime) -> sa.Select[tuple[str]]:
     unleased = sa.or_(DELIVERIES.c.lease.is_(None), DELIVERIES.c.leased_until <= now)
     return sa.select(DELIVERIES.c.id).where(_PENDING, DELIVERIES.c.due_at <= now, unleased)
+
+
+def _locked(wanted: sa.Select[tuple[str]]) -> sa.CTE:
+    # Behind IN it might be made anew for each row that it is compared with, and lock more than its limit.
+    return wanted.with_for_update(skip_locked=True).cte("locked")
 
 
 async def add(conn: AsyncConnection, leased: Leased, until: datetime) -> None:
@@ -290,8 +295,8 @@ async def replay(conn: AsyncConnection, endpoint_id: str, which: Replay, now: da
 
 async def sweep(conn: AsyncConnection, now: datetime) -> int:
     """Forget what is older than 30 days, some of it at a time, and deleted endpoints; returns how many deliveries."""
-    old = sa.select(DELIVERIES.c.id).where(DELIVERIES.c.created_at < now - KEPT).limit(_SWEPT_AT_ONCE)
-    gone = await conn.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.id.in_(old.with_for_update(skip_locked=True))))
+    old = _locked(sa.select(DELIVERIES.c.id).where(DELIVERIES.c.created_at < now - KEPT).limit(_SWEPT_AT_ONCE))
+    gone = await conn.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.id == old.c.id))
     empty = ~sa.exists(sa.select(1).where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id))
     await conn.execute(sa.delete(ENDPOINTS).where(~_ALIVE, ENDPOINTS.c.updated_at < now - KEPT, empty))
     return gone.rowcount

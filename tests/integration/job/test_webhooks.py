@@ -170,6 +170,16 @@ async def test_one_at_a_time_is_sent_in_order(hooked, receiver):
     assert receiver.ids() == said
 
 
+async def test_an_endpoint_is_not_sent_more_at_once_however_the_database_joins(hooked, receiver):
+    """A list of rows to lock that stands behind IN is made anew for each row that it is compared with."""
+    endpoint = (await hooked.create(f"{receiver.address}/")).webhook_endpoint
+    await hooked.say(endpoint.id, 50)
+    async with hooked.database.house() as conn:
+        for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+            await conn.execute(sa.text(f"SET LOCAL enable_{way} = off"))
+        assert len(await webhook_store.claim(conn, hooked.clock(), "a lease", 60, most=10, failing=False)) == 1
+
+
 async def test_a_dead_endpoint_delays_no_other(hooked, receiver):
     """A hundred endpoints that never answer, with a thousand deliveries each, beside one that does."""
     dead = [(await hooked.create(f"{receiver.address}/dead", tenant=f"t{n % 10}")).webhook_endpoint for n in range(100)]
