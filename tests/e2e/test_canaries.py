@@ -156,7 +156,7 @@ class Visitor:
     async def _call(self, method: Any, request: Any) -> Any:
         try:
             metadata = (("authorization", f"Bearer {self._services.token}"),)
-            answer = await method(request, metadata=metadata, timeout=30, wait_for_ready=True)
+            answer = await method(request, metadata=metadata, timeout=90, wait_for_ready=True)
         except grpc.aio.AioRpcError as refused:
             self._said.append(f"{refused!r} {refused.trailing_metadata()} {client.Refused(refused)!r}")
             return None

@@ -90,7 +90,7 @@ class Household:
         ask = make(path, type(request).SerializeToString, response.FromString)
         sent = iter([request]) if method.client_streaming else request
         metadata = rpc.bearer(token) if token else ()
-        call = ask(sent, metadata=metadata, timeout=0.5 if method.server_streaming else 15)
+        call = ask(sent, metadata=metadata, timeout=3 if method.server_streaming else 15)
         try:
             said = await call.read() if method.server_streaming else await call
         except grpc.aio.AioRpcError as fault:
@@ -208,6 +208,7 @@ class Site:
             limit_generate=0,
             limit_compile=0,
             limit_session=0,
+            drain_s=0,
         )
         means = operating.Means(name, self.places[name].database, told)
         front = entrance.of(told, means, servicers, knowing)
