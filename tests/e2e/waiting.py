@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 Seen = TypeVar("Seen")
 
 _LOOK_EVERY_S = 0.02
@@ -16,3 +19,13 @@ async def until(what: str, look: Callable[[], Awaitable[Seen]], within_s: float 
         assert asyncio.get_running_loop().time() < deadline, f"never came: {what}"
         await asyncio.sleep(_LOOK_EVERY_S)
     return seen
+
+
+async def is_waited_for(conn: AsyncConnection) -> None:
+    """Return once another connection waits for a lock of this one."""
+    query = sa.text("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+
+    async def waits() -> int:
+        return int((await conn.execute(query)).scalar_one())
+
+    await until("somebody who waits", waits)

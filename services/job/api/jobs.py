@@ -64,17 +64,24 @@ class Jobs(desk.Desk):
             fetch = gateway_pb2.FetchSubmissionRequest(submission_id=job.submission_id)
             with desk.meaning({desk.Code.FAILED_PRECONDITION: retries.no_longer(job)}):
                 await self.gateway.FetchSubmission(fetch, timeout=desk.CALL_S, metadata=rpc.bearer())
-        else:
-            job = await self._again(job)
+        elif again := await self._again(job, step):
+            job = again
             failpoints.reach("retry.committed")
+        else:
+            return await self.RetryJob(request, context)
         desk.note("job_retried", job_id=job.id, step=step)
         message = wire.job(await self._job(job.id), self.clock())
         return pb.RetryJobResponse(step=pb.RetryJobResponse.Step.Value(f"STEP_{step}"), job=message)
 
-    async def _again(self, job: domain.Job) -> domain.Job:
-        """Repeat the order, or begin a new job where nothing was charged; the job that goes on."""
+    async def _again(self, job: domain.Job, step: retries.Step) -> domain.Job | None:
+        """Repeat the order, or begin a new job where nothing was charged; the job that goes on.
+
+        None when it stands at another step by now. Raises what `retries.step` raises.
+        """
         async with self.holding(job.production_id) as (conn, held):
             job = (await store.jobs_by_id(conn, [job.id]))[job.id]
+            if retries.step(job) is not step:  # its clip may have come while we waited for the lock
+                return None
             if not job.ended_at:
                 await _repeat(conn, job, held)
                 return job

@@ -1,5 +1,6 @@
 """The job service on a database of its own; alone, or with its real neighbours behind real doors."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import sqlalchemy.ext.asyncio as sa_async
 from google.protobuf import duration_pb2
 
 from libs import bus, ids, outbox, rpc
@@ -99,6 +101,12 @@ class Crew:
 
     async def hear(self, *said: Any) -> None:
         """Let the service hear these at once: one transaction, each kind to its handler, as the bus does."""
+        async with self.hearing(*said):
+            pass
+
+    @contextlib.asynccontextmanager
+    async def hearing(self, *said: Any) -> AsyncIterator[sa_async.AsyncConnection]:
+        """As hear; what was heard is committed at the end of the block."""
         async with self.database.house() as conn:
             for kind, group in itertools.groupby(sorted(said, key=_subject), key=type):
                 handler = events.HANDLERS[kind]
@@ -107,6 +115,7 @@ class Crew:
                 else:
                     for event in group:
                         await handler(conn, event)
+            yield conn
 
     async def production(self, production_id: str, tenant: str = "acme") -> domain.Production:
         async with self.database.tenant(tenant) as conn:

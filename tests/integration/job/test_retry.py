@@ -1,5 +1,7 @@
 """Taking a job up again at the step where it stands: nothing that may be paid is bought twice."""
 
+import asyncio
+
 import grpc
 import sqlalchemy as sa
 
@@ -8,6 +10,7 @@ from rushes.job.v1 import events_pb2, job_pb2
 from rushes.job.v1.job_service_pb2 import RetryJobResponse as Retried
 from rushes.type.v1 import clip_pb2
 from services.provider_gateway import events as gateway_events
+from tests.e2e import waiting
 from tests.integration import refusals
 from tests.integration.job import news
 
@@ -66,6 +69,16 @@ async def test_what_has_succeeded_or_is_over_says_what_to_do(crew):
     await crew.hear(news.failed(failed))
     info = await refusals.refused(crew("RetryJob", job_id=failed.id), CONFLICT)
     assert (info.reason, info.metadata["why"]) == ("RETRY_NEEDS_PLAN", "its production is FAILED")
+
+
+async def test_what_succeeds_while_it_is_to_be_taken_up_is_not_bought_again(crew):
+    job, _ = await crew.begin(False, False)
+    async with crew.hearing(news.stored(job)) as conn:
+        asking = asyncio.ensure_future(crew("RetryJob", job_id=job.id))
+        await waiting.is_waited_for(conn)
+    info = await refusals.refused(asking, CONFLICT)
+    assert info.reason == "JOB_SUCCEEDED"
+    assert not await crew.said(events_pb2.ClipRequested)
 
 
 async def bought(line, clock, job, *states):

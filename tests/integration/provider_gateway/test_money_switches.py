@@ -95,7 +95,7 @@ async def test_what_is_parked_while_a_switch_is_released_wakes_with_the_others(p
     async with purse.database.house() as conn:
         ((_, why),) = (await ledger.hold(conn, [one := ask()], NOW)).denied
         releasing = asyncio.create_task(purse.release(switch, NOW + MINUTE))
-        await is_waited_for(conn)
+        await waiting.is_waited_for(conn)
         parked = dataclasses.replace(one, state=S.PARKED, next_action_at=why.retry_at)
         await store.insert_submissions(conn, [parked])
     await releasing
@@ -111,16 +111,6 @@ async def test_a_release_does_not_wait_for_those_who_try_again(purse):
         await asyncio.wait_for(purse.release(switch), 5)
         held, _ = await ledger.hold(conn, [one], NOW)
     assert held, "and they see that it was released"
-
-
-async def is_waited_for(conn):
-    """Return once another connection waits for a lock of this one."""
-    query = sa.text("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-
-    async def waits():
-        return (await conn.execute(query)).scalar()
-
-    await waiting.until("somebody who waits", waits)
 
 
 BRAKE = budgets.Brake(most_orders=4, floor_micros=500)
