@@ -68,6 +68,11 @@ async def pick(conn: AsyncConnection, tenant_id: str, take: domain.Take) -> list
     return before
 
 
+async def leave(conn: AsyncConnection, take: domain.Take) -> None:
+    """Unpick this one; what somebody else has picked for its scene meanwhile stays picked."""
+    await conn.execute(sa.update(_TAKES).where(_TAKES.c.id == take.id).values(picked=False))
+
+
 async def note(conn: AsyncConnection, take: domain.Take, text: str) -> None:
     """Write a note on a take."""
     await conn.execute(sa.update(_TAKES).where(_TAKES.c.id == take.id).values(note=text))

@@ -59,8 +59,7 @@ class Takes(desk.Desk):
         async with self.database.tenant(tenant_id) as conn:
             take = await takes.get(conn, tenant_id, request.take_id)
             locked = await store.lock_filming(conn, tenant_id, take.storyboard_id, [take.production_id])
-            if take.picked:
-                await takes.unpick(conn, [(tenant_id, take.storyboard_id, take.scene_id)])
+            await takes.leave(conn, take)
             held = {one.id: follow.Held(one, now) for one in locked.values()}
             await _mark(conn, [take], held)
             films = [one for one in held.values() if one.production.state in domain.FILMS]

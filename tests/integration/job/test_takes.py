@@ -1,11 +1,14 @@
 """Takes belong to their scenes: reading, picking, notes, and what a pick makes stale."""
 
+import asyncio
+
 import grpc
 import pytest
 
 from libs import ids
 from rushes.job.v1 import events_pb2, job_pb2
-from services.job import domain, planning
+from services.job import domain, planning, store
+from tests.e2e import waiting
 from tests.integration import refusals
 from tests.integration.job import news
 
@@ -103,6 +106,19 @@ async def test_an_unpicked_take_leaves_its_scene_empty(crew):
     assert [scene.take_id for scene in shown.scenes] == ["", ""]
     await crew.hear(news.failed(other, retryable=False))
     assert (await crew("GetProduction", production_id=job.production_id)).production.error.reason == "SCENES_FAILED"
+
+
+async def test_what_is_picked_while_another_is_to_be_unpicked_stays_picked(crew):
+    await filmed(crew, False)
+    (job,) = await filmed(crew, False)
+    newer, older = await takes(crew, "scene_1")
+    async with crew.database.house() as conn:
+        await store.lock_production(conn, "acme", job.production_id)
+        unpicking = asyncio.ensure_future(crew("UnpickTake", take_id=newer.id))
+        await waiting.is_waited_for(conn)
+        await crew("PickTake", take_id=older.id)
+    assert not (await unpicking).take.picked
+    assert (await crew("GetTake", take_id=older.id)).take.picked
 
 
 async def test_a_production_waits_for_another_pick_when_its_last_one_is_taken_away(crew):
