@@ -22,7 +22,7 @@ class Feed:
         self._versions: dict[str, int] = {}
         self._turn = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
-        self._reads: dict[Hashable, asyncio.Task[Any]] = {}
+        self._reads: dict[str, dict[Hashable, asyncio.Task[Any]]] = {}
 
     @contextlib.contextmanager
     def following(self, production_id: str) -> Iterator[None]:
@@ -35,6 +35,7 @@ class Feed:
             if not self._followed[production_id]:
                 del self._followed[production_id]
                 self._versions.pop(production_id, None)
+                self._reads.pop(production_id, None)  # nobody would see that it changes
 
     async def newer(self, production_id: str, version: int) -> None:
         """Return once it has a newer version than this."""
@@ -43,18 +44,15 @@ class Feed:
         while self._versions.get(production_id, version) <= version:
             await self._turn.wait()
 
-    async def shared(self, what: Hashable, read: Callable[[], Awaitable[Read]]) -> Read:
-        """Read it once for all who ask for the same before anything changes again."""
-        if what not in self._reads:
-            task = self._reads[what] = asyncio.ensure_future(read())
-            task.add_done_callback(functools.partial(self._forget_failure, what))
+    async def shared(self, production_id: str, what: Hashable, read: Callable[[], Awaitable[Read]]) -> Read:
+        """Read it once for all who follow the production and ask for the same before anything changes again."""
+        reads = self._reads.setdefault(production_id, {})
+        if what not in reads:
+            task = reads[what] = asyncio.ensure_future(read())
+            task.add_done_callback(functools.partial(_forget_failure, reads, what))
         # A watcher that leaves must not end the reading of the others.
-        found: Read = await asyncio.shield(self._reads[what])
+        found: Read = await asyncio.shield(reads[what])
         return found
-
-    def _forget_failure(self, what: Hashable, task: asyncio.Task[Any]) -> None:
-        if task.cancelled() or task.exception():
-            self._reads.pop(what, None)
 
     async def _look(self) -> None:
         while self._followed:
@@ -71,3 +69,8 @@ class Feed:
             self._reads.clear()
             turn, self._turn = self._turn, asyncio.Event()
             turn.set()
+
+
+def _forget_failure(reads: dict[Hashable, asyncio.Task[Any]], what: Hashable, task: asyncio.Task[Any]) -> None:
+    if task.cancelled() or task.exception():
+        reads.pop(what, None)

@@ -86,7 +86,7 @@ class Watches(desk.Desk):
                 paces = estimate.paces(await measures.seconds(conn, tenant_id, made))
             return self._looked(found, paces, seen, bound)
 
-        looked = await self._feed.shared((tenant_id, production_id, seen), read)
+        looked = await self._feed.shared(production_id, (tenant_id, seen), read)
         if looked is None:
             return await self._anew(production_id, bound, [pb.WatchProductionResponse(resync=pb.Resync())])
         return looked
@@ -108,8 +108,8 @@ class Watches(desk.Desk):
 
     async def _anew(self, production_id: str, bound: str, before: _Steps) -> _Looked:
         # Many begin at once: they share one reading, and go on from its version.
-        whose = (auth.caller().tenant_id, production_id)
-        snapshot, version = await self._feed.shared(whose, functools.partial(self.snapshot, production_id))
+        whose, read = auth.caller().tenant_id, functools.partial(self.snapshot, production_id)
+        snapshot, version = await self._feed.shared(production_id, whose, read)
         seen = changes.Place(version, changes.LAST)
         step = pb.WatchProductionResponse(resume_token=paging.encode(seen, bound), snapshot=snapshot)
         return _Looked(seen, [*before, step], snapshot.HasField("end_time"))

@@ -81,6 +81,16 @@ async def test_what_has_ended_is_shown_and_done(crew):
     assert only.snapshot.jobs[0].error.metadata["charged"] == "unknown"
 
 
+async def test_what_is_learned_after_the_end_is_shown_to_who_comes_then(crew):
+    (job,) = await crew.begin(False)
+    await crew.hear(news.failed(job, cost=None))
+    await told(crew.watch(job.production_id))
+    await crew.hear(news.failed(job, cost=5))
+    (only,) = await told(crew.watch(job.production_id))
+    assert only.snapshot == (await crew("GetProduction", production_id=job.production_id)).production
+    assert only.snapshot.cost.micros == 5
+
+
 async def test_a_change_that_ends_nothing_is_told(crew):
     (job,) = await crew.begin(False)
     watch = crew.watch(job.production_id)
