@@ -226,6 +226,9 @@ async def add(conn: AsyncConnection, leased: Leased, until: datetime) -> None:
 
 async def record(conn: AsyncConnection, leased: Leased, after: webhooks.Delivery, attempt: webhooks.Attempt) -> None:
     """Write down an attempt and what it made of the delivery and of the endpoint. Raises LeaseLost."""
+    # A test is a person's who tries something out: it is no sign of an endpoint that was right before.
+    if after.type != webhooks.TEST or attempt.is_delivered:
+        await _note(conn, after, attempt)  # first: who deletes an endpoint locks it before its deliveries
     changed = {name: getattr(after, name) for name in ("state", "tries", "attempts", "due_at", "ended_at")}
     mine = sa.and_(DELIVERIES.c.id == after.id, DELIVERIES.c.lease == leased.lease)
     query = sa.update(DELIVERIES).where(mine).values(changed | _UNLEASED).returning(DELIVERIES.c.id)
@@ -233,9 +236,6 @@ async def record(conn: AsyncConnection, leased: Leased, after: webhooks.Delivery
         raise LeaseLost
     row = dataclasses.asdict(attempt) | {"delivery_id": after.id, "number": after.attempts}
     await conn.execute(sa.insert(ATTEMPTS).values(row | {"tenant_id": after.tenant_id}))
-    if after.type == webhooks.TEST and not attempt.is_delivered:
-        return  # a person tries something out: that is no sign of an endpoint that was right before
-    await _note(conn, after, attempt)
 
 
 async def _note(conn: AsyncConnection, after: webhooks.Delivery, attempt: webhooks.Attempt) -> None:

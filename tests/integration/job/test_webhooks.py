@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from libs import failpoints, ids
 from rushes.job.v1 import webhook_pb2
 from services.job import webhook_store, webhooks
+from tests.e2e import waiting
 from tests.integration.job import hooks, news
 
 DELIVERED, PENDING, FAILED = (webhooks.DeliveryState(name) for name in ("DELIVERED", "PENDING", "FAILED"))
@@ -178,6 +179,22 @@ async def test_an_endpoint_is_not_sent_more_at_once_however_the_database_joins(h
         for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
             await conn.execute(sa.text(f"SET LOCAL enable_{way} = off"))
         assert len(await webhook_store.claim(conn, hooked.clock(), "a lease", 60, most=10, failing=False)) == 1
+
+
+async def test_whoever_deletes_an_endpoint_and_whoever_writes_down_an_attempt_wait_in_turn(hooked, receiver, caplog):
+    endpoint = (await hooked.create(f"{receiver.address}/")).webhook_endpoint
+    await hooked.say(endpoint.id, 1)
+    receiver.statuses["/"], receiver.gate["/"] = 500, asyncio.Event()
+    await hooked.sender.claim()
+    async with hooked.database.house() as conn:
+        await webhook_store.get(conn, "acme", endpoint.id, lock=True)
+        receiver.gate["/"].set()
+        await waiting.is_waited_for(conn)
+        await webhook_store.delete(conn, "acme", endpoint.id, hooked.clock())
+    await hooked.sender.settle()
+    (delivery,) = await hooked.deliveries(endpoint.id)
+    assert delivery.state == FAILED
+    assert "webhook_failed" not in caplog.messages
 
 
 async def test_a_dead_endpoint_delays_no_other(hooked, receiver):
