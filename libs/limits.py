@@ -35,10 +35,11 @@ _MOST_KNOWN = 10_000
 # Generic cell rate algorithm (ITU-T I.371): one time says how full the bucket is; the database's clock is everybody's.
 # Each call takes two forgotten callers with it, so that the table holds those of the last minutes only.
 _COUNT = sa.text("""
-    WITH forgotten AS (
-      DELETE FROM calls WHERE (caller, counted_as) IN (
-        SELECT caller, counted_as FROM calls
-        WHERE full_until < now() - interval '1 minute' AND caller <> :caller LIMIT 2 FOR UPDATE SKIP LOCKED))
+    WITH old AS (
+      SELECT caller, counted_as FROM calls
+      WHERE full_until < now() - interval '1 minute' AND caller <> :caller LIMIT 2 FOR UPDATE SKIP LOCKED),
+    forgotten AS (
+      DELETE FROM calls USING old WHERE calls.caller = old.caller AND calls.counted_as = old.counted_as)
     INSERT INTO calls AS known VALUES (:caller, :counted_as, clock_timestamp() + :step)
     ON CONFLICT (caller, counted_as) DO UPDATE SET full_until = greatest(known.full_until, clock_timestamp()) + :step
     WHERE known.full_until <= clock_timestamp() + :slack

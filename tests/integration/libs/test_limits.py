@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from google.protobuf.wrappers_pb2 import StringValue
 from google.rpc import error_details_pb2
 
-from libs import limits, rpc, settings
+from libs import db, limits, rpc, settings
 from rushes.type.v1 import access_pb2
 from tests.integration import refusals
 from tests.integration.libs import contracts
@@ -168,3 +168,20 @@ def test_every_limit_of_the_contract_has_a_setting_and_a_default():
     named = {name.removeprefix("LIMIT_").lower() for name in access_pb2.Limit.keys()} - {"unspecified"}
     assert settings.Service.model_construct().limits == {"generate": 10, "compile": 5, "session": 20}
     assert settings.Service.model_construct().limits.keys() == named
+
+
+async def test_a_call_takes_two_forgotten_callers_with_it_however_the_database_joins(place):
+    """A list of rows to lock that stands behind IN is made anew for each row that it is compared with."""
+    owner = db.Database(place.owner_url)
+    async with owner.house() as conn:
+        for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+            change = "EXECUTE format('ALTER DATABASE %I SET enable_{} = off', current_database())"
+            await conn.execute(sa.text(f"DO $$ BEGIN {change.format(way)}; END $$"))
+    await owner.close()
+    async with place.database.house() as conn:
+        old = "SELECT 'old/' || n, 'generate', now() - interval '1 hour' FROM generate_series(1, 50) n"
+        await conn.execute(sa.text(f"INSERT INTO calls {old}"))
+    await place.database.close()  # the next connection has the new settings
+    await limits.Limits(place.database, {"generate": 5}).count("acme/ada", "generate")
+    async with place.database.house() as conn:
+        assert (await conn.execute(sa.select(sa.func.count()).select_from(limits.CALLS))).scalar_one() == 49
