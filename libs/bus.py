@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import pathlib
 import traceback
@@ -263,8 +264,27 @@ class _Inlet:
             raise
         if messages:  # others on the same consumer may have been given them
             bus_measures.fetched(self._stream, self._service, messages)
-            await self._handle(messages)
+            await self._take(self._apart(messages))
         return 1
+
+    def _apart(self, messages: list[Msg]) -> list[list[Msg]]:
+        """What is handled in one transaction: what a handler takes together, and else each event alone.
+
+        Each locks what it needs in one order; two after each other would not, and replicas would wait in a circle.
+        """
+        groups: dict[str, list[Msg]] = defaultdict(list)
+        for message in messages:
+            _, handler = self._heard.get(message.subject, (None, None))
+            groups[message.subject if isinstance(handler, Together) else _event_id(message)].append(message)
+        return list(groups.values())
+
+    async def _take(self, groups: list[list[Msg]]) -> None:
+        try:
+            while groups:
+                await self._handle(groups.pop(0))
+        finally:  # when one cannot be handled now, neither can those after it
+            for message in itertools.chain(*groups):
+                await message.nak(delay=_AWAY_S)
 
     async def _handle(self, messages: list[Msg]) -> None:
         """All in one transaction; when one of them fails, in halves, until it is alone and holds up no other."""

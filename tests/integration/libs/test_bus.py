@@ -342,6 +342,28 @@ async def test_how_full_the_stream_is_can_be_seen_before_it_refuses(ends):
         await until(is_seen)
 
 
+async def test_what_may_lock_in_another_order_is_handled_in_a_transaction_of_its_own(ends):
+    """Two replicas that each heard of both kinds at once would wait for each other."""
+    cancels = [events_pb2.CancelRequested(tenant_id="acme", job_id=f"cancel_{n}") for n in range(2)]
+    await ends.say(*EVENTS[:2], *cancels)
+    handled = list[tuple[str, list[str]]]()
+
+    async def note(conn, *said):
+        at = (await conn.execute(sa.text("SELECT pg_current_xact_id()::text"))).scalar_one()
+        handled.append((at, sorted(one.job_id for one in said)))
+
+    async def together(conn, heard):
+        await note(conn, *(one.event for one in heard))
+
+    handlers = {events_pb2.ClipRequested: bus.Together(together), events_pb2.CancelRequested: note}
+    async with running(ends.relay):
+        await until(ends.all_published)
+    async with running(ends.bus.deliver(ends.listener, "provider_gateway", handlers)):
+        await until(ends.all_acknowledged)
+    assert sorted(jobs for _, jobs in handled) == [["cancel_0"], ["cancel_1"], ["job_0", "job_1"]]
+    assert len({at for at, _ in handled}) == 3
+
+
 async def test_two_relays_say_each_event_once(ends):
     await ends.say(*EVENTS)
     async with running(ends.relay, ends.bus.relay(ends.speaker, "job")):
