@@ -69,6 +69,7 @@ class Admission:
         async with database.house() as conn:
             stale = await store.lock_stale(conn, now - lifecycle.SENT_AT_LATEST, _MOST_AT_ONCE)
             await recorder.record(conn, [claims.Change(one, _ended(one, now)) for one in stale], now)
+        async with database.house() as conn:  # another: walls are locked once in each, in one order
             waiting = await _wanted(conn, await store.lock_parked(conn, _MOST_AT_ONCE), now)
             if not waiting:
                 return 0

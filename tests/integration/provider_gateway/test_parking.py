@@ -7,7 +7,8 @@ import pytest
 
 from rushes.job.v1 import events_pb2 as job_pb
 from rushes.provider_gateway.v1 import events_pb2, ledger_pb2, submission_pb2
-from services.provider_gateway import domain, lifecycle
+from services.provider_gateway import budgets, domain, lifecycle, walls
+from tests.e2e import waiting as locks
 from tests.integration.provider_gateway import conftest as house
 
 S = domain.State
@@ -66,6 +67,21 @@ async def test_a_raised_budget_lets_in_at_once_those_that_fit(gateway):
     assert await let_in(gateway) == 0
     assert len([event for event, _ in await gateway.said()]) == len(said), "nothing has changed for the third"
     assert third.id == after[2].id
+
+
+async def test_who_lets_in_and_who_orders_wait_for_walls_in_one_order(gateway, clock):
+    await waiting(gateway)
+    await gateway.hear(*await gateway.orders(house.spec(), tenant="bolt"))
+    (unwanted,) = await gateway.submissions("bolt")
+    await gateway.change(unwanted.id, cancel_wanted_at=clock())
+    await gateway.make_due()
+    async with gateway.database.house() as conn:
+        await walls.find(conn, "acme", "XTS", budgets.OWN, clock())
+        letting_in = asyncio.create_task(let_in(gateway))
+        await locks.is_waited_for(conn)
+        await walls.find(conn, "bolt", "XTS", budgets.OWN, clock())
+    assert await letting_in == 0
+    assert await states(gateway, "bolt") == [S.CANCELED_FREE]
 
 
 async def test_what_was_let_in_is_bought_once(live_gateway, crew, reel):
