@@ -179,8 +179,11 @@ async def mark_published(conn: AsyncConnection, event_ids: Sequence[str]) -> Non
 
 
 async def first_times(conn: AsyncConnection, event_ids: Collection[str]) -> set[str]:
-    """Note these as handled; returns those that were not before."""
-    return set((await conn.execute(_HEAR, {"event_ids": list(event_ids)})).scalars())
+    """Note these as handled, in one order: so two who hear of them at once never wait in a circle.
+
+    Returns those that were not before.
+    """
+    return set((await conn.execute(_HEAR, {"event_ids": sorted(event_ids)})).scalars())
 
 
 class Fault(NamedTuple):

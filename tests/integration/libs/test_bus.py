@@ -364,6 +364,13 @@ async def test_what_may_lock_in_another_order_is_handled_in_a_transaction_of_its
     assert len({at for at, _ in handled}) == 3
 
 
+async def test_events_are_noted_in_one_order_so_that_two_who_hear_them_never_wait_in_a_circle(ends):
+    async with ends.listener.house() as conn:
+        await outbox.first_times(conn, ["evt_3", "evt_1", "evt_2"])
+        noted = await conn.execute(sa.select(outbox.INBOX.c.event_id).order_by(sa.text("ctid")))
+        assert list(noted.scalars()) == ["evt_1", "evt_2", "evt_3"]
+
+
 async def test_two_relays_say_each_event_once(ends):
     await ends.say(*EVENTS)
     async with running(ends.relay, ends.bus.relay(ends.speaker, "job")):
