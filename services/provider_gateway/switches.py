@@ -52,7 +52,10 @@ async def throw(
         SWITCHES.c.scope == switch.scope,
         SWITCHES.c.target == switch.target,
     )
-    return _switch((await conn.execute(query)).mappings().one())
+    before = (await conn.execute(query)).mappings().first()
+    if before is None:  # it was released between the two: ours is thrown now
+        return await throw(conn, tenant_id, scope, target, reason, by, now)
+    return _switch(before)
 
 
 async def release(conn: AsyncConnection, tenant_id: str, switch_id: str, by: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
 
 from services.provider_gateway import budgets, domain, ledger, store, switches
 from tests.e2e import waiting
@@ -74,6 +75,18 @@ async def test_a_switch_is_thrown_once_and_its_record_stays(purse):
         (first.id, "ada", "grace", NOW),
         (second.id, "ada", None, None),
     ]
+
+
+async def test_a_switch_is_thrown_anew_when_the_same_is_released_meanwhile(purse):
+    before = await purse.throw(Reach.TENANT)
+    async with purse.database.house() as conn:
+
+        def release(*_):
+            await_only(purse.release(before))
+
+        sa.event.listen(conn.sync_connection, "after_execute", release, once=True)
+        after = await switches.throw(conn, "acme", Reach.TENANT, "", "again", "ada", NOW)
+    assert await purse.thrown() == [after]
 
 
 async def test_everyone_sees_the_house_s_and_nobody_another_tenant_s(purse):
