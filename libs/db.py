@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 EVERY_TENANT = "*"
 """The row-level-security scope of events and ticks, which serve all tenants."""
 
-_SERVER_GOES = ("08", "57P")  # SQLSTATE classes: the connection is lost; the server stops, crashed or starts
+# SQLSTATEs, by their beginnings: the connection is lost; others wait in a circle with us; it is full; a lock was waited
+# for too long; the server stops, crashed or starts.
+_PASSES = ("08", "40P01", "53", "55P03", "57P")
 _CHARACTER_NOT_IN_REPERTOIRE = "22021"
 _SHORT_REST_S = 1.0
 _IN_USE = prometheus_client.Gauge("rushes_db_pool_in_use", "Connections that are lent out.", ["pool"])
@@ -46,7 +48,7 @@ _LIMITS = {
 
 
 class DatabaseAway(errors.Unavailable):
-    """The database cannot be reached; retry in a moment."""
+    """The database cannot be reached, or cannot do this at the moment; retry in a moment."""
 
 
 class TextInvalid(errors.Invalid):
@@ -130,7 +132,7 @@ class Database:
                 state = getattr(fault.orig, "sqlstate", None) or ""
                 if state == _CHARACTER_NOT_IN_REPERTOIRE:
                     raise TextInvalid from fault
-                if fault.connection_invalidated or state.startswith(_SERVER_GOES):
+                if fault.connection_invalidated or state.startswith(_PASSES):
                     raise DatabaseAway from fault
                 raise
             if info.pop("spoken", False):

@@ -123,6 +123,14 @@ async def test_a_connection_that_is_cut_in_the_middle_of_the_work(place):
         await cut_off()
 
 
+@pytest.mark.parametrize("state", ["40P01", "53100", "55P03"])
+async def test_what_passes_is_nobodys_fault(place, state):
+    """Others wait in a circle with us, the disk is full, a lock was waited for too long."""
+    with pytest.raises(db.DatabaseAway):
+        async with place.database.house() as conn:
+            await conn.execute(sa.text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"))
+
+
 async def test_a_connection_that_was_cut_is_replaced(place):
     cut = (
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
