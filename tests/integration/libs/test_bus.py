@@ -296,6 +296,9 @@ async def test_what_is_no_such_message_is_buried_at_once(ends):
 
 
 async def test_a_lost_stream_is_filled_again_and_handled_once(ends):
+    async def is_filled():
+        return (await ends.js.stream_info("job")).state.messages == 20
+
     async with running(ends.relay, ends.hearing()):
         await ends.say(*EVENTS[:10])
         await until(lambda: ends.has_heard(10))
@@ -304,8 +307,8 @@ async def test_a_lost_stream_is_filled_again_and_handled_once(ends):
         await ends.say(*EVENTS[10:])
         await topology.apply(ends.url, topology.load())
         await until(lambda: ends.has_heard(20))
+        await until(is_filled)
         await until(ends.all_acknowledged)
-    assert (await ends.js.stream_info("job")).state.messages == 20
     assert await ends.heard() == sorted(event.job_id for event in EVENTS)
 
 
