@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from libs import blobs
@@ -67,7 +67,7 @@ class Shelf:
         self._trim()
 
     def _trim(self) -> None:
-        found = sorted(((one.stat(), one.path) for one in os.scandir(self._folder)), key=lambda one: one[0].st_mtime)
+        found = sorted(_there(self._folder), key=lambda one: one[0].st_mtime)
         size = sum(status.st_size for status, _ in found)
         disk = shutil.disk_usage(self._folder)
         over = max(size - self._most, int(disk.total * self._free_share) - disk.free)
@@ -75,7 +75,7 @@ class Shelf:
             if over <= 0:
                 return
             if status.st_nlink == 1:
-                os.unlink(path)
+                Path(path).unlink(missing_ok=True)
                 over -= status.st_size
 
     async def _check_room(self) -> None:
@@ -83,6 +83,13 @@ class Shelf:
         if disk.free < disk.total * self._free_share * _LEAST_SHARE:
             await asyncio.to_thread(self._trim)
             raise blobs.StorageFull
+
+
+def _there(folder: Path) -> Iterator[tuple[os.stat_result, str]]:
+    """What lies in it, but for what others who make room have just removed."""
+    for one in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            yield one.stat(), one.path
 
 
 def _link(place: Path, target: Path) -> bool:

@@ -52,6 +52,13 @@ async def test_a_file_known_by_its_key_alone_is_kept_under_its_digest(folders: l
     assert source.asked == ["key"]
 
 
+async def test_what_others_have_removed_meanwhile_is_passed_over(folders: list[Path]) -> None:
+    place, one, _ = folders
+    (place / "gone").symlink_to("nowhere")  # it is listed, and is not there
+    await shelf.Shelf(place, 0).lay("acme", "ab", one, Source()("ab"))
+    assert (one / "ab").exists()
+
+
 async def test_what_was_not_used_for_longest_goes_first_and_never_what_is_in_use(folders: list[Path]) -> None:
     place, one, two = folders
     kept, source = shelf.Shelf(place, 250), Source()
