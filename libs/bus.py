@@ -46,6 +46,7 @@ MOST_DELIVERIES = 8
 _BATCH = 64
 _PUBLISH_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 5.0
+_RELAY_RESTS_S, _INLET_RESTS_S = 0.05, 0.02  # so that events go, and are heard, by the dozen
 _AWAY_S = 1.0
 _OLDEST = (2, 12, 0)  # those before take settings that they do not know, and say nothing
 _AGAIN = "#"
@@ -120,7 +121,7 @@ class Bus:
         """
         relay = _Relay(self._js, database, service)
         self._relays.append(relay)
-        relaying = run.every("outbox_relay", 0.5, relay.tick, database.spoken)
+        relaying = run.every("outbox_relay", 0.5, relay.tick, database.spoken, _RELAY_RESTS_S)
 
         async def part(stop: asyncio.Event) -> None:
             tasks = [asyncio.ensure_future(relaying(stop)), asyncio.ensure_future(self._closed.wait())]
@@ -146,7 +147,8 @@ class Bus:
             async with asyncio.TaskGroup() as group:
                 for stream, heard in by_stream.items():
                     inlet = _Inlet(self._js, database, stream, service, heard)
-                    group.create_task(_coroutine(run.every(f"deliver_{stream}", 0, inlet.tick), stop))
+                    hearing = run.every(f"deliver_{stream}", 0, inlet.tick, rest_s=_INLET_RESTS_S)
+                    group.create_task(_coroutine(hearing, stop))
 
         return part
 

@@ -39,11 +39,18 @@ def freshness() -> dict[str, float]:
     return {name: now - then for name, then in _last_success.items()}
 
 
-def every(name: str, seconds: float, tick: Callable[[], Awaitable[int]], wake: asyncio.Event | None = None) -> Part:
+def every(
+    name: str,
+    seconds: float,
+    tick: Callable[[], Awaitable[int]],
+    wake: asyncio.Event | None = None,
+    rest_s: float = 0.0,
+) -> Part:
     """A part that calls `tick` for ever; what it returns is the work it did.
 
     After some work it is called again at once; after none it waits `seconds`, or less when `wake` is set (one
-    loop per `wake`: the loop clears it). A tick that raises is logged, counted and retried after 0.5 to 10 s.
+    loop per `wake`: the loop clears it). Between two ticks it rests for `rest_s` at least: what comes alone is done at
+    once, what comes behind it is done together. A tick that raises is logged, counted and retried after 0.5 to 10 s.
     """
 
     async def loop(stop: asyncio.Event) -> None:
@@ -64,6 +71,8 @@ def every(name: str, seconds: float, tick: Callable[[], Awaitable[int]], wake: a
             backoff = _BACKOFF_S[0]
             _last_success[name] = time.monotonic()
             _LAST_SUCCESS.labels(name).set_to_current_time()
+            if rest_s:
+                await asyncio.sleep(rest_s)
             if done == 0:
                 await _pause(seconds, events)
         _last_success.pop(name, None)

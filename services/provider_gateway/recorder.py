@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -35,22 +36,36 @@ class LeaseLost(Exception):
 
 
 class Recorder:
-    """Group commit: while one transaction is under way, results gather for the next."""
+    """Group commit: while one transaction is under way, results gather for the next.
 
-    def __init__(self, database: db.Database, clock: Callable[[], datetime]) -> None:
-        self._database, self._clock = database, clock
+    What was learned of a paid call is written at once, and takes the others along. What can be asked again waits for
+    company where something was written just now: if the process dies meanwhile, it is asked again.
+    """
+
+    def __init__(self, database: db.Database, clock: Callable[[], datetime], rest_s: float = 0.05) -> None:
+        self._database, self._clock, self._rest_s = database, clock, rest_s
         self._waiting: list[Waiting] = []
         self._writing = asyncio.Lock()
+        self._wrote_at = -math.inf
 
     async def record(self, change: claims.Change) -> None:
         """Return once the change is committed with its money and its news. Raises LeaseLost, or why it failed."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((change, done))
+        if not change.learned:
+            await self._company(done)
         async with self._writing:
             if not done.done():
                 batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 await self._write(batch)
+                self._wrote_at = done.get_loop().time()
         await done
+
+    async def _company(self, done: "asyncio.Future[None]") -> None:
+        """Return once another has taken it along, or the last one was written long enough ago."""
+        rest_s = self._wrote_at + self._rest_s - done.get_loop().time()
+        if rest_s > 0:
+            await asyncio.wait([done], timeout=rest_s)
 
     async def _write(self, batch: Sequence[Waiting]) -> None:
         try:

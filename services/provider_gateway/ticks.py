@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _AWAY_S = 0.5
 _LOOK_EVERY_S = 0.2
-_GATHER_S = 0.02
+_REST_S = 0.05  # what comes due at nearly the same time costs less by the dozen
 
 _ASKS = frozenset({domain.State.ACCEPTED, domain.State.UNKNOWN, domain.State.UNRESOLVED})
 
@@ -129,16 +129,11 @@ class Driver:
         done = asyncio.Event()
         renewing = asyncio.ensure_future(run.every("renew", self._lease_s / 4, self.renew)(done))
         try:
-            await run.every("claim", _LOOK_EVERY_S, self._gather_and_claim, self.due)(stop)
+            await run.every("claim", _LOOK_EVERY_S, self.claim, self.due, _REST_S)(stop)
             await self.settle()
         finally:
             done.set()
             await renewing
-
-    async def _gather_and_claim(self) -> int:
-        """What comes due at nearly the same time costs less by the dozen."""
-        await asyncio.sleep(_GATHER_S)
-        return await self.claim()
 
     async def settle(self) -> None:
         """Return once the steps under way have ended: a paid call is never cut off."""

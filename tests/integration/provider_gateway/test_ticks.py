@@ -198,6 +198,23 @@ async def test_who_was_slow_with_the_same_step_has_no_say_either(gateway, crew):
     assert (await one(gateway)).state is S.ACCEPTED
 
 
+async def test_what_can_be_asked_again_waits_for_an_answer_which_waits_for_nobody(gateway, crew):
+    await ordered(gateway, house.spec(), house.spec(prompt="Another field"), house.spec(prompt="A third"))
+    async with gateway.database.house() as conn:
+        begun = await claims.begin(conn, "sender", 20, ACCOUNT, 3)
+    first, second, third = (claim.submission for claim in begun)
+    desk = recorder.Recorder(gateway.database, house.real_time, rest_s=3600)
+    await desk.record(claims.Change(first, lifecycle.answer_lost(first, house.NOW)))
+    resting = asyncio.create_task(desk.record(claims.Change(second, lifecycle.answer_lost(second, house.NOW))))
+    await asyncio.sleep(0)
+    answer = domain.Evidence(domain.Learned.ANSWER, house.NOW, "video_third")
+    await desk.record(claims.Change(third, lifecycle.accepted(third, "video_third", house.NOW), answer))
+    await resting
+    async with gateway.database.house() as conn:
+        query = "SELECT count(*) FROM submissions GROUP BY xmin ORDER BY 1"
+        assert list((await conn.execute(sa.text(query))).scalars()) == [1, 2]
+
+
 async def test_a_sender_that_hangs_is_overtaken_and_its_late_answer_ignored(gateway, crew, reel):
     """Its own process does not take the row twice; another resolves it, and the sandbox sees one create."""
     reached, hang_up = asyncio.Event(), asyncio.Event()

@@ -153,6 +153,23 @@ async def test_a_wake_during_a_tick_is_not_lost() -> None:
     assert ticks == 2
 
 
+async def test_what_comes_while_a_loop_rests_is_done_together() -> None:
+    stop = asyncio.Event()
+    owed, seen = [1], list[int]()
+
+    async def tick() -> int:
+        seen.append(len(owed))
+        owed.clear()
+        if len(seen) == 1:
+            asyncio.get_running_loop().call_soon(owed.extend, [1, 1, 1])
+        else:
+            stop.set()
+        return seen[-1]
+
+    await run.every("resting", 3600, tick, rest_s=0.001)(stop)
+    assert seen == [1, 3]
+
+
 async def test_an_idle_loop_ticks_again_after_its_time() -> None:
     stop = asyncio.Event()
     ticks = 0
