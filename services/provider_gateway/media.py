@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -18,8 +18,8 @@ _OF_THE_DISK = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
 _LIMITS = {"max_pixels": str(8192 * 8192)}
 # A playlist called .mp4 makes the library open other files and addresses: the demuxer is forced, and files are all
 # it may open. See "Malicious media" in https://ffmpeg.org/ffmpeg-protocols.html#Protocol-Options.
-_OPTIONS = _LIMITS | {"protocol_whitelist": "file", "codec_whitelist": ",".join(_DECODERS)}
-_OPTIONS |= {"skip_frame": "all"}  # opening alone decodes nothing: the container says what it would be looked for
+_OPTIONS = _LIMITS | {"protocol_whitelist": "file", "codec_whitelist": "mpeg4"}  # no decoder, no pictures: ADR 60
+_NOT_SMOOTHED = {"skip_loop_filter": "all"}  # a fifth of decoding, and nobody sees it in a thumbnail
 _THUMBNAIL_SIDE = 320
 _LEADER_S = 1.0
 _DARK = 32  # of 255
@@ -38,13 +38,19 @@ class Facts:
     height: int
 
 
+def stills(clip: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """Where the small JPEG of a clip and its last picture lie, beside it."""
+    return clip.with_suffix(".jpg"), clip.with_suffix(".png")
+
+
 def probe(path: pathlib.Path, still: pathlib.Path) -> Facts:
     """Measure a clip, which must be there to its last byte, and write a small JPEG of it.
 
     It shows the first picture; when that is dark, as films often begin, one from the first third. Blocks: call it in
     a thread. Raises NotAClip, OSError.
     """
-    with _opened(path) as (container, stream):
+    with _opened(path, _NOT_SMOOTHED) as (container, stream):
+        _read_index(container, stream)
         size = path.stat().st_size
         if any(entry.pos + entry.size > size for track in container.streams for entry in track.index_entries):
             raise NotAClip("it is cut short")
@@ -67,7 +73,9 @@ def save_last_frame(path: pathlib.Path, still: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
+def _opened(
+    path: pathlib.Path, decoding: Mapping[str, str] | None = None
+) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
     with (
         _faults(),
         av.open(str(path), format="mov", options=_OPTIONS, metadata_errors="replace") as container,
@@ -78,7 +86,7 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[av.container.InputContainer, a
         decoder = stream.codec_context
         if decoder is None or decoder.name not in _DECODERS:
             raise NotAClip("its pictures are in a code that is not taken")
-        decoder.options = _LIMITS  # later pictures can be larger than the first
+        decoder.options = {**_LIMITS, **(decoding or {})}  # later pictures can be larger than the first
         decoder.thread_count = 1  # for two pictures, a team costs more than it helps; and clips come side by side
         yield container, stream
 
@@ -96,6 +104,15 @@ def _faults() -> Iterator[None]:
 def _as_far_as_it_goes() -> contextlib.suppress:
     """Up to the first damage: a bad end is no reason to lose a clip that is paid for."""
     return contextlib.suppress(av.error.FFmpegError)
+
+
+def _read_index(container: av.container.InputContainer, stream: av.video.VideoStream) -> None:
+    """Have all of it: of fragments that are listed at the front, opening reads the first."""
+    known, duration = stream.index_entries, stream.duration or 0
+    if not known or (duration - known[-1].timestamp) * len(known) > 2 * duration:
+        for _ in container.demux():
+            pass
+        container.seek(0)
 
 
 def _first(container: av.container.InputContainer, stream: av.video.VideoStream) -> av.VideoFrame:
@@ -126,9 +143,9 @@ def _small(picture: av.VideoFrame) -> av.VideoFrame:
 
 
 def _is_dark(small: av.VideoFrame) -> bool:
-    """On average, by a sixteenth of its points."""
+    """On average, by a few hundred of its points."""
     line, light = small.planes[0].line_size, bytes(small.planes[0])
-    points = b"".join(light[row : row + small.width : 4] for row in range(0, small.height * line, 4 * line))
+    points = b"".join(light[row : row + small.width : 8] for row in range(0, small.height * line, 8 * line))
     return sum(points) < _DARK * len(points)
 
 

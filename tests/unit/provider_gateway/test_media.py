@@ -32,7 +32,10 @@ def test_a_clip_in_fragments_is_measured(tmp_path):
     ).seconds == pytest.approx(2)
 
 
-@pytest.mark.parametrize("flags", ["+faststart", "frag_keyframe+empty_moov", "0"])
+_IN_FRAGMENTS = "frag_keyframe+empty_moov"
+
+
+@pytest.mark.parametrize("flags", ["+faststart", _IN_FRAGMENTS, f"{_IN_FRAGMENTS}+global_sidx", "0"])
 def test_a_clip_that_is_cut_short_is_refused(tmp_path, flags):
     """Its first picture decodes all the same, unless the index was at the end."""
     clip = clips.shoot(tmp_path / "clip.mp4", muxer={"movflags": flags}, g="12")
