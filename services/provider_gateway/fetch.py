@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 import aiohttp
 
 from libs import blobs, egress, errors, failpoints
-from services.provider_gateway import domain, downloads, intake, media
+from services.provider_gateway import domain, downloads, intake, media, viewing
 
 log = logging.getLogger(__name__)
 
 _GONE = {403, 404, 410}  # 403: what storages answer for a signed address that has expired
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CHUNK_BYTES = 1 << 20
+_VIEWERS = 2  # short clips take turns at one; the other is for when it hangs, or has a long clip
 _SPAN = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
@@ -40,7 +41,8 @@ class Fetcher:
 
     def __init__(self, store: blobs.Blobs, max_bytes: int, door: downloads.Egress | None = None) -> None:
         self._store, self._max_bytes, self._door = store, max_bytes, door or downloads.Egress()
-        self._intake = intake.Intake(store)
+        self._viewers = viewing.Viewers(_VIEWERS)
+        self._intake = intake.Intake(store, self._viewers)
         self._scratch_space = tempfile.TemporaryDirectory(prefix="rushes-gateway-")
         self.folder = pathlib.Path(self._scratch_space.name)
         self._parts: dict[str, _Part] = {}
@@ -48,6 +50,7 @@ class Fetcher:
     async def close(self) -> None:
         """Give the connections and the scratch space back."""
         await self._door.close()
+        self._viewers.close()
         self._scratch_space.cleanup()
 
     async def fetch(
@@ -222,7 +225,7 @@ def _told() -> Iterator[None]:
     """Says what went wrong without addresses, which are in the messages of what went wrong before."""
     try:
         yield
-    except (egress.Refused, media.NotAClip, errors.Unavailable) as fault:
+    except (egress.Refused, media.NotAClip, viewing.ViewerDied, errors.Unavailable) as fault:
         raise FetchFailed(str(fault)) from None
     except (aiohttp.ClientError, OSError) as fault:
         if _is_full(fault):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from libs import blobs
-from services.provider_gateway import domain, media
+from services.provider_gateway import domain, media, viewing
 
 _LARGE_BYTES = 16 << 20
 _THREADS = 3  # each waits for the disk, and for the event loop's thread, most of its time
@@ -43,15 +43,15 @@ class _Looked:
 class Intake:
     """Few threads, each for all that wait: they share its coming and going, and the disk's. Needs a running loop."""
 
-    def __init__(self, store: blobs.Blobs) -> None:
-        self._store = store
+    def __init__(self, store: blobs.Blobs, viewers: viewing.Viewers) -> None:
+        self._store, self._viewers = store, viewers
         self._waiting: list[_Arrival] = []
         self._working = asyncio.Semaphore(_THREADS)
 
     async def take(self, submission: domain.Submission, part: Part) -> domain.Clip:
         """Keep the clip, always under the same keys; then its file may be gone.
 
-        Raises NotAClip, OSError, StorageFull, StorageUnavailable.
+        Raises NotAClip, ViewerDied, OSError, StorageFull, StorageUnavailable.
         """
         arrival = _Arrival(submission, part, asyncio.get_running_loop().create_future())
         if part.received > _LARGE_BYTES:  # nobody is to wait for it
@@ -80,31 +80,27 @@ class Intake:
 
     def _keep(self, batch: Sequence[_Arrival]) -> list[domain.Clip | Exception]:
         try:
-            looked = [_look(arrival) for arrival in batch]
+            for arrival in batch:
+                arrival.part.save()
+            clips = [(arrival.part.path, arrival.submission.last_frame_wanted) for arrival in batch]
+            looked = [_Looked(*pair) for pair in zip(self._viewers.look(clips), map(_drafts, batch), strict=True)]
             kept = iter(self._store.take_files([draft for one in looked for draft in one.drafts]))
             return [_clip(one, kept) for one in looked]
         except Exception as fault:  # of one of them: it must not hold up the others
             return [fault] if len(batch) == 1 else [self._keep([arrival])[0] for arrival in batch]
         finally:
             for arrival in batch:
-                for still in _stills(arrival.part):
+                for still in media.stills(arrival.part.path):
                     still.unlink(missing_ok=True)
 
 
-def _look(arrival: _Arrival) -> _Looked:
-    part, stem = arrival.part, f"t/{arrival.submission.tenant_id}/clips/{arrival.submission.id}"
-    thumbnail, last = _stills(part)
-    part.save()
-    facts, drafts = media.probe(part.path, thumbnail), list[blobs.Draft]()
+def _drafts(arrival: _Arrival) -> list[blobs.Draft]:
+    clip, stem = arrival.part.path, f"t/{arrival.submission.tenant_id}/clips/{arrival.submission.id}"
+    thumbnail, last = media.stills(clip)
+    drafts = [blobs.Draft(f"{stem}.thumb.jpg", thumbnail, "image/jpeg"), blobs.Draft(f"{stem}.mp4", clip, "video/mp4")]
     if arrival.submission.last_frame_wanted:
-        media.save_last_frame(part.path, last)
-        drafts.append(blobs.Draft(f"{stem}.last.png", last, "image/png"))
-    drafts.append(blobs.Draft(f"{stem}.thumb.jpg", thumbnail, "image/jpeg"))
-    return _Looked(facts, [*drafts, blobs.Draft(f"{stem}.mp4", part.path, "video/mp4")])
-
-
-def _stills(part: Part) -> tuple[pathlib.Path, pathlib.Path]:
-    return part.path.with_suffix(".jpg"), part.path.with_suffix(".png")
+        drafts.insert(0, blobs.Draft(f"{stem}.last.png", last, "image/png"))
+    return drafts
 
 
 def _clip(looked: _Looked, kept: Iterator[blobs.Blob]) -> domain.Clip:

@@ -51,8 +51,8 @@ NAMED = {
         providers/__init__ providers/exchange providers/fal providers/forms providers/google providers/listing
         providers/openai_videos providers/openrouter providers/refusals providers/registry providers/replicate
         providers/runware providers/sdk providers/service_account providers/signatures providers/veo
-        providers/waits recorder rescue resolver stakes statements steps stuck switches traffic vault walls
-        whereabouts works
+        providers/waits recorder rescue resolver stakes statements steps stuck switches traffic vault viewer
+        viewing walls whereabouts works
     """,
     "sandbox": """
         brush bucket camera cast cels chat coast content disaster fal fal_queue fields flavour google lab land
