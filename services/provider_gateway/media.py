@@ -19,7 +19,7 @@ _LIMITS = {"max_pixels": str(8192 * 8192)}
 # A playlist called .mp4 makes the library open other files and addresses: the demuxer is forced, and files are all
 # it may open. See "Malicious media" in https://ffmpeg.org/ffmpeg-protocols.html#Protocol-Options.
 _OPTIONS = _LIMITS | {"protocol_whitelist": "file", "codec_whitelist": "mpeg4"}  # no decoder, no pictures: ADR 60
-_NOT_SMOOTHED = {"skip_loop_filter": "all"}  # a fifth of decoding, and nobody sees it in a thumbnail
+_NOT_SMOOTHED = {"skip_loop_filter": "all"}  # a sixth of decoding at 720p, and nobody sees it in a thumbnail
 _THUMBNAIL_SIDE = 320
 _LEADER_S = 1.0
 _DARK = 32  # of 255

@@ -27,6 +27,7 @@ class Viewers:
     """
 
     def __init__(self, most: int, deadline_s: float = 60.0) -> None:
+        self.most = most
         self._all = [_Viewer(deadline_s) for _ in range(most)]
         self._idle = queue.LifoQueue[_Viewer]()  # the one that worked last is the quickest
         for one in self._all:
