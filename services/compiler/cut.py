@@ -1,11 +1,12 @@
 """Makes the pieces of films, and films of their pieces: the whole of the work that happens in the worker process."""
 
+import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import thread  # by its whole name: `futures` would import it inside the jail
 from pathlib import Path
 from typing import Any
 
 from services.compiler import (
+    abreast,
     archive,
     conform,
     domain,
@@ -14,6 +15,7 @@ from services.compiler import (
     mux,
     orders,
     probe,
+    proof,
     recipes,
     render,
     sheet,
@@ -24,7 +26,6 @@ from services.compiler import (
     verify,
 )
 
-_READERS = 2
 _Tell = Callable[[int], None]
 
 
@@ -33,9 +34,9 @@ def work(order: orders.Order, say: Callable[[orders.Said], None]) -> None:
 
     Raises media.SourceUnreadable and domain.FilmNotAsPlanned; OSError for a full disk and the like.
     """
-    for source in order.probe:
-        with media.blamed_on(source):
-            say(orders.Probed(source, probe.probe(order.folder / source)))
+    looks = [functools.partial(_probed, order.folder, source) for source in order.probe]
+    for found in abreast.done(looks):
+        say(found)
     for source in order.sounds:
         with media.blamed_on(source):
             probe.hear(order.folder / source)
@@ -45,6 +46,11 @@ def work(order: orders.Order, say: Callable[[orders.Said], None]) -> None:
         if notices := _make(recipe, order.folder, progress.step):
             say(orders.Noticed(tuple(notices)))
         say(orders.Made(recipes.address(recipe)))
+
+
+def _probed(folder: Path, source: str) -> orders.Probed:
+    with media.blamed_on(source):
+        return orders.Probed(source, probe.probe(folder / source))
 
 
 class _Progress:
@@ -64,6 +70,7 @@ _MAKERS: dict[type[recipes.Recipe], Callable[[Any, Path, Path, _Tell], None]] = 
     recipes.House: conform.make,
     recipes.Render: render.make,
     recipes.Sound: sound.make,
+    recipes.Proof: proof.make,
     recipes.Archive: archive.make,
     recipes.Stream: hls.make,
     recipes.Still: stills.make,
@@ -78,26 +85,24 @@ def _make(recipe: recipes.Recipe, folder: Path, tell: _Tell) -> Sequence[domain.
 
 
 def _film(recipe: recipes.Film, folder: Path, tell: _Tell) -> Sequence[domain.Notice]:
-    target = folder / orders.FILM
-    mux.join(recipe, folder, target, tell)
-    notices = _all_at_once(
-        *verify.checks(target, recipe),
-        lambda: stills.poster(target, recipe, folder / orders.POSTER),
-        lambda: sheet.draw(recipe, stills.scenes(target, recipe, sheet.cell(recipe)), folder / orders.CONTACT_SHEET),
-        lambda: sprite.draw(target, recipe, folder / orders.SPRITE),
-    )
+    """Join it and hold it against its plan, while its sound is measured; its pictures were looked through before."""
+    target, heard = folder / orders.FILM, folder / recipe.sound
+    prints = [proof.read(folder / one.source) for one in recipe.proofs]
+    small = [still for one in prints for still in one.small]
+    scenes = [still for one in prints for still in one.scenes]
+
+    def joined() -> None:
+        mux.join(recipe, folder, target, tell)
+        verify.film(target, recipe, prints, heard)
+
+    stills: list[Callable[[], Sequence[domain.Notice] | None]] = [
+        lambda: sheet.draw(recipe, scenes, folder / orders.CONTACT_SHEET),
+        lambda: sprite.draw(recipe, small, folder / orders.SPRITE),
+    ]
+    found = abreast.done([*stills, lambda: verify.loudness(heard, recipe), joined])
+    (folder / orders.POSTER).write_bytes(prints[0].poster)
     (folder / orders.SPRITE_VTT).write_text(sprite.vtt(recipe), encoding="utf-8")
     if recipe.subtitles:
         (folder / orders.CAPTIONS_VTT).write_text(tracks.vtt(recipe), encoding="utf-8")
         (folder / orders.CAPTIONS_SRT).write_text(tracks.srt(recipe), encoding="utf-8")
-    return sorted(notices, key=lambda one: one.start)
-
-
-def _all_at_once(*work: Callable[[], Sequence[domain.Notice] | None]) -> Sequence[domain.Notice]:
-    """Reading and decoding leave the interpreter to others; the first in order that raises is heard.
-
-    The last are begun first, for they are the longest: else one would be left to itself at the end.
-    """
-    with thread.ThreadPoolExecutor(_READERS) as threads:
-        begun = [threads.submit(one) for one in reversed(work)]
-        return [notice for done in reversed(begun) for notice in done.result() or ()]
+    return sorted((notice for some in found for notice in some or ()), key=lambda one: one.start)

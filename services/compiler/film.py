@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
-from services.compiler import parameters, pieces, recipes, timeline
+from services.compiler import parameters, pieces, proofing, recipes, timeline
 from services.compiler.edit import DIPS, Card, Edit, Fit
 from services.compiler.recipes import Film, House, Profile, Recipe, Render, Run, Sound
 from services.compiler.timeline import Place
@@ -97,10 +97,12 @@ def plan(edit: Edit, found: Mapping[str, Found]) -> Plan:
     runs = list(pieces.divide(places, pictures, edit.burnt, profile, render_id))
     sound = _sound(edit, places, facts, found, profile.fps)
     made: list[Recipe] = [*filter(None, houses), *(run for run in runs if isinstance(run, Render)), sound]
+    whole = _film(edit, places, profile, runs, sound, _ahead(facts, why, made))
+    proofs = [(start, recipes.address(proof), proof) for start, proof in proofing.divide(whole)]
     return Plan(
         tuple(Cut(*one) for one in zip(places, pictures, why, strict=True)),
-        {recipes.address(recipe): recipe for recipe in made},
-        _film(edit, places, profile, runs, sound, _ahead(facts, why, made)),
+        {recipes.address(recipe): recipe for recipe in made} | {name: proof for _, name, proof in proofs},
+        replace(whole, proofs=tuple(recipes.Proven(name, start) for start, name, _ in proofs)),
     )
 
 

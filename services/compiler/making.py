@@ -65,6 +65,8 @@ class Pieces:
         if isinstance(fault, cutter.SourceUnusable):
             facts = {"source": fault.source, "problem": fault.problem}
             return segments.failed(one, domain.Fault(segments.SOURCE_UNUSABLE, str(fault), facts))
+        if isinstance(fault, domain.FilmNotAsPlanned):
+            return segments.failed(one, domain.fault_of(fault))
         return segments.tried(one, leases.cause(fault, "making_failed", address=one.address), self._shop.clock())
 
     def put_off(self, one: Segment, seconds: float) -> Segment:

@@ -20,6 +20,8 @@ _MAX_CHANNELS = 8
 _RATES = range(4_000, 192_001)
 MAX_SECONDS = 4 * 3600
 """The longest clip, sound or film that is read."""
+STRICT = {"err_detect": "explode", "max_pixels": str(_MAX_PIXELS)}
+"""How pictures are decoded: what is damaged is an error, not a guess."""
 MAX_PACKETS = MAX_SECONDS * 120
 """The most pictures, or pieces of sound, in one track."""
 _OPTIONS = {
@@ -139,7 +141,7 @@ def _check_picture(container: av.container.InputContainer) -> None:
         raise Unreadable("holds pictures of a kind that is not taken")
     if not 0 < picture.width * picture.height <= _MAX_PIXELS:
         raise Unreadable("holds pictures of a size that is not taken")
-    picture.options = {"err_detect": "explode", "max_pixels": str(_MAX_PIXELS)}
+    picture.options = dict(STRICT)
 
 
 def _check_sounds(container: av.container.InputContainer) -> None:

@@ -1,6 +1,5 @@
 """Joins pictures and sound into one MP4 on one exact grid of frames, packet by packet."""
 
-import functools
 import heapq
 import math
 from collections.abc import Callable, Iterator
@@ -14,8 +13,8 @@ from av.container import InputContainer, OutputContainer, core
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from services.compiler import film, marks, media, parameters, tracks
-from services.compiler.recipes import Film, Run
+from services.compiler import marks, media, reel, tracks
+from services.compiler.recipes import Film
 
 _SOUND_RATE = 48_000
 
@@ -36,9 +35,10 @@ def _write(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]
         media.heard(folder / recipe.sound) as sound,
     ):
         out.metadata.update({"title": recipe.title} | ({"comment": marks.COMMENT} if recipe.generated else {}))
-        pictures = _picture_stream(out, recipe, folder)
+        source = reel.Reel(recipe.runs, recipe.profile.fps, folder)
+        pictures = _picture_stream(out, recipe, source, folder)
         track = out.add_stream_from_template(sound.streams.audio[0], opaque=True)
-        packets: list[Iterator[av.Packet[Any]]] = [_copied(pictures, recipe, folder), _heard(sound, track)]
+        packets: list[Iterator[av.Packet[Any]]] = [_copied(pictures, recipe, source), _heard(sound, track)]
         if recipe.subtitles:
             packets.append(_read(_caption_stream(out, recipe), recipe))
         out.set_chapters(_chapters(recipe))
@@ -49,16 +49,12 @@ def _write(recipe: Film, folder: Path, target: Path, tell: Callable[[int], None]
             out.mux(packet)
 
 
-def _picture_stream(out: OutputContainer, recipe: Film, folder: Path) -> VideoStream:
+def _picture_stream(out: OutputContainer, recipe: Film, pictures: reel.Reel, folder: Path) -> VideoStream:
     """One track with one sample description: the parameter sets of all sources in one record."""
-    records: dict[bytes, None] = {}
-    for source in dict.fromkeys(run.source for run in recipe.runs):
-        with media.blamed_on(source), media.opened(folder / source) as container:
-            records.setdefault(container.streams.video[0].codec_context.extradata or b"")
     with media.opened(folder / recipe.runs[0].source) as first:
         stream = out.add_stream_from_template(first.streams.video[0], opaque=True)
     context, profile = stream.codec_context, recipe.profile
-    context.extradata = functools.reduce(parameters.merge, records)
+    context.extradata = pictures.record
     context.width, context.height, context.sample_aspect_ratio = profile.width, profile.height, Fraction(1)
     stream.time_base = 1 / recipe.profile.fps
     return stream
@@ -73,38 +69,17 @@ def _caption_stream(out: OutputContainer, recipe: Film) -> SubtitleStream:
     return stream
 
 
-def _copied(stream: VideoStream, recipe: Film, folder: Path) -> "Iterator[av.Packet[VideoStream]]":
+def _copied(stream: VideoStream, recipe: Film, pictures: reel.Reel) -> "Iterator[av.Packet[VideoStream]]":
     """Every run's packets as they are, their times on the film's grid.
 
     Decoding runs ahead of showing by the same number of frames all through the film, so that decoding times
     rise by one frame a packet across every cut.
     """
-    start = 0
-    for run in recipe.runs:
-        with media.blamed_on(run.source), media.opened(folder / run.source) as container:
-            for number, (shown, packet) in enumerate(_packets(container, run, recipe.profile.fps)):
-                packet.time_base = 1 / recipe.profile.fps
-                packet.pts, packet.dts = start + shown, start + number - recipe.ahead
-                packet.duration, packet.stream = 1, stream
-                yield packet
-        start += run.frames
-
-
-def _packets(container: InputContainer, run: Run, fps: Fraction) -> "Iterator[tuple[int, av.Packet[VideoStream]]]":
-    """The run's packets in decoding order, each with its place in the run; a run starts and ends between groups."""
-    source = container.streams.video[0]
-    step = (source.time_base or Fraction(1)) * fps
-    first = source.start_time or 0
-    container.seek(int(first + run.first / step), stream=source)
-    left = run.frames
-    for packet in container.demux(source):
-        shown = film.nearest((packet.pts - first) * step) - run.first if packet.pts is not None else -1
-        if 0 <= shown < run.frames:
-            yield shown, packet
-            left -= 1
-        if left == 0:
-            return
-    raise media.Unreadable("is damaged")
+    for number, (shown, packet) in enumerate(pictures.packets()):
+        packet.time_base = 1 / recipe.profile.fps
+        packet.pts, packet.dts = shown, number - recipe.ahead
+        packet.duration, packet.stream = 1, stream
+        yield packet
 
 
 def _heard(sound: InputContainer, track: AudioStream) -> "Iterator[av.Packet[AudioStream]]":

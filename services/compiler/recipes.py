@@ -164,11 +164,42 @@ class Subtitle:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """A stretch of a film's pictures, looked through before there is a film; frames count from the first of `runs`.
+
+    Something ends before each of `joins`, or begins with it. Of each of `scenes`, its frames `start` up to `end`, a
+    still is kept as large as on the contact sheet of a film of `all_scenes`, and a small one at each of `small`;
+    `poster`: also one of the first scene, as large as it is.
+    """
+
+    profile: Profile
+    runs: tuple[Run, ...]
+    joins: tuple[int, ...]
+    scenes: tuple[tuple[int, int], ...]
+    all_scenes: int
+    small: tuple[int, ...]
+    poster: bool
+
+    @property
+    def frames(self) -> int:
+        """How many pictures its runs have."""
+        return sum(run.frames for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The address of a proof, and the frame of the film that its first run begins with."""
+
+    source: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Film:
     """The finished file: pictures run by run, one sound, chapters and captions.
 
     `ahead` is how many frames decoding runs ahead of showing: the most that any of its runs needs. `generated`: it
-    bears the mark of what AI has made.
+    bears the mark of what AI has made. `proofs` are of all of its pictures, in order.
     """
 
     title: str
@@ -181,6 +212,7 @@ class Film:
     subtitles: tuple[Subtitle, ...]
     language: str
     generated: bool
+    proofs: tuple[Proven, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -226,9 +258,11 @@ class Still:
 ENCODE_STEPS = 12
 """How many pictures are copied in the time that one is encoded."""
 
-Recipe = House | Render | Sound | Film | Archive | Stream | Still
+Recipe = House | Render | Sound | Proof | Film | Archive | Stream | Still
 
-_KINDS: dict[str, type[Recipe]] = {kind.__name__: kind for kind in (House, Render, Sound, Film, Archive, Stream, Still)}
+_KINDS: dict[str, type[Recipe]] = {
+    kind.__name__: kind for kind in (House, Render, Sound, Proof, Film, Archive, Stream, Still)
+}
 
 
 def address(recipe: Recipe) -> str:
@@ -268,8 +302,10 @@ def needs(recipe: Recipe) -> tuple[str, ...]:
             found = [source for _, source in sources]
         case Stream(source=source) | Still(source=source):
             found = [source]
-        case Film(runs=runs, sound=sound):
-            found = [*(run.source for run in runs), sound]
+        case Proof(runs=runs):
+            found = [run.source for run in runs]
+        case Film(runs=runs, sound=sound, proofs=proofs):
+            found = [*(run.source for run in runs), sound, *(one.source for one in proofs)]
     return tuple(dict.fromkeys(source for source in found if isinstance(source, str)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from services.compiler import film, lettering
-from services.compiler.recipes import Chapter, Film
+from services.compiler.recipes import Chapter, Film, Profile
 
 _ROOM, _WELL, _HAIR = "#131313", "#0c0c0c", "#343434"
 _INK, _INK_2, _INK_3 = "#efeeea", "#bdbcb7", "#a3a29c"
@@ -20,18 +20,19 @@ _SHAPE = 1.5
 _QUALITY = 90
 
 
-def cell(recipe: Film) -> tuple[int, int]:
-    """The size of one picture on the sheet, never larger than in the film."""
-    columns = _columns(recipe)
+def cell(profile: Profile, scenes: int) -> tuple[int, int]:
+    """The size of one picture on the sheet of so many, never larger than in the film."""
+    columns = _columns(profile, scenes)
     width = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
-    width = min(max(width, _NARROWEST), recipe.profile.width)
-    return width, max(1, width * recipe.profile.height // recipe.profile.width)
+    width = min(max(width, _NARROWEST), profile.width)
+    return width, max(1, width * profile.height // profile.width)
 
 
 def draw(recipe: Film, pictures: Iterable[Image.Image], target: Path) -> None:
     """Write the sheet as JPEG; one picture for each chapter, in order."""
-    columns, (width, height) = _columns(recipe), cell(recipe)
-    rows = math.ceil(len(recipe.chapters) / columns)
+    profile, count = recipe.profile, len(recipe.chapters)
+    columns, (width, height) = _columns(profile, count), cell(profile, count)
+    rows = math.ceil(count / columns)
     across = max(width, _NARROWEST)
     sheet = Image.new(
         "RGB",
@@ -52,9 +53,9 @@ def draw(recipe: Film, pictures: Iterable[Image.Image], target: Path) -> None:
     sheet.save(target, "JPEG", quality=_QUALITY, optimize=True)
 
 
-def _columns(recipe: Film) -> int:
+def _columns(profile: Profile, count: int) -> int:
     """As many columns as bring the sheet nearest to its shape with the fewest empty places."""
-    count, ratio = len(recipe.chapters), recipe.profile.width / recipe.profile.height
+    ratio = profile.width / profile.height
 
     def badness(columns: int) -> float:
         rows = math.ceil(count / columns)

@@ -8,31 +8,29 @@ from pathlib import Path
 
 from PIL import Image
 
-from services.compiler import domain, film, orders, stills, tracks
-from services.compiler.recipes import Film
+from services.compiler import domain, orders, proofing, stills, tracks
+from services.compiler.recipes import Film, Profile
 
-_COLUMNS, _MOST_CELLS = 10, 40
+_COLUMNS = 10
 _LONGER_SIDE = 160
 _QUALITY = 75
 
 
-def draw(path: Path, recipe: Film, target: Path) -> list[domain.Notice]:
+def draw(recipe: Film, pictures: Sequence[Image.Image], target: Path) -> list[domain.Notice]:
     """Write the grid as JPEG; returns where its stills are black."""
-    (width, height), edges = cell(recipe), _edges(recipe)
-    middles = [(start + end) // 2 for start, end in itertools.pairwise(edges)]
-    columns = min(_COLUMNS, len(middles))
-    grid = Image.new("RGB", (columns * width, math.ceil(len(middles) / columns) * height))
-    black = []
-    for number, picture in enumerate(stills.small(path, recipe, middles, (width, height))):
+    width, height = cell(recipe.profile)
+    columns = min(_COLUMNS, len(pictures))
+    grid = Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height))
+    for number, picture in enumerate(pictures):
         grid.paste(picture, _corner(number, (width, height)))
-        black += [number] if stills.is_black(picture) else []
     grid.save(target, "JPEG", quality=_QUALITY, optimize=True)
-    return list(_notices(black, edges))
+    black = [number for number, picture in enumerate(pictures) if stills.is_black(picture)]
+    return list(_notices(black, _edges(recipe)))
 
 
 def vtt(recipe: Film) -> str:
     """One cue for each still: its place on the sprite, which is to lie beside under its human name."""
-    size, fps = cell(recipe), recipe.profile.fps
+    size, fps = cell(recipe.profile), recipe.profile.fps
     name = urllib.parse.quote(orders.file_name(recipe.title, orders.SPRITE_SUFFIX))
     cues = (
         f"{tracks.clock(start, fps)} --> {tracks.clock(end, fps)}\n"
@@ -42,11 +40,10 @@ def vtt(recipe: Film) -> str:
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def cell(recipe: Film) -> tuple[int, int]:
+def cell(profile: Profile) -> tuple[int, int]:
     """The size of one still: of the film's shape."""
-    width, height = recipe.profile.width, recipe.profile.height
-    longer = max(width, height)
-    return max(2, width * _LONGER_SIDE // longer), max(2, height * _LONGER_SIDE // longer)
+    longer = max(profile.width, profile.height)
+    return max(2, profile.width * _LONGER_SIDE // longer), max(2, profile.height * _LONGER_SIDE // longer)
 
 
 def _notices(black: Sequence[int], edges: Sequence[int]) -> Iterator[domain.Notice]:
@@ -57,9 +54,7 @@ def _notices(black: Sequence[int], edges: Sequence[int]) -> Iterator[domain.Noti
 
 
 def _edges(recipe: Film) -> list[int]:
-    """The frames between which one still stands for all: a second, or a fortieth of a film of more than 40."""
-    step = max(film.nearest(recipe.profile.fps), math.ceil(recipe.frames / _MOST_CELLS))
-    return [*range(0, recipe.frames, step), recipe.frames]
+    return list(proofing.still_edges(recipe.frames, recipe.profile))
 
 
 def _corner(number: int, size: tuple[int, int]) -> tuple[int, int]:

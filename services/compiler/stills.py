@@ -1,6 +1,7 @@
 """Chooses and writes stills: a finished film's poster, one picture for each scene, and single pictures of a clip."""
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from PIL import Image
 
-from services.compiler import film, media, probe
-from services.compiler.recipes import Chapter, Film, Still
+from services.compiler import media
+from services.compiler.recipes import Still
+from services.compiler.reel import Reel
+
+Span = tuple[int, int]
+"""A scene's first frame, and the one after its last."""
 
 _QUALITY = 90
 _FLAT = 6.0
@@ -64,7 +69,7 @@ def _chosen(container: InputContainer, stream: VideoStream, seconds: Fraction | 
             if best is not None and (frame.pts or 0) > at:
                 return best
             best = frame
-        elif _contrast(Image.fromarray(frame.to_ndarray(format="gray"))) > _FLAT:
+        elif _contrast(_grey(frame)) > _FLAT:
             return frame
         best = best or frame
     if best is None:
@@ -72,70 +77,59 @@ def _chosen(container: InputContainer, stream: VideoStream, seconds: Fraction | 
     return best
 
 
-def poster(path: Path, recipe: Film, target: Path) -> None:
-    """Write the first key picture of the first scene that shows something, as JPEG."""
-    pictures = _key_pictures(path, recipe, recipe.chapters[0], 0)
-    picture = next((picture for picture in pictures if _contrast(picture) > _FLAT), None)
-    picture = picture or _clearest(path, recipe, recipe.chapters[0])
-    picture.save(target, "JPEG", quality=_QUALITY, optimize=True)
+def poster(reel: Reel, scene: Span) -> Image.Image:
+    """The first key picture of the scene that shows something."""
+    pictures = _key_pictures(reel, scene, scene[0])
+    picture = next((picture for picture in pictures if _contrast(_grey(picture)) > _FLAT), None)
+    return Image.fromarray((picture or _clearest(reel, scene)).to_ndarray(format="rgb24"))
 
 
-def scenes(path: Path, recipe: Film, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """For each scene the key picture before its middle, or its clearest, not larger than `size`."""
-    for chapter in recipe.chapters:
-        picture = next(_key_pictures(path, recipe, chapter, chapter.start + chapter.frames // 2), None)
-        if picture is None or _contrast(picture) <= _FLAT:
-            picture = _clearest(path, recipe, chapter)
-        picture.thumbnail(size, Image.Resampling.HAMMING)  # a third of the time of the best, and hard to tell
-        yield picture
+def of_scene(reel: Reel, scene: Span, size: tuple[int, int]) -> Image.Image:
+    """The key picture before the scene's middle, or its clearest, in that size."""
+    picture = next(_key_pictures(reel, scene, sum(scene) // 2), None)
+    if picture is None or _contrast(_grey(picture)) <= _FLAT:
+        picture = _clearest(reel, scene)
+    return _scaled(picture, size)
 
 
-def small(path: Path, recipe: Film, frames: Sequence[int], size: tuple[int, int]) -> Iterator[Image.Image]:
-    """The key picture at or before each of these frames, in that size."""
-    with media.opened(path) as container:
-        stream = container.streams.video[0]
-        step = (stream.time_base or 1) * recipe.profile.fps
-        for frame in frames:
-            container.seek(int(frame / step), stream=stream)
-            picture = next(_keys(container, stream))
-            shown = picture.reformat(*size, format="rgb24", interpolation="AREA")
-            yield Image.fromarray(shown.to_ndarray())
+def small(reel: Reel, frame: int, size: tuple[int, int]) -> Image.Image:
+    """The key picture at or before this frame, in that size."""
+    return _scaled(next(picture for _, picture in reel.keys(frame)), size)
 
 
-def _clearest(path: Path, recipe: Film, chapter: Chapter) -> Image.Image:
-    found = max(_key_pictures(path, recipe, chapter, chapter.start), key=_contrast, default=None)
-    return found or _decoded(path, recipe, chapter.start + chapter.frames // 2)
+def _scaled(picture: av.VideoFrame, size: tuple[int, int]) -> Image.Image:
+    return Image.fromarray(picture.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray())
 
 
-def _decoded(path: Path, recipe: Film, frame: int) -> Image.Image:
+def _clearest(reel: Reel, scene: Span) -> av.VideoFrame:
+    found = max(_key_pictures(reel, scene, scene[0]), key=lambda one: _contrast(_grey(one)), default=None)
+    return found or _decoded(reel, sum(scene) // 2)
+
+
+def _decoded(reel: Reel, frame: int) -> av.VideoFrame:
     """This very picture: a short scene between two crossfades has no key picture of its own."""
-    with media.opened(path) as container:
-        stream = container.streams.video[0]
-        step = (stream.time_base or 1) * recipe.profile.fps
-        container.seek(int(frame / step), stream=stream)
-        shown = (picture for picture in container.decode(stream) if film.nearest((picture.pts or 0) * step) >= frame)
-        return Image.fromarray(next(shown).to_ndarray(format="rgb24"))
+    decoder = reel.decoder()
+    for number, packet in itertools.chain(reel.packets(frame), [(frame, None)]):
+        if packet:
+            packet.pts = number
+        with media.blamed_on(reel.source(number)):
+            found = next((picture for picture in decoder.decode(packet) if picture.pts == frame), None)
+        if found:
+            return found
+    raise media.SourceUnreadable(reel.source(frame), "is damaged")
 
 
-def _key_pictures(path: Path, recipe: Film, chapter: Chapter, frame: int) -> Iterator[Image.Image]:
-    """The scene's key pictures from the one before `frame` on: cheap, for nothing before them has to be decoded."""
-    with media.opened(path) as container:
-        stream = container.streams.video[0]
-        step = (stream.time_base or 1) * recipe.profile.fps
-        container.seek(int(frame / step), stream=stream)
-        for picture in _keys(container, stream):
-            number = film.nearest((picture.pts or 0) * step)
-            if number >= chapter.end:
-                return
-            if number >= chapter.start:
-                yield Image.fromarray(picture.to_ndarray(format="rgb24"))
+def _key_pictures(reel: Reel, scene: Span, frame: int) -> Iterator[av.VideoFrame]:
+    """The scene's key pictures from the one before `frame` on."""
+    for number, picture in reel.keys(frame):
+        if number >= scene[1]:
+            return
+        if number >= scene[0]:
+            yield picture
 
 
-def _keys(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """The key pictures from here on."""
-    for packet in container.demux(stream):
-        if packet.is_keyframe:
-            yield from probe.alone(stream.codec_context, packet)
+def _grey(picture: av.VideoFrame) -> Image.Image:
+    return Image.fromarray(picture.to_ndarray(format="gray"))
 
 
 def is_black(picture: Image.Image) -> bool:

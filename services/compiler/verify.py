@@ -1,64 +1,62 @@
 """Holds a finished file against its plan; nothing is called a film before it passed."""
 
-import functools
-import itertools
+import contextlib
+import dataclasses
+import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.stream import Discard, Stream
 
-from services.compiler import domain, film, marks, media, probe, sound, tracks
+from services.compiler import domain, marks, media, parameters, proof, sound, tracks
 from services.compiler.recipes import Film
 
 _NO_WORDS = bytes(2)
-_AFTER = 3
-"""Frames after a join: one that stands on its own, and two that lean on it and on each other."""
 
 
-_BUT_SMOOTHED = {"skip_loop_filter": "all"}
-"""All that was written is read, but the edges of blocks are left as they are: nobody looks at these pictures."""
+def film(path: Path, recipe: Film, prints: Sequence[proof.Print], heard: Path) -> None:
+    """Check streams, grid, lengths, chapters, captions, order of boxes, and that it holds what was seen and heard.
 
-_Check = Callable[[], Sequence[domain.Notice] | None]
-
-
-def checks(path: Path, recipe: Film) -> list[_Check]:
-    """Check streams, grid, lengths, chapters, captions, order of boxes, loudness, and that every join decodes.
-
-    They may run at once, and return what is odd, but no fault. Each raises domain.FilmNotAsPlanned naming what it
-    checked, or media.SourceUnreadable when a copied clip is damaged.
+    What decoded around every join when it was looked through, and all of the sound that `loudness` hears, must be in
+    the film to the byte. Raises domain.FilmNotAsPlanned naming what it checked.
     """
-    joins = [functools.partial(_check_join, path, recipe, join) for join in _joins(recipe)]
-    whole = [functools.partial(check, path, recipe) for check in (_check_file, _check_loudness)]
-    return [functools.partial(_read, check) for check in (*whole, *joins)]
+    with _readable():
+        _check_file(path, recipe, prints, heard)
 
 
-def _read(check: _Check) -> Sequence[domain.Notice] | None:
+def loudness(heard: Path, recipe: Film) -> list[domain.Notice]:
+    """Check how loud its sound is; returns where it is silent. Raises domain.FilmNotAsPlanned."""
+    with _readable():
+        powers, fps = sound.powers(heard), recipe.profile.fps
+        within = sound.tolerance(powers)
+        is_right = sound.is_about(sound.integrated(powers), recipe.loudness, within)
+        _expect("the loudness asked for", is_right or sound.measured(heard).reaches(recipe.loudness, within))
+    stretches = [(math.ceil(start * fps), min(int(end * fps), recipe.frames)) for start, end in sound.silences(powers)]
+    return [domain.Notice(domain.Oddity.SILENT, start, end) for start, end in stretches]
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
     try:
-        return check()
+        yield
     except media.Unreadable as error:
         raise domain.FilmNotAsPlanned(check=f"it can be read: it {error}") from error
 
 
-def _check_file(path: Path, recipe: Film) -> None:
+def _check_file(path: Path, recipe: Film, prints: Sequence[proof.Print], heard: Path) -> None:
     _expect("the index comes before the data", _index_first(path))
     _expect("the mark of what AI has made", marks.marked(path) == recipe.generated)
     with media.opened(path) as container:
         _check_streams(container, recipe)
-        _check_pictures(container, recipe)
-        _check_sound(container, recipe)
+        _check_pictures(container, recipe, prints)
+        _check_sets(container, prints)
+        _check_sound(container, recipe, heard)
         _check_captions(container, recipe)
-
-
-def _check_loudness(path: Path, recipe: Film) -> list[domain.Notice]:
-    powers, fps = sound.powers(path), recipe.profile.fps
-    within = sound.tolerance(powers)
-    is_right = sound.is_about(sound.integrated(powers), recipe.loudness, within)
-    _expect("the loudness asked for", is_right or sound.measured(path).reaches(recipe.loudness, within))
-    stretches = [(math.ceil(start * fps), min(int(end * fps), recipe.frames)) for start, end in sound.silences(powers)]
-    return [domain.Notice(domain.Oddity.SILENT, start, end) for start, end in stretches]
 
 
 def _expect(check: str, holds: bool) -> None:
@@ -95,88 +93,82 @@ def _check_streams(container: InputContainer, recipe: Film) -> None:
     _expect("every chapter starts with its scene", all(close))
 
 
-def _check_pictures(container: InputContainer, recipe: Film) -> None:
+def _check_pictures(container: InputContainer, recipe: Film, prints: Sequence[proof.Print]) -> None:
     stream = container.streams.video[0]
     step = (stream.time_base or Fraction(1)) * recipe.profile.fps
+    seen = list(_seen(recipe, prints))
+    looked = {number for one in seen for number in one.packets}
     shown: list[Fraction] = []
+    digests: dict[int, bytes] = {}
     before = None
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream):
         if packet.pts is None or packet.dts is None:
             continue
         _expect("decoding times rise", before is None or packet.dts > before)
         before = packet.dts
+        if len(shown) in looked:
+            digests[len(shown)] = hashlib.sha256(bytes(packet)).digest()
         shown.append(packet.pts * step)
     _expect("the planned number of pictures", len(shown) == recipe.frames)
     _expect("every picture on the grid", sorted(shown) == list(range(recipe.frames)))
     _expect("the planned length", (stream.duration or 0) * step == recipe.frames)
+    same = (proof.digest(digests.get(number, b"") for number in one.packets) == one.digest for one in seen)
+    _expect("the pictures that were looked through", all(same))
 
 
-def _check_sound(container: InputContainer, recipe: Film) -> None:
-    """To the sample: what an encoder adds at both ends is hidden by the edit list and the last packet's length."""
+def _check_sets(container: InputContainer, prints: Sequence[proof.Print]) -> None:
+    """Pictures decode as they did by the same parameter sets, whatever others there are."""
+    held = parameters.read(container.streams.video[0].codec_context.extradata or b"")
+    needed = [parameters.read(one.record) for one in prints]
+    same = ({*one.sps} <= {*held.sps} and {*one.pps} <= {*held.pps} for one in needed)
+    _expect("the parameter sets of what was looked through", all(same))
+
+
+def _seen(recipe: Film, prints: Sequence[proof.Print]) -> Iterator[proof.Seen]:
+    """What was looked through, by packets of the film."""
+    for proven, one in zip(recipe.proofs, prints, strict=True):
+        yield from (dataclasses.replace(seen, first=proven.at + seen.first) for seen in one.seen)
+
+
+def _packets(container: InputContainer, stream: Stream) -> Iterator["av.Packet[Any]"]:
+    """The packets of one track; those of others are not even read."""
+    for other in container.streams:
+        other.discard = Discard.default if other is stream else Discard.all
     container.seek(0)
+    yield from container.demux(stream)
+
+
+def _check_sound(container: InputContainer, recipe: Film, heard: Path) -> None:
+    """To the sample: what an encoder adds at both ends is hidden by the edit list and the last packet's length."""
     stream = container.streams.audio[0]
     tick = (stream.time_base or Fraction(1)) * sound.RATE
-    ends = [packet.pts + (packet.duration or 0) for packet in container.demux(stream) if packet.pts is not None]
+    end, found = _sound(container)
     planned = sound.edge(recipe.frames, recipe.profile.fps)
-    _expect("sound to the end", abs(ends[-1] * tick - planned) <= 1 if ends else False)
+    _expect("sound to the end", abs(end * tick - planned) <= 1)
     _expect("sound of the planned length", abs((stream.duration or 0) * tick - planned) <= 1)
+    with media.heard(heard) as other:
+        _expect("the sound that was measured", _sound(other)[1] == found)
+
+
+def _sound(container: InputContainer) -> tuple[int, str]:
+    """When it ends, in ticks, and the sha256 of all that a decoder of it is given."""
+    stream, end = container.streams.audio[0], 0
+    found = hashlib.sha256(stream.codec_context.extradata or b"")
+    for packet in _packets(container, stream):
+        found.update(bytes(packet))
+        end = packet.pts + (packet.duration or 0) if packet.pts is not None else end
+    return end, found.hexdigest()
 
 
 def _check_captions(container: InputContainer, recipe: Film) -> None:
-    container.seek(0)
     streams = container.streams.subtitles
     _expect("captions when there are any", len(streams) == bool(recipe.subtitles))
     for stream in streams:
         step = (stream.time_base or Fraction(1)) * recipe.profile.fps
         found = [
             (bytes(packet), packet.pts * step)
-            for packet in container.demux(stream)
+            for packet in _packets(container, stream)
             if packet.pts is not None and packet.size > len(_NO_WORDS)
         ]
         planned = [(sample.payload, Fraction(sample.start)) for sample in tracks.samples(recipe)]
         _expect("every caption on its picture", found == planned)
-
-
-def _joins(recipe: Film) -> Iterator[int]:
-    """The frames that something else ends before, or begins with; the film's own beginning and end too."""
-    starts = {chapter.start for chapter in recipe.chapters}
-    yield from sorted({0} | starts | {*itertools.accumulate(run.frames for run in recipe.runs)})
-
-
-def _check_join(path: Path, recipe: Film, join: int) -> None:
-    """Decode strictly the group of pictures that ends before the join, and the first pictures after it.
-
-    Of that group only what others are made of: what nothing is made of spoils nothing.
-    """
-    expected, end, at = join, min(join + _AFTER, recipe.frames), join
-    try:
-        with media.opened(path) as container:
-            stream = container.streams.video[0]
-            step = (stream.time_base or Fraction(1)) * recipe.profile.fps
-            stream.codec_context.options |= _BUT_SMOOTHED
-            probe.seek(container, int(max(join - 1, 0) / step))
-            for packet in container.demux(stream):
-                at = film.nearest((packet.pts or 0) * step) if packet.size else at
-                stream.codec_context.skip_frame = "NONREF" if at < join else "DEFAULT"
-                for frame in stream.codec_context.decode(packet):
-                    number = film.nearest((frame.pts or 0) * step)
-                    if frame.is_corrupt:
-                        raise media.Unreadable("is damaged")
-                    if join <= number < end:
-                        _expect(f"picture {expected} decodes", number == expected)
-                        expected += 1
-                if expected == end > join:
-                    return
-        _expect(f"picture {expected} decodes", expected == end)
-    except (av.error.InvalidDataError, media.Unreadable) as error:
-        raise media.SourceUnreadable(_source(recipe, at), "is damaged") from error
-
-
-def _source(recipe: Film, frame: int) -> str:
-    """What the pictures around this frame were copied from."""
-    end = 0
-    for run in recipe.runs:
-        end += run.frames
-        if frame < end:
-            return run.source
-    return recipe.runs[-1].source

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.compiler import cut, edit, film, mux, orders, probe, sheet, sprite, stills, verify
+from services.compiler import cut, edit, film, mux, orders, probe, proof, sheet, sprite, verify
 from tests.bench import reels
 
 _FADE = 12  # frames
@@ -48,12 +48,13 @@ def steps(clips: Sequence[Path], folder: Path, fade: int) -> Mapping[str, float]
         clock(type(recipe).__name__, functools.partial(cut.work, orders.Order(folder, make=(recipe,)), _unheard))
     target, whole = folder / orders.FILM, plan.film
     clock("join", lambda: mux.join(whole, folder, target, _unheard))
-    for check in verify.checks(target, whole):
-        clock("look through", check)
-    clock("stills", lambda: stills.poster(target, whole, folder / orders.POSTER))
-    pictures = stills.scenes(target, whole, sheet.cell(whole))
-    clock("stills", lambda: sheet.draw(whole, pictures, folder / orders.CONTACT_SHEET))
-    clock("stills", lambda: sprite.draw(target, whole, folder / orders.SPRITE))
+    prints = [proof.read(folder / one.source) for one in whole.proofs]
+    clock("look through", lambda: verify.film(target, whole, prints, folder / whole.sound))
+    clock("look through", lambda: verify.loudness(folder / whole.sound, whole))
+    scenes = [still for one in prints for still in one.scenes]
+    small = [still for one in prints for still in one.small]
+    clock("stills", lambda: sheet.draw(whole, scenes, folder / orders.CONTACT_SHEET))
+    clock("stills", lambda: sprite.draw(whole, small, folder / orders.SPRITE))
     return clock.used
 
 

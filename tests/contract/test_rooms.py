@@ -30,13 +30,13 @@ NAMED = {
         visit warden webhook yaml_file
     """,
     "compiler": """
-        archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
+        abreast archive assembly blame blending cards clip_store conform cut cutter edit edit_rules eviction
         export_store export_wire exporting exports extraction fetching film filming fitting gauges hls house
         jail kernel landlock leases lettering looking making manifest marks media mux orders painter parameters
-        pieces probe recipes render seccomp segment_store segments share_store share_wire shares sharing sheet
-        shelf sound/__init__ sound/loudness sound/mix sound/music sound/samples sound/source sound_files sprite
-        stills stuck timeline timelines/__init__ timelines/edl timelines/fcpxml timelines/otio timelines/reel
-        timelines/shots tracks uploads verify worker workroom workshop zygote
+        pieces probe proof proofing recipes reel render seccomp segment_store segments share_store share_wire
+        shares sharing sheet shelf sound/__init__ sound/loudness sound/mix sound/music sound/samples
+        sound/source sound_files sprite stills stuck timeline timelines/__init__ timelines/edl timelines/fcpxml
+        timelines/otio timelines/reel timelines/shots tracks uploads verify worker workroom workshop zygote
     """,
     "job": """
         api/__init__ api/costs api/desk api/history api/jobs api/planner api/productions api/queues api/refusals

@@ -49,7 +49,7 @@ async def test_a_piece_is_made_once_for_all_films(compiler: Compiler) -> None:
     assert (second.copied_frames, second.encoded_frames, second.reused_frames) == (48, 0, 24)
     after = await made(compiler)
     assert set(after.values()) == {1}
-    assert len(after) == len(before) + 1  # another sound
+    assert len(after) == len(before) + 2  # another sound, and other joins to look through
 
 
 async def test_a_changed_scene_costs_that_scene_and_its_joins(compiler: Compiler) -> None:
@@ -59,7 +59,7 @@ async def test_a_changed_scene_costs_that_scene_and_its_joins(compiler: Compiler
     clips[0] = await compiler.clip(dataclasses.replace(LONGER, first_number=180))
     changed = await completed(compiler, cuts=joined(*clips))
     new = [row for row in await compiler.segments() if row.address not in before]
-    assert sorted(row.kind for row in new) == ["Render", "Sound"]
+    assert sorted(row.kind for row in new) == ["Proof", "Render", "Sound"]
     assert changed.reused_frames == 2 * changed.encoded_frames > 0
 
 
@@ -86,8 +86,8 @@ async def test_a_film_whose_files_are_gone_is_made_again(compiler: Compiler) -> 
 
 async def test_another_tenant_has_no_share_in_it(compiler: Compiler) -> None:
     await completed(compiler, await compiler.clip(), await compiler.clip(OTHER_SIZE))
-    for tenant, seen in (("acme", 2), ("other", 0)):
-        for table, count in ((segment_store.SEGMENTS, seen), (clip_store.CLIPS, seen), (store.WANTED, 0)):
+    for tenant, pieces, clips in (("acme", 3, 2), ("other", 0, 0)):
+        for table, count in ((segment_store.SEGMENTS, pieces), (clip_store.CLIPS, clips), (store.WANTED, 0)):
             async with compiler.database.tenant(tenant) as conn:
                 assert (await conn.execute(sa.select(sa.func.count()).select_from(table))).scalar() == count
 
@@ -159,7 +159,7 @@ async def test_what_nobody_uses_is_evicted(compiler: Compiler) -> None:
     worker = compiler.worker(segments_kept_s=60)
     assert await worker.evict() == 0
     await compiler.bend(used_at=sa.func.now() - timedelta(seconds=61))
-    assert await worker.evict() == 2
+    assert await worker.evict() == 3
     assert await compiler.segments() == []
     assert list((compiler.folder / "blobs" / "t" / "acme" / "segments").iterdir()) == []
 
@@ -168,24 +168,25 @@ async def test_a_tenant_keeps_no_more_than_so_much_the_newest_first(compiler: Co
     await completed(compiler, await compiler.clip(), await compiler.clip(OTHER_SIZE))
     rows = {row.kind: row for row in await compiler.segments()}
     async with compiler.database.house() as conn:
-        old = segment_store.SEGMENTS.c.kind == "Sound"
+        old = segment_store.SEGMENTS.c.kind != "House"
         before = {"used_at": sa.func.now() - timedelta(minutes=1)}
         await conn.execute(sa.update(segment_store.SEGMENTS).where(old).values(before))
-    assert await compiler.worker(segments_bytes=rows["House"].size_bytes).evict() == 1
+    assert await compiler.worker(segments_bytes=rows["House"].size_bytes).evict() == 2
     assert [row.kind for row in await compiler.segments()] == ["House"]
 
 
 async def test_what_a_film_needs_is_never_evicted(compiler: Compiler) -> None:
     clips = [await compiler.clip(), await compiler.clip(), await compiler.clip(OTHER_SIZE)]
     await completed(compiler, *clips)
-    await compiler.create(*clips[::-1])  # needs another sound, and the same copy
+    await compiler.create(*clips[::-1])  # needs another sound, other joins to look through, and the same copy
     worker = compiler.worker(segments_kept_s=-60, segments_bytes=0)
     await worker.films.tick(compiler.stop)
     await worker.films.idle()
-    assert len(await compiler.segments()) == 3
-    assert await worker.evict() == 1
+    assert len(await compiler.segments()) == 5
+    assert await worker.evict() == 2
     assert sorted((row.kind, row.state) for row in await compiler.segments()) == [
         ("House", "DONE"),
+        ("Proof", "WAITING"),
         ("Sound", "WAITING"),
     ]
 

@@ -228,6 +228,15 @@ def test_a_chapter_without_title_is_numbered() -> None:
     assert film.plan(replace(wanted, entries=(entry,)), found).film.chapters[0].title == "Scene 1"
 
 
+def test_what_was_looked_through_is_looked_through_again_where_it_changed() -> None:
+    long = replace(FACTS, frames=192, seconds=Fraction(8), keys=tuple(range(0, 192, 24)))
+    wanted, found = asked(*[long] * 12)
+    changed = found | {"t/acme/4.mp4": film.Found("ff" * 32, long)}
+    one, other = film.plan(wanted, found).film.proofs, film.plan(wanted, changed).film.proofs
+    assert [proof.at for proof in one] == [0, 384, 960, 1536]
+    assert [before == after for before, after in zip(one, other, strict=True)] == [True, False, True, True]
+
+
 def test_recipes_survive_the_line() -> None:
     card = edit.Card("The End", "", 48, "#000000", "#ffffff")
     wanted, found = asked(FACTS, SQUARE)
@@ -235,7 +244,12 @@ def test_recipes_survive_the_line() -> None:
     plan = film.plan(replace(wanted, entries=(*wanted.entries, last)), found)
     for recipe in (*plan.pieces.values(), plan.film):
         assert recipes.read(recipes.line(recipe)) == recipe
-    assert {type(piece) for piece in plan.pieces.values()} == {recipes.House, recipes.Render, recipes.Sound}
+    assert {type(piece) for piece in plan.pieces.values()} == {
+        recipes.House,
+        recipes.Render,
+        recipes.Sound,
+        recipes.Proof,
+    }
 
 
 @pytest.mark.parametrize(("number", "expected"), [("1/2", 1), ("3/2", 2), ("-1/2", 0), ("7/3", 2), ("5", 5)])

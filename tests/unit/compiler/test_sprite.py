@@ -33,13 +33,13 @@ def test_a_long_film_has_forty_stills() -> None:
 
 
 def test_an_upright_film_has_upright_stills() -> None:
-    assert sprite.cell(long("A", size=(720, 1280))) == (90, 160)
-    assert sprite.cell(long("A", size=(3840, 128))) == (160, 5)
+    assert sprite.cell(long("A", size=(720, 1280)).profile) == (90, 160)
+    assert sprite.cell(long("A", size=(3840, 128)).profile) == (160, 5)
 
 
 def test_a_film_of_one_picture_has_one_still(tmp_path: Path) -> None:
     clip = footage.shoot(tmp_path / "a.mp4", footage.Take(seconds=Fraction(1, 24)))
     footage.made(tmp_path, footage.listed([clip]))
     with Image.open(tmp_path / orders.SPRITE) as grid:
-        assert grid.size == sprite.cell(long("A", size=(160, 96)))
+        assert grid.size == sprite.cell(long("A", size=(160, 96)).profile)
         assert np.asarray(grid).any()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.compiler import cut, media, orders, recipes, sheet, stills
+from services.compiler import cut, media, orders, proof, recipes, sheet, stills
 from services.compiler.recipes import Chapter, Film, Profile, Run, Still
+from services.compiler.reel import Reel
 from tests.unit.compiler import footage
 
 
@@ -22,11 +23,12 @@ def long(*scenes: str, size: tuple[int, int] = (1280, 720), title: str = "The Fi
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> tuple[Path, Film]:
+def made(tmp_path: Path) -> Reel:
     """Two scenes with a key picture every half second; the first 30 pictures of the first show nothing."""
     dark = footage.Take(seconds=Fraction(2), dark=30)
     clips = [footage.shoot(tmp_path / "0.mp4", dark), footage.shoot(tmp_path / "1.mp4", replace(dark, dark=0))]
-    return tmp_path / orders.FILM, footage.made(tmp_path, footage.listed(clips)).film
+    plan = footage.made(tmp_path, footage.listed(clips)).film
+    return Reel(plan.runs, plan.profile.fps, tmp_path)
 
 
 def number_in(picture: Image.Image) -> int:
@@ -35,29 +37,27 @@ def number_in(picture: Image.Image) -> int:
     return sum(1 << bit for bit, x in enumerate(centres) if luma[picture.height // 4, x] > 128)
 
 
-def test_the_poster_is_the_first_key_picture_that_shows_something(made: tuple[Path, Film], tmp_path: Path) -> None:
-    stills.poster(*made, tmp_path / "poster.jpg")
-    with Image.open(tmp_path / "poster.jpg") as poster:
+@pytest.mark.usefixtures("made")
+def test_the_poster_is_the_first_key_picture_that_shows_something(tmp_path: Path) -> None:
+    with Image.open(tmp_path / orders.POSTER) as poster:
         assert poster.size == (footage.WIDTH, footage.HEIGHT)
         assert number_in(poster) == 36
 
 
-def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: tuple[Path, Film]) -> None:
-    pictures = list(stills.scenes(*made, (160, 96)))
+def test_each_scene_is_shown_by_a_key_picture_near_its_middle(made: Reel) -> None:
+    pictures = [stills.of_scene(made, scene, (160, 96)) for scene in ((0, 48), (48, 96))]
     assert [number_in(picture) for picture in pictures] == [36, 24]
 
 
 def test_a_scene_that_shows_nothing_still_has_a_still(tmp_path: Path) -> None:
     clip = footage.shoot(tmp_path / "a.mp4", footage.Take(dark=24))
     plan = footage.made(tmp_path, footage.listed([clip])).film
-    assert len(list(stills.scenes(tmp_path / orders.FILM, plan, (80, 48)))) == 1
+    assert [len(proof.read(tmp_path / one.source).scenes) for one in plan.proofs] == [1]
     assert (tmp_path / orders.POSTER).exists()
 
 
-def test_a_scene_without_a_key_picture_of_its_own_is_shown_by_its_middle(made: tuple[Path, Film]) -> None:
-    path, plan = made
-    pictures = stills.scenes(path, replace(plan, chapters=(Chapter(1, "Between", 25, 35),)), (160, 96))
-    assert [number_in(picture) for picture in pictures] == [30]
+def test_a_scene_without_a_key_picture_of_its_own_is_shown_by_its_middle(made: Reel) -> None:
+    assert number_in(stills.of_scene(made, (73, 83), (160, 96))) == 30
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_sheet_has_a_fitting_number_of_columns(
     count: int, size: tuple[int, int], columns: int, tmp_path: Path
 ) -> None:
     plan = long(*["A scene"] * count, size=size)
-    picture = Image.new("RGB", sheet.cell(plan), "#888888")
+    picture = Image.new("RGB", sheet.cell(plan.profile, count), "#888888")
     sheet.draw(plan, [picture] * count, tmp_path / "sheet.jpg")
     with Image.open(tmp_path / "sheet.jpg") as drawn:
         row = np.asarray(drawn.convert("L"))[190]

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from services.compiler import domain, edit, marks, media, orders, recipes, verify
+from services.compiler import domain, edit, marks, media, orders, proof, proofing, recipes, verify
 from tests.unit.compiler import footage
 
 Film = tuple[Path, recipes.Film]
@@ -23,8 +23,15 @@ def made(tmp_path: Path) -> Film:
 
 
 def verified(path: Path, recipe: recipes.Film) -> None:
-    for check in verify.checks(path, recipe):
-        check()
+    prints = [proof.read(path.parent / one.source) for one in recipe.proofs]
+    heard = path.parent / recipe.sound
+    verify.film(path, recipe, prints, heard)
+    verify.loudness(heard, recipe)
+
+
+def only_proof(plan: recipes.Film) -> recipes.Proof:
+    ((_, one),) = proofing.divide(plan)
+    return one
 
 
 def check_fails(path: Path, plan: recipes.Film, check: str) -> None:
@@ -120,22 +127,51 @@ def test_what_is_no_film_fails(made: Film) -> None:
     check_fails(path, plan, "it can be read: it is no MP4 file")
 
 
-def test_damage_beside_a_join_is_blamed_on_the_clip_it_came_from(made: Film) -> None:
-    path, plan = made
+def damaged(path: Path, number: int) -> None:
+    """Spoil the picture of this number, in decoding order."""
     with av.open(str(path)) as container:
-        packet = [packet for packet in container.demux(video=0) if packet.size][26]
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
     content = bytearray(path.read_bytes())
     content[packet.pos + 20 : packet.pos + packet.size] = bytes(packet.size - 20)
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("number", [13, 26])
+def test_damage_beside_a_join_fails(made: Film, number: int) -> None:
+    path, plan = made
+    damaged(path, number)
+    check_fails(path, plan, "the pictures that were looked through")
+
+
+@pytest.mark.parametrize(("run", "number"), [(0, 16), (1, 2)])
+def test_damage_beside_a_join_is_blamed_on_the_clip_it_came_from(made: Film, run: int, number: int) -> None:
+    path, plan = made
+    source = plan.runs[run].source
+    damaged(path.parent / source, number)
     with pytest.raises(media.SourceUnreadable) as caught:
-        verified(path, plan)
-    assert caught.value.source == plan.runs[1].source
+        proof.make(only_proof(plan), path.parent, path.parent / "print", print)
+    assert caught.value.source == source
+
+
+def test_pictures_of_another_proof_fail(made: Film) -> None:
+    path, plan = made
+    check_fails(path, replace(plan, proofs=(replace(plan.proofs[0], at=12),)), "the pictures that were looked through")
 
 
 def test_sound_is_right_to_the_sample_and_every_track_starts_at_once(made: Film) -> None:
     with av.open(str(made[0])) as container:
         assert [stream.start_time for stream in (*container.streams.video, *container.streams.audio)] == [0, 0]
         assert container.streams.audio[0].duration == 96_000
+
+
+def test_another_sound_than_was_measured_fails(made: Film) -> None:
+    path, plan = made
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(audio=0) if packet.size][5]
+    content = bytearray(path.read_bytes())
+    content[packet.pos + packet.size // 2] ^= 1
+    path.write_bytes(content)
+    check_fails(path, plan, "the sound that was measured")
 
 
 def test_a_film_that_is_too_soft_fails(made: Film) -> None:
