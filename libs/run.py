@@ -29,7 +29,7 @@ _told_to_stop = False
 
 
 def is_draining() -> bool:
-    """Whether this process was told to stop."""
+    """Whether this process was told to stop, and is not done yet."""
     return _told_to_stop
 
 
@@ -100,7 +100,6 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
     gc.set_threshold(*_GC)
     sys.setswitchinterval(_SWITCH_S)
     stop, end = asyncio.Event(), asyncio.Event()
-    _note_stop(False)
     tasks = [
         asyncio.create_task(_run(name, part, end if name == _LAST else stop), name=name) for name, part in parts.items()
     ]
@@ -128,6 +127,7 @@ async def together(parts: Mapping[str, Part], grace_s: float = 25) -> None:
             task.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        _note_stop(False)
     if failed or any(task.exception() for task in tasks if task.done() and not task.cancelled()):
         raise SystemExit(1)
 
