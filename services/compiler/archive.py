@@ -15,7 +15,7 @@ def make(recipe: Archive, folder: Path, target: Path, tell: Callable[[int], None
     """Write the ZIP; `tell` hears of each source."""
     with zipfile.ZipFile(target, "w") as packed:
         for name, text in recipe.texts:
-            packed.writestr(_info(name), text.encode())
+            packed.writestr(entry(name), text.encode())
         for name, source in recipe.sources:
             add(packed, name, folder / source)
             tell(1)
@@ -23,13 +23,14 @@ def make(recipe: Archive, folder: Path, target: Path, tell: Callable[[int], None
 
 def add(packed: zipfile.ZipFile, name: str, path: Path) -> None:
     """One file, piece by piece."""
-    info = _info(name)
+    info = entry(name)
     info.file_size = path.stat().st_size
     with path.open("rb") as file, packed.open(info, "w") as into:
         shutil.copyfileobj(file, into, _PIECE_BYTES)
 
 
-def _info(name: str) -> zipfile.ZipInfo:
+def entry(name: str) -> zipfile.ZipInfo:
+    """What a ZIP says of a file of that name: nothing of when it was made."""
     info = zipfile.ZipInfo(name, _EPOCH)
     info.external_attr = 0o644 << 16
     return info

@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from PIL import Image
 
-from services.compiler import abreast, domain, media, sheet, sprite, stills
+from services.compiler import abreast, archive, domain, media, sheet, sprite, stills
 from services.compiler.proofing import AFTER
 from services.compiler.recipes import Proof
 from services.compiler.reel import Reel
@@ -66,9 +66,9 @@ def make(recipe: Proof, folder: Path, target: Path, tell: Callable[[int], None])
     findings = [dataclasses.asdict(one) for one in found if isinstance(one, Seen)]
     pictures = [one for one in found if isinstance(one, Image.Image)]
     with zipfile.ZipFile(target, "w") as packed:
-        packed.writestr(_FINDINGS, json.dumps({"seen": findings, "record": reel.record.hex()}))
+        packed.writestr(archive.entry(_FINDINGS), json.dumps({"seen": findings, "record": reel.record.hex()}))
         for name, picture in zip(_names(recipe), pictures, strict=True):
-            packed.writestr(name, _written(picture, name))
+            packed.writestr(archive.entry(name), _written(picture, name))
     tell(recipe.frames)
 
 
