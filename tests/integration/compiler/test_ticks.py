@@ -19,7 +19,7 @@ from tests.unit.compiler import footage
 
 async def test_a_film_is_cut_kept_and_told(compiler: Compiler) -> None:
     film = await compiler.create(await compiler.clip(), await compiler.clip(footage.Take(size=(320, 192))))
-    assert await compiler.tick() == 4  # the film, a clip that does not fit, the sound, the film again
+    assert await compiler.tick() == 5  # the film, a clip that does not fit, the sound, a proof, the film again
     done = (await compiler("GetFilm", film_id=film.id)).film
     assert (done.frames, done.duration.seconds, done.progress) == (48, 2, 1.0)
     assert (done.copied_cuts, done.conformed_cuts) == (1, 1)
@@ -81,7 +81,7 @@ async def test_what_may_pass_is_tried_again_later(compiler: Compiler) -> None:
     assert waiting.next_action_at > before + timedelta(seconds=1)
     assert await compiler.tick() == 0  # not yet
     await compiler.change(film.id, next_action_at=sa.func.now())
-    assert await compiler.tick() == 3
+    assert await compiler.tick() == 4
     assert (await compiler.film(film.id)).state is domain.State.COMPLETED
 
 
