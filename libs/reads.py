@@ -16,21 +16,36 @@ T = TypeVar("T")
 Find = Callable[[AsyncConnection, str, Collection[str]], Awaitable[Mapping[str, T]]]
 """Those of a tenant's rows with these ids that exist, by id."""
 
+# Turns of the event loop, of some microseconds each when nobody comes. gRPC lets one call in at a turn, which needs a
+# few more to ask: a read that did not wait for those at the door would be shared by few, by fewer the quicker it is.
+_STILL, _MOST = 64, 128
+
 
 @dataclass(eq=False)
 class _Batch(Generic[T]):
     """Rows of a tenant that are read together."""
 
     ids: set[str] = field(default_factory=set)
+    asked: int = 0
     is_read: asyncio.Event = field(default_factory=asyncio.Event)
     found: Mapping[str, T] = field(default_factory=dict)
     fault: Exception | None = None
     reading: asyncio.Task[None] | None = None
 
+    async def gather(self) -> None:
+        """Let in who is at the door, where one is not alone: until nobody has come for some turns."""
+        asked = came = 0
+        for turn in range(_MOST):
+            if self.asked > asked:
+                asked, came = self.asked, turn
+            if asked == 1 or turn - came == _STILL:
+                return
+            await asyncio.sleep(0)
+
 
 class Reads(Generic[T]):
     """A tenant's rows by their ids: while one read is under way, and the next one's transaction is being opened, ids
-    gather for it; nobody waits besides.
+    gather for it. One alone never waits besides; a crowd does for a fraction of a millisecond.
 
     The query begins after each of those it answers has asked: whoever has seen a change committed, reads it.
     """
@@ -46,6 +61,7 @@ class Reads(Generic[T]):
             raise db.TextInvalid
         batch = self._gathering.get(tenant_id) or self._begin(tenant_id)
         batch.ids.add(row_id)
+        batch.asked += 1
         await batch.is_read.wait()
         if batch.fault:
             raise batch.fault
@@ -62,6 +78,7 @@ class Reads(Generic[T]):
             async with turn, contextlib.AsyncExitStack() as stack:
                 try:
                     conn = await stack.enter_async_context(self._database.tenant(tenant_id))
+                    await batch.gather()
                 finally:  # who comes now comes too late for this one
                     del self._gathering[tenant_id]
                 batch.found = await self._find(conn, tenant_id, batch.ids)

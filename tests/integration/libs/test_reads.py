@@ -65,6 +65,15 @@ async def test_what_was_committed_before_the_question_is_read(boards, place):
     await asyncio.gather(ask(), ask(), rename())
 
 
+async def test_a_crowd_that_does_not_end_holds_nobody_up(boards):
+    crowd = [asyncio.create_task(boards.get("acme", "sb_acme"))]
+    while not crowd[0].done():
+        crowd.append(asyncio.create_task(boards.get("acme", "sb_acme")))
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert set(await asyncio.gather(*crowd)) == {"acme"}
+
+
 async def test_one_who_leaves_takes_nobody_along(boards):
     leaving, staying = (asyncio.create_task(boards.get("acme", "sb_acme")) for _ in range(2))
     await asyncio.sleep(0)
