@@ -10,6 +10,7 @@ from libs import blobs
 from services.provider_gateway import domain, media, viewing
 
 _LARGE_BYTES = 16 << 20
+_THREADS = 3  # each waits for the disk, and for a viewer, most of its time
 
 
 class Part(Protocol):
@@ -45,7 +46,7 @@ class Intake:
     def __init__(self, store: blobs.Blobs, viewers: viewing.Viewers) -> None:
         self._store, self._viewers = store, viewers
         self._waiting: list[_Arrival] = []
-        self._working = asyncio.Semaphore(viewers.most)  # more threads would only ask less at a time
+        self._working = asyncio.Semaphore(_THREADS)
 
     async def take(self, submission: domain.Submission, part: Part) -> domain.Clip:
         """Keep the clip, always under the same keys; then its file may be gone.

@@ -14,6 +14,7 @@ from typing import Any
 from services.provider_gateway import media
 
 _PYTHON = (sys.executable, "-m", "services.provider_gateway.viewer")
+_BEGINNING_S = 60.0  # it ends itself over a clip; this is for one that never begins, or is stopped
 
 
 class ViewerDied(Exception):
@@ -27,7 +28,6 @@ class Viewers:
     """
 
     def __init__(self, most: int, deadline_s: float = 60.0) -> None:
-        self.most = most
         self._all = [_Viewer(deadline_s) for _ in range(most)]
         self._idle = queue.LifoQueue[_Viewer]()  # the one that worked last is the quickest
         for one in self._all:
@@ -64,11 +64,10 @@ class _Viewer:
             self._begin()
         answer = b""
         with contextlib.suppress(OSError):
-            # It ends itself; the rest is for one that cannot, or is still beginning.
-            self._line.settimeout((len(clips) + 1) * self._deadline_s)
+            self._line.settimeout(len(clips) * self._deadline_s + _BEGINNING_S)
             self._line.sendall(json.dumps(clips).encode() + b"\n")
             answer = self._said.readline()
-        if not answer:
+        if not answer.endswith(b"\n"):
             raise ViewerDied(f"what looks into clips ended with {self.end()}")
         found: list[dict[str, Any]] = json.loads(answer)
         return found
