@@ -71,8 +71,9 @@ def revive(
     if job.seam == domain.Seam.LAST_FRAME and take:
         first = dataclasses.replace(first, first_frame=take.last_frame, input_take_id=take.id)
     revived = [lifecycle.held(first, production.state, now)]
-    number = job.scene_number + 1
-    while followers := [one for one in jobs if one.scene_number == number and _is_stranded(one)]:
+    number, again = job.scene_number + 1, {one.retries for one in jobs}
+    stranded = [one for one in jobs if _is_stranded(one) and one.id not in again]
+    while followers := [one for one in stranded if one.scene_number == number]:
         anew = [_anew(one, jobs, new_id, now) for one in followers]
         revived += [_waiting(one, revived[-1].id) for one in anew]
         number += 1

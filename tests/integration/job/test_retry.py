@@ -61,6 +61,17 @@ async def test_what_failed_for_nothing_is_made_anew_with_all_that_hung_on_it(cre
     assert (second.id, third.id) == (jobs[2].id, jobs[4].id)
 
 
+async def test_what_hung_on_it_is_made_anew_once_however_often_it_fails(crew):
+    first, second, _ = await crew.begin(False, True, False)
+    for _ in range(2):
+        await crew.hear(news.failed(first))
+        again = (await crew("RetryJob", job_id=first.id)).job
+        (first,) = [job for job in await crew.jobs(first.production_id) if job.id == again.id]
+    of_second = [job for job in await crew.jobs(first.production_id) if job.scene_id == second.scene_id]
+    assert [job.state.value for job in of_second] == ["FAILED", "FAILED", "WAITING"]
+    assert [job.retries for job in of_second] == ["", second.id, of_second[1].id]
+
+
 async def test_what_has_succeeded_or_is_over_says_what_to_do(crew):
     done, failed = await crew.begin(False, False)
     await crew.hear(news.stored(done))
