@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -91,7 +91,8 @@ class Jobs(desk.Desk):
             slots = list((await takes.slots(conn, [job.production_id])).values())
             found = await takes.by_id(conn, {slot.take_id for slot in slots if slot.take_id})
             revived = retries.revive(held.production, job, jobs, slots, found, ids.new, held.now)
-            await _begin(conn, revived, held)
+            filled = {(slot.production_id, slot.scene_number): found[slot.take_id] for slot in slots if slot.take_id}
+            await _begin(conn, revived, filled, held)
             failpoints.reach("retry.before_commit")
             return revived[0]
 
@@ -114,9 +115,12 @@ async def _repeat(conn: AsyncConnection, job: domain.Job, held: follow.Held) -> 
         await follow.say(conn, events_pb2.CancelRequested(tenant_id=job.tenant_id, job_id=job.id), held)
 
 
-async def _begin(conn: AsyncConnection, jobs: Sequence[domain.Job], held: follow.Held) -> None:
+async def _begin(
+    conn: AsyncConnection, jobs: Sequence[domain.Job], filled: Mapping[follow.Place, domain.Take], held: follow.Held
+) -> None:
     await store.add_jobs(conn, jobs, held.production.version)
     for job in jobs:
         if job.state is domain.JobState.RUNNING:
             await follow.say(conn, wire.clip_requested(held.production, job), held)
+    await follow.unlock(conn, filled, {held.production.id: held})  # what is filled comes no more
     await follow.settle(conn, {held.production.id: held})

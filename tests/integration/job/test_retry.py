@@ -72,6 +72,18 @@ async def test_what_hung_on_it_is_made_anew_once_however_often_it_fails(crew):
     assert [job.retries for job in of_second] == ["", second.id, of_second[1].id]
 
 
+async def test_what_hangs_on_a_scene_that_somebody_has_filled_begins_at_once(crew):
+    (elsewhere, _) = await crew.begin(False, True)
+    await crew.hear(news.stored(elsewhere))
+    first, second, _ = await crew.begin(False, True, False)
+    await crew.hear(news.failed(first))
+    take = (await crew("GetJob", job_id=elsewhere.id)).job.take
+    await crew("PickTake", take_id=take.id)
+    await crew("RetryJob", job_id=first.id)
+    (again,) = [job for job in await crew.jobs(first.production_id) if job.retries == second.id]
+    assert (again.state.value, again.input_take_id) == ("RUNNING", take.id)
+
+
 async def test_what_has_succeeded_or_is_over_says_what_to_do(crew):
     done, failed = await crew.begin(False, False)
     await crew.hear(news.stored(done))
