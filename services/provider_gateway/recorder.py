@@ -55,7 +55,7 @@ class Recorder:
         if not change.learned:
             await self._company(done)
         async with self._writing:
-            if not done.done():
+            while self._waiting and not done.done():  # more may wait before it than go at once
                 batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 await self._write(batch)
                 self._wrote_at = done.get_loop().time()
