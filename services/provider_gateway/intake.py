@@ -54,18 +54,20 @@ class Intake:
         Raises NotAClip, ViewerDied, OSError, StorageFull, StorageUnavailable.
         """
         arrival = _Arrival(submission, part, asyncio.get_running_loop().create_future())
-        if part.received > _LARGE_BYTES:  # nobody is to wait for it
-            await self._work([arrival])
-        else:
+        alone = [arrival] if part.received > _LARGE_BYTES else []  # nobody is to wait for it
+        if not alone:
             self._waiting.append(arrival)
-            async with self._working:
-                if self._waiting:  # whose they are: the others' may be in work already
-                    batch, self._waiting = self._waiting, []
-                    await self._work(batch)
+        async with self._working:
+            if batch := alone or self._gathered():  # whose turn it is: the others' may be in work already
+                await self._work(batch)
         outcome = await arrival.done
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _gathered(self) -> Sequence[_Arrival]:
+        gathered, self._waiting = self._waiting, []
+        return gathered
 
     async def _work(self, batch: Sequence[_Arrival]) -> None:
         try:

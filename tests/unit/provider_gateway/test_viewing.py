@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+from concurrent import futures
 
 import psutil
 import pytest
@@ -28,10 +29,8 @@ def clip(tmp_path):
 class Arrived:
     """A clip whose last byte is in its file."""
 
-    received = 1
-
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, received=1):
+        self.path, self.received = path, received
 
     def save(self):
         """There is nothing to be saved."""
@@ -89,3 +88,18 @@ async def test_a_clip_over_which_its_viewer_hangs_takes_no_other_with_it(tmp_pat
     assert isinstance(hung, viewing.ViewerDied)
     assert all(isinstance(one, domain.Clip) for one in (*kept, last))
     assert stuck.exists()
+
+
+async def test_long_clips_that_wait_for_a_viewer_hold_up_nothing_else(viewers, tmp_path):
+    """Downloads and names of hosts need threads as well."""
+    asyncio.get_running_loop().set_default_executor(futures.ThreadPoolExecutor(2))
+    stuck = [tmp_path / f"stuck {number}.mp4" for number in range(2)]
+    for one in stuck:
+        os.mkfifo(one)
+    keeping = intake.Intake(blobs.FolderStore(tmp_path / "kept"), viewers)
+    taken = [asyncio.create_task(keeping.take(submission(one.stem), Arrived(one, 1 << 30))) for one in stuck]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(stuck[0].write_bytes, b"")  # waits until it is looked into
+    assert not taken[1].done()
+    await asyncio.to_thread(stuck[1].write_bytes, b"")
+    await asyncio.gather(*taken, return_exceptions=True)
