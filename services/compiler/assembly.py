@@ -106,6 +106,10 @@ async def _joined(shop: workshop.Workshop, planned: _Planned, made: float, share
             notices = await shop.make(recipe, folder, lambda done: share.note((made + own * done) / (made + own)))
         except fetching.FileGone as gone:
             return await _without(shop, planned, gone.name)
+        except domain.FilmNotAsPlanned as fault:
+            if fault.facts["check"] != domain.UNPROVEN:
+                raise
+            return await _unproven(shop, planned)
         except cutter.SourceUnusable as fault:
             raise blame.used(planned.wanted, planned.found, fault.source, fault.problem) from fault
         failpoints.reach("film.made")
@@ -142,6 +146,16 @@ async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> dom
         if await segment_store.lose(conn, planned.one.tenant_id, name):
             return domain.again(planned.one, shop.clock())
     raise blame.missing(planned.wanted, blame.keys_of(planned.found, name))
+
+
+async def _unproven(shop: workshop.Workshop, planned: _Planned) -> domain.Film:
+    """What was looked through is not what was joined: it is looked through anew."""
+    one = planned.one
+    async with shop.database.house() as conn:
+        for proven in planned.plan.film.proofs:
+            await shop.shelf.drop(one.tenant_id, proven.source)
+            await segment_store.lose(conn, one.tenant_id, proven.source)
+    return domain.tried(one, f"the film does not hold {domain.UNPROVEN}.", shop.clock())
 
 
 async def _kept(shop: workshop.Workshop, one: domain.Film, plan: film.Plan, folder: Path) -> domain.Result:

@@ -46,6 +46,10 @@ class FilmNotAsPlanned(errors.Conflict):
     """The finished file is not as planned ({check}) and was not delivered; report it with the film's id."""
 
 
+UNPROVEN = "the pictures that were looked through"
+"""What a film is not as planned by when it and its proofs differ: it may be of pieces that were made anew."""
+
+
 class CompilerExhausted(errors.Conflict):
     """The film failed {attempts} times, at last with: {cause} Look at disk, memory and storage, then ask again."""
 

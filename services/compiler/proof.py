@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from services.compiler import abreast, archive, domain, media, sheet, sprite, stills
 from services.compiler.proofing import AFTER
@@ -73,7 +73,14 @@ def make(recipe: Proof, folder: Path, target: Path, tell: Callable[[int], None])
 
 
 def read(path: Path) -> Print:
-    """What `make` has written."""
+    """What `make` has written. Raises domain.FilmNotAsPlanned when it is no longer as it was."""
+    try:
+        return _read(path)
+    except (zipfile.BadZipFile, UnidentifiedImageError, ValueError, KeyError) as fault:
+        raise domain.FilmNotAsPlanned(check=domain.UNPROVEN) from fault
+
+
+def _read(path: Path) -> Print:
     with zipfile.ZipFile(path) as packed:
         told, names = json.loads(packed.read(_FINDINGS)), packed.namelist()
 

@@ -54,6 +54,11 @@ class Shelf:
         """Have this file, which is ours, at hand as well under its name; it changes no more."""
         await asyncio.to_thread(self._keep, path, self._place(tenant_id, path.name))
 
+    async def drop(self, tenant_id: str, name: str) -> None:
+        """Have it at hand no more: it is to be made, or fetched, anew."""
+        async with self._one_at_a_time(tenant_id, name):
+            await asyncio.to_thread(self._place(tenant_id, name).unlink, missing_ok=True)
+
     def _one_at_a_time(self, tenant_id: str, name: str) -> asyncio.Lock:
         return self._arriving.setdefault(self._place(tenant_id, name).name, asyncio.Lock())
 

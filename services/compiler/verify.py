@@ -113,7 +113,7 @@ def _check_pictures(container: InputContainer, recipe: Film, prints: Sequence[pr
     _expect("every picture on the grid", sorted(shown) == list(range(recipe.frames)))
     _expect("the planned length", (stream.duration or 0) * step == recipe.frames)
     same = (proof.digest(digests.get(number, b"") for number in one.packets) == one.digest for one in seen)
-    _expect("the pictures that were looked through", all(same))
+    _expect(domain.UNPROVEN, all(same))
 
 
 def _check_sets(container: InputContainer, prints: Sequence[proof.Print]) -> None:
@@ -121,7 +121,7 @@ def _check_sets(container: InputContainer, prints: Sequence[proof.Print]) -> Non
     held = parameters.read(container.streams.video[0].codec_context.extradata or b"")
     needed = [parameters.read(one.record) for one in prints]
     same = ({*one.sps} <= {*held.sps} and {*one.pps} <= {*held.pps} for one in needed)
-    _expect("the parameter sets of what was looked through", all(same))
+    _expect(domain.UNPROVEN, all(same))
 
 
 def _seen(recipe: Film, prints: Sequence[proof.Print]) -> Iterator[proof.Seen]:

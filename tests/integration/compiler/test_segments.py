@@ -114,6 +114,21 @@ async def test_a_piece_that_is_lost_is_made_again(compiler: Compiler) -> None:
     assert {row.state for row in await compiler.segments()} == {"DONE"}
 
 
+async def test_a_proof_that_does_not_fit_the_film_any_more_is_made_again(compiler: Compiler) -> None:
+    """As it may be of a piece that was made anew by other encoders, or rot where it is kept."""
+    clip = await compiler.clip()
+    await completed(compiler, clip)
+    (address,) = [row.address for row in await compiler.segments() if row.kind == "Proof"]
+    for path in compiler.folder.rglob(f"*{address}*"):
+        path.write_bytes(b"rotten")
+    film = await compiler.create(clip, title="Another title")
+    await compiler.tick()
+    assert (await compiler.film(film.id)).state is domain.State.QUEUED
+    await compiler.change(film.id, next_action_at=sa.func.now())
+    await compiler.tick()
+    assert (await compiler.film(film.id)).state is domain.State.COMPLETED
+
+
 async def test_a_house_copy_that_is_lost_is_made_again_for_a_join(compiler: Compiler) -> None:
     clips = [await compiler.clip(LONGER), await compiler.clip(dataclasses.replace(LONGER, size=(320, 192)))]
     await completed(compiler, *clips)
