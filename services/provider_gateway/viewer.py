@@ -1,6 +1,7 @@
 """The process that looks into clips, which may be hostile: it knows no key, and may be ended at any time."""
 
 import contextlib
+import dataclasses
 import errno
 import json
 import pathlib
@@ -50,7 +51,7 @@ def _looked(clip: pathlib.Path, last_frame_wanted: bool) -> dict[str, Any]:
         return {"refused": "it takes more memory than a clip may"}
     except OSError as fault:
         return {"errno": fault.errno or errno.EIO}
-    return {"facts": [facts.seconds, facts.width, facts.height]}
+    return {"facts": dataclasses.asdict(facts)}
 
 
 if __name__ == "__main__":

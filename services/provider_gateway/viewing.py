@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+
+import pydantic
 
 from services.provider_gateway import media
 
 _PYTHON = (sys.executable, "-m", "services.provider_gateway.viewer")
 _BEGINNING_S = 60.0  # it ends itself over a clip; this is for one that never begins, or is stopped
+_LONGEST = 1 << 20  # bytes of an answer
 
 
 class ViewerDied(Exception):
@@ -58,18 +61,17 @@ class _Viewer:
         self._deadline_s = deadline_s
         self._process: subprocess.Popen[bytes] | None = None
 
-    def answer(self, clips: Sequence[tuple[str, bool]]) -> list[dict[str, Any]]:
+    def answer(self, clips: Sequence[tuple[str, bool]]) -> "list[_Found]":
         """What it found in each. Raises ViewerDied."""
         if self._process is None or self._process.poll() is not None:
             self._begin()
-        answer = b""
-        with contextlib.suppress(OSError):
+        found: list[_Found] = []
+        with contextlib.suppress(OSError, pydantic.ValidationError):
             self._line.settimeout(len(clips) * self._deadline_s + _BEGINNING_S)
             self._line.sendall(json.dumps(clips).encode() + b"\n")
-            answer = self._said.readline()
-        if not answer.endswith(b"\n"):
+            found = _ANSWER.validate_json(self._said.readline(_LONGEST))
+        if len(found) != len(clips):  # no whole answer, or nonsense from one that a clip has taken over
             raise ViewerDied(f"what looks into clips ended with {self.end()}")
-        found: list[dict[str, Any]] = json.loads(answer)
         return found
 
     def end(self) -> int | None:
@@ -96,9 +98,21 @@ class _Viewer:
             )
 
 
-def _facts(found: dict[str, Any]) -> media.Facts:
-    if "refused" in found:
-        raise media.NotAClip(found["refused"])
-    if "errno" in found:
-        raise OSError(found["errno"], os.strerror(found["errno"]))
-    return media.Facts(*found["facts"])
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What it says of one clip: one of these."""
+
+    facts: media.Facts | None = None
+    errno: int = 0
+    refused: str = ""
+
+
+_ANSWER = pydantic.TypeAdapter(list[_Found])
+
+
+def _facts(found: _Found) -> media.Facts:
+    if found.errno:
+        raise OSError(found.errno, os.strerror(found.errno))
+    if not found.facts:
+        raise media.NotAClip(found.refused)
+    return found.facts
