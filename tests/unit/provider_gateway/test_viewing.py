@@ -91,15 +91,19 @@ async def test_a_clip_over_which_its_viewer_hangs_takes_no_other_with_it(tmp_pat
 
 
 async def test_long_clips_that_wait_for_a_viewer_hold_up_nothing_else(viewers, tmp_path):
-    """Downloads and names of hosts need threads as well."""
-    asyncio.get_running_loop().set_default_executor(futures.ThreadPoolExecutor(2))
-    stuck = [tmp_path / f"stuck {number}.mp4" for number in range(2)]
+    """Downloads and names of hosts need threads as well. A pipe is looked into until somebody has opened its end."""
+    asyncio.get_running_loop().set_default_executor(futures.ThreadPoolExecutor(4))
+    stuck = [tmp_path / f"stuck_{number}.mp4" for number in range(4)]
     for one in stuck:
         os.mkfifo(one)
     keeping = intake.Intake(blobs.FolderStore(tmp_path / "kept"), viewers)
     taken = [asyncio.create_task(keeping.take(submission(one.stem), Arrived(one, 1 << 30))) for one in stuck]
-    await asyncio.sleep(0)
-    await asyncio.to_thread(stuck[0].write_bytes, b"")  # waits until it is looked into
-    assert not taken[1].done()
-    await asyncio.to_thread(stuck[1].write_bytes, b"")
-    await asyncio.gather(*taken, return_exceptions=True)
+    async with asyncio.timeout(20):
+        await asyncio.sleep(0)
+        await asyncio.to_thread(int)
+    while not all(one.done() for one in taken):
+        for one in stuck:
+            with contextlib.suppress(OSError):  # nobody looks into this one now
+                os.close(os.open(one, os.O_WRONLY | os.O_NONBLOCK))
+        await asyncio.sleep(0.01)
+    assert {type(one.exception()) for one in taken} == {media.NotAClip}
