@@ -18,9 +18,10 @@ _HURRY = """
     UPDATE submissions SET next_action_at = now()
     WHERE next_action_at > now() AND lease_until IS NULL AND state IN ('INTENT', 'ACCEPTED', 'UNKNOWN', 'PROVIDER_DONE')
     """
+# A sandbox that is starved of processor time takes seconds to write down what it took.
 _UNKNOWN = """
-    SELECT id, scene_id, sent_at < now() - interval '12 seconds' AS is_old FROM submissions
-    WHERE state = 'UNKNOWN' AND provider_job_id IS NULL AND sent_at < now() - interval '3 seconds'"""
+    SELECT id, scene_id, sent_at < now() - interval '20 seconds' AS is_old FROM submissions
+    WHERE state = 'UNKNOWN' AND provider_job_id IS NULL AND sent_at < now() - interval '8 seconds'"""
 _SETTLE = """
     UPDATE submissions SET answered_at = answered_at - interval '11 minutes'
     WHERE id = ANY($1) AND state = 'UNKNOWN' AND answered_at > now() - interval '10 minutes'"""
