@@ -42,7 +42,7 @@ def from_person(of: people.Person) -> pb.Person:
         invited_by=of.invited_by or "",
         create_time=moments.stamp(of.first_seen_at),
         last_seen_time=moments.stamp(of.last_seen_at),
-        remove_time=moments.stamp(of.removed_at) if of.removed_at else None,
+        remove_time=moments.stamp(of.removed_at),
         etag=of.etag,
     )
 

@@ -147,5 +147,5 @@ def _message(of: tokens.ApiToken) -> pb.ApiToken:
         created_by=of.created_by,
         create_time=moments.stamp(of.created_at),
         expire_time=moments.stamp(of.expires_at),
-        revoke_time=moments.stamp(of.revoked_at) if of.revoked_at else None,
+        revoke_time=moments.stamp(of.revoked_at),
     )
