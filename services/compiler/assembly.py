@@ -150,10 +150,11 @@ async def _without(shop: workshop.Workshop, planned: _Planned, name: str) -> dom
 
 async def _unproven(shop: workshop.Workshop, planned: _Planned) -> domain.Film:
     """What was looked through is not what was joined: it is looked through anew."""
-    one = planned.one
+    one, proofs = planned.one, planned.plan.film.proofs
+    for proven in proofs:
+        await shop.shelf.drop(one.tenant_id, proven.source)
     async with shop.database.house() as conn:
-        for proven in planned.plan.film.proofs:
-            await shop.shelf.drop(one.tenant_id, proven.source)
+        for proven in proofs:
             await segment_store.lose(conn, one.tenant_id, proven.source)
     return domain.tried(one, f"the film does not hold {domain.UNPROVEN}.", shop.clock())
 

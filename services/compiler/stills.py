@@ -1,4 +1,4 @@
-"""Chooses and writes stills: a finished film's poster, one picture for each scene, and single pictures of a clip."""
+"""Chooses stills, a film's poster and one picture for each scene, and writes single pictures of a clip."""
 
 import itertools
 from collections.abc import Callable, Iterator
