@@ -112,8 +112,8 @@ def _ordered(
 
 def _turned_to(request: requests.Request) -> dict[str, str]:
     """The tab, pane and drawer that the page shows, which scripts turn without asking anybody."""
-    page = urllib.parse.urlsplit(request.headers.get("hx-current-url", "")).query
-    return {name: told for name, told in urllib.parse.parse_qsl(page) if name in ("tab", "pane", "open")}
+    shown = urllib.parse.parse_qsl(site.page(request).query)
+    return {name: told for name, told in shown if name in ("tab", "pane", "open")}
 
 
 def _said(scenes: Sequence[storyboard_pb2.Scene], ids: set[str], do: str) -> str:

@@ -80,8 +80,7 @@ async def _film(of: site.Site, request: requests.Request, film_id: str) -> film_
 
 def _awaits(request: requests.Request, film_id: str) -> bool:
     """Whether the page was opened for this film: who watches another one is not interrupted."""
-    page = urllib.parse.urlsplit(request.headers.get("hx-current-url", "")).query
-    return dict(urllib.parse.parse_qsl(page)).get("film") == film_id
+    return dict(urllib.parse.parse_qsl(site.page(request).query)).get("film") == film_id
 
 
 def _of_cut(told: cuts.Reel, cut: cuts.Cut | None, made: list[Any]) -> dict[str, Any]:

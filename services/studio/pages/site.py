@@ -63,3 +63,8 @@ class Site:
 def wants_fragment(request: requests.Request) -> bool:
     """Whether htmx asks for a part of a page, rather than a person for the whole."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
+
+
+def page(request: requests.Request) -> urllib.parse.SplitResult:
+    """The address of the page that asks for a part of itself; empty when none does."""
+    return urllib.parse.urlsplit(request.headers.get("hx-current-url", ""))

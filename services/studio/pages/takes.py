@@ -108,15 +108,13 @@ def _done(choice: candidates.Choice, step: Step) -> Done | None:
 
 def _here(request: requests.Request, choice: candidates.Choice) -> str:
     """Where a take is watched: in the editor when the strip is part of it, else on the page of the takes."""
-    page = urllib.parse.urlsplit(request.headers.get("hx-current-url", "")).path
     editor = f"/p/{choice.board.id}"
-    return f"{editor}?scene={choice.scene.id}&take=" if page == editor else f"{_place(choice)}?take="
+    return f"{editor}?scene={choice.scene.id}&take=" if site.page(request).path == editor else f"{_place(choice)}?take="
 
 
 def _wanted(request: requests.Request) -> str:
     """The number of the take that the address names: the strip's own, or that of the page it is part of."""
-    page = urllib.parse.urlsplit(request.headers.get("hx-current-url", "")).query
-    return request.query_params.get("take") or dict(urllib.parse.parse_qsl(page)).get("take", "")
+    return request.query_params.get("take") or dict(urllib.parse.parse_qsl(site.page(request).query)).get("take", "")
 
 
 def _place(choice: candidates.Choice) -> str:
