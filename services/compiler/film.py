@@ -106,14 +106,9 @@ def plan(edit: Edit, found: Mapping[str, Found]) -> Plan:
     )
 
 
-def nearest(number: Fraction) -> int:
-    """The nearest integer, halves up: the one rounding of frames and samples."""
-    return (2 * number.numerator + number.denominator) // (2 * number.denominator)
-
-
 def group(fps: Fraction) -> int:
     """How many pictures of the house format lie between two that stand on their own: a second of them."""
-    return nearest(fps)
+    return timeline.nearest(fps)
 
 
 def _profile(facts: Sequence[Facts], edit: Edit) -> Profile:
@@ -126,7 +121,7 @@ def _profile(facts: Sequence[Facts], edit: Edit) -> Profile:
 def _available(source: str | Card, facts: Facts | None, profile: Profile) -> int:
     if isinstance(source, Card):
         return source.frames
-    return max(1, nearest(facts.seconds * profile.fps)) if facts else 0
+    return max(1, timeline.nearest(facts.seconds * profile.fps)) if facts else 0
 
 
 def _obstacles(facts: Facts, profile: Profile) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.stream import VideoStream
 
-from services.compiler import film, probe
+from services.compiler import probe, timeline
 from services.compiler.edit import Fit
 from services.compiler.recipes import House, Profile
 
@@ -102,5 +102,5 @@ def _size(look: probe.Look, recipe: House) -> tuple[int, int]:
     scales = [Fraction(side, shown) for side, shown in zip(wanted, shape, strict=True)]
     covers = recipe.fit is Fit.CROP
     scale, bounded = (max(scales), max) if covers else (min(scales), min)
-    width, height = (max(2, film.nearest(shown * scale / 2) * 2) for shown in shape)
+    width, height = (max(2, timeline.nearest(shown * scale / 2) * 2) for shown in shape)
     return bounded(width, wanted[0]), bounded(height, wanted[1])

@@ -18,7 +18,7 @@ from av.container import OutputContainer
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from services.compiler import archive, film, media
+from services.compiler import archive, media, timeline
 from services.compiler.recipes import Stream
 
 MASTER, HIGH, LOW = "master.m3u8", "high", "low"
@@ -127,6 +127,6 @@ def _about(stream: VideoStream) -> str:
 def _rates(playlist: str) -> str:
     """Bits a second: of the largest segment, and of all of them."""
     spans = [(Fraction(seconds), int(size) * 8) for seconds, size in _SPAN.findall(playlist)]
-    peak = max(film.nearest(bits / seconds) for seconds, bits in spans if seconds)
-    mean = film.nearest(Fraction(sum(bits for _, bits in spans)) / sum(seconds for seconds, _ in spans))
+    peak = max(timeline.nearest(bits / seconds) for seconds, bits in spans if seconds)
+    mean = timeline.nearest(Fraction(sum(bits for _, bits in spans)) / sum(seconds for seconds, _ in spans))
     return f"BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean}"

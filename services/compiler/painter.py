@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from services.compiler import blending, cards, film, media, probe
+from services.compiler import blending, cards, media, probe, timeline
 from services.compiler.blending import Planes
 from services.compiler.edit import DIPS, Card, JoinKind
 from services.compiler.recipes import Layer, Profile, Render
@@ -48,7 +48,7 @@ def _pictures(layer: Layer, profile: Profile, folder: Path) -> Generator[Planes,
         probe.seek(container, int(zero + expected / step))
         try:
             for picture in container.decode(stream):
-                number = film.nearest(((picture.pts or 0) - zero) * step)
+                number = timeline.nearest(((picture.pts or 0) - zero) * step)
                 if number > expected:
                     break
                 if number == expected:

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from services.compiler import film, media, parameters
+from services.compiler import film, media, parameters, timeline
 
 _MIN_FPS, _MAX_FPS = 1, 120
 _JITTER = Fraction(1, 2000)  # seconds; half the millisecond that some writers count in
@@ -51,7 +51,7 @@ def look(container: InputContainer) -> Look:
     except (av.error.InvalidDataError, StopIteration) as error:
         raise media.Unreadable("is damaged") from error
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-    width, height = film.nearest(picture.width * aspect), picture.height
+    width, height = timeline.nearest(picture.width * aspect), picture.height
     rotation = -picture.rotation % 360
     return Look(
         *((height, width) if rotation in (90, 270) else (width, height)),

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from services.compiler import timeline
 from services.compiler.recipes import Chapter, Film, Profile, Proof, Run
 
 _LEAST_S = 20
@@ -29,7 +30,7 @@ def divide(film: Film) -> Iterator[tuple[int, Proof]]:
 
 def still_edges(frames: int, profile: Profile) -> Iterator[int]:
     """The frames between which one small still stands for all: a second, or a fortieth of a film of more than 40."""
-    yield from range(0, frames, max(math.floor(profile.fps + Fraction(1, 2)), math.ceil(frames / _MOST_STILLS)))
+    yield from range(0, frames, max(timeline.nearest(profile.fps), math.ceil(frames / _MOST_STILLS)))
     yield frames
 
 

@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from services.compiler import film, media, parameters, probe
+from services.compiler import media, parameters, probe, timeline
 from services.compiler.recipes import Run
 
 
@@ -74,12 +74,12 @@ def _packets(
     step = (stream.time_base or Fraction(1)) * fps
     zero = stream.start_time or 0
     if since:
-        probe.seek(container, film.nearest(zero + (run.first + since) / step))
+        probe.seek(container, timeline.nearest(zero + (run.first + since) / step))
     else:
         container.seek(int(zero + run.first / step), stream=stream)
     left = 0 if since else run.frames
     for packet in container.demux(stream):
-        shown = film.nearest((packet.pts - zero) * step) - run.first if packet.pts is not None else -1
+        shown = timeline.nearest((packet.pts - zero) * step) - run.first if packet.pts is not None else -1
         if 0 <= shown < run.frames:
             left = left or run.frames - shown
             yield shown, packet

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from libs import errors
-from services.compiler import domain, film
+from services.compiler import domain, timeline
 from services.compiler.manifest import Manifest
 
 PREFIX = "rushes_share_"
@@ -179,4 +179,4 @@ def _ticket(share: Share, ends: int) -> str:
 
 
 def _nanos(frame: int, fps: Fraction) -> int:
-    return film.nearest(frame * 10**9 / fps)
+    return timeline.nearest(frame * 10**9 / fps)

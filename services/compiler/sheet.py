@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from services.compiler import film, lettering
+from services.compiler import lettering, timeline
 from services.compiler.recipes import Chapter, Film, Profile
 
 _ROOM, _WELL, _HAIR = "#131313", "#0c0c0c", "#343434"
@@ -99,6 +99,6 @@ def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, 
 
 
 def _clock(seconds: Fraction) -> str:
-    minutes, rest = divmod(film.nearest(seconds), 60)
+    minutes, rest = divmod(timeline.nearest(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

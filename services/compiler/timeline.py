@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from services.compiler import domain
 from services.compiler.edit import DIPS, Card, Edit, Entry, Join
@@ -98,3 +99,8 @@ def _sides(join: Join | None, alone: bool) -> tuple[int, int]:
     if join.kind in DIPS and not alone:
         return join.frames // 2, join.frames - join.frames // 2
     return join.frames, join.frames
+
+
+def nearest(number: Fraction) -> int:
+    """The nearest integer, halves up: the one rounding of frames and samples."""
+    return (2 * number.numerator + number.denominator) // (2 * number.denominator)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from services.compiler import film
+from services.compiler import timeline
 from services.compiler.recipes import Film, Subtitle
 
 CODEC = "mov_text"
@@ -81,7 +81,7 @@ def srt(recipe: Film) -> str:
 
 def clock(frame: int, fps: Fraction, point: str = ".") -> str:
     """When a frame is shown, in hours, minutes, seconds and milliseconds."""
-    seconds, thousandths = divmod(film.nearest(frame * 1000 / fps), 1000)
+    seconds, thousandths = divmod(timeline.nearest(frame * 1000 / fps), 1000)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{thousandths:03d}"
 
 

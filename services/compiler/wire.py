@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from libs import errors, ids, moments
 from rushes.compiler.v1 import compiler_service_pb2, events_pb2, film_pb2
 from rushes.type.v1 import edit_list_pb2, fault_pb2, media_pb2
-from services.compiler import domain, edit, edit_rules, film, manifest, orders
+from services.compiler import domain, edit, edit_rules, manifest, orders, timeline
 
 SIGNED_S = 3600
 """How long a signed address works, in seconds."""
@@ -247,5 +247,5 @@ def fault(value: domain.Fault | None) -> fault_pb2.Fault | None:
 def _until(result: domain.Result, frame: int) -> duration_pb2.Duration:
     """How long the film is until this frame."""
     duration = duration_pb2.Duration()
-    duration.FromNanoseconds(film.nearest(Fraction(frame * result.fps_denominator * 10**9, result.fps_numerator)))
+    duration.FromNanoseconds(timeline.nearest(Fraction(frame * result.fps_denominator * 10**9, result.fps_numerator)))
     return duration

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from services.compiler import film
+from services.compiler import timeline
 
 RATE = 48_000
 BLOCK = RATE
@@ -23,7 +23,7 @@ Steps = npt.NDArray[np.float64]
 
 def edge(frame: int, fps: Fraction) -> int:
     """The sample at which a frame starts: rounded from the beginning of the film, so that nothing adds up."""
-    return film.nearest(frame * RATE / fps)
+    return timeline.nearest(frame * RATE / fps)
 
 
 def factor(decibels: float) -> float:

@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from services.compiler import film, media
+from services.compiler import media, timeline
 from services.compiler.sound import samples
 from services.compiler.sound.samples import FADE, RATE, Block
 
@@ -28,7 +28,7 @@ def clip(path: Path, first: int) -> Iterator[Block]:
         if not container.streams.audio:
             return
         picture, stream = container.streams.video[0], container.streams.audio[0]
-        start = film.nearest((picture.start_time or 0) * (picture.time_base or Fraction(1)) * RATE) + first
+        start = timeline.nearest((picture.start_time or 0) * (picture.time_base or Fraction(1)) * RATE) + first
         picture.discard = Discard.all
         if first > 2 * _RUN_UP:
             with contextlib.suppress(av.error.FFmpegError):  # what cannot be searched is read from its start

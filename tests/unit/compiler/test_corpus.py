@@ -72,7 +72,7 @@ def numbers_of(cut: film.Cut, take: footage.Take) -> list[int]:
     hidden = max(0, -take.shift)
     count = int(take.seconds * take.fps)
     times = [Fraction(take.times(n), 1000) if take.times else n / take.fps for n in range(count - hidden)]
-    slots = [film.nearest((time - times[0]) * 24) for time in times]
+    slots = [timeline.nearest((time - times[0]) * 24) for time in times]
     wanted = [max(n for n, slot in enumerate(slots) if slot <= frame) for frame in range(cut.place.frames)]
     return [first + hidden + number for number in wanted[cut.place.lead : cut.place.frames - JOINED]]
 
@@ -89,7 +89,7 @@ def upright_back(luma: blending.Planes, take: footage.Take) -> blending.Planes:
     if take.rotation in (90, 270):
         width, height = Fraction(height), int(width)
     scale = min(160 / width, Fraction(96, height))
-    across, down = (film.nearest(side * scale / 2) for side in (width, Fraction(height)))
+    across, down = (timeline.nearest(side * scale / 2) for side in (width, Fraction(height)))
     return np.rot90(luma[48 - down : 48 + down, 80 - across : 80 + across], take.rotation // 90)
 
 

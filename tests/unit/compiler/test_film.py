@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.compiler import domain, edit, film, recipes
+from services.compiler import domain, edit, film, recipes, timeline
 
 AVCC = bytes.fromhex("0164000cffe100196764000cacd941419f9e1000000300100000030300f142996001000568ef8472c0fdf8f800")
 FACTS = film.Facts(
@@ -254,4 +254,4 @@ def test_recipes_survive_the_line() -> None:
 
 @pytest.mark.parametrize(("number", "expected"), [("1/2", 1), ("3/2", 2), ("-1/2", 0), ("7/3", 2), ("5", 5)])
 def test_nearest_rounds_halves_up(number: str, expected: int) -> None:
-    assert film.nearest(Fraction(number)) == expected
+    assert timeline.nearest(Fraction(number)) == expected

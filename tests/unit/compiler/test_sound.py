@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from services.compiler import film, media, orders, recipes, sound
+from services.compiler import media, orders, recipes, sound, timeline
 from tests.unit.compiler import footage, hearing
 from tests.unit.compiler.hearing import FPS, RATE
 
@@ -32,7 +32,7 @@ def test_after_120_joins_a_burst_is_heard_with_its_picture(tmp_path: Path, fps: 
     assert footage.numbers(folder / orders.FILM) == list(range(8)) * 120
     heard = footage.samples(folder / orders.FILM)
     for cut in plan.cuts:
-        seen = film.nearest((cut.place.start + 4) * RATE / fps)
+        seen = timeline.nearest((cut.place.start + 4) * RATE / fps)
         for ear in heard:
             near = ear[seen - 50 * MILLISECOND : seen + 75 * MILLISECOND]
             assert abs(place(near, footage.NOISE) - 50 * MILLISECOND) < MILLISECOND
